@@ -1,0 +1,92 @@
+// All that an environment knows of running games: a few slots, one game each, driven by one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "env/deadline.h"
+#include "env/game_state.h"
+#include "env/inputs.h"
+
+namespace hotlap {
+
+enum class CommandKind : std::uint8_t {
+  kAdvance,  // hold `inputs` for `ticks` ticks; stops early at the finish
+  kRestart,  // a new race, standing at s(0) with neutral inputs, countdown skipped
+  kSave,     // give the state of the game as snapshot bytes
+  kRestore,  // go to the state of `snapshot`, which this kind of game saved on the same track
+};
+
+struct Command {
+  int slot = 0;
+  CommandKind kind = CommandKind::kAdvance;
+  int ticks = 0;  // kAdvance: at least 1
+  Inputs inputs;  // kAdvance: in force from the first of the ticks on, every channel set
+  std::span<const std::byte> snapshot{};  // kRestore: must stay valid until the completion
+};
+
+enum class RaceEventKind : std::uint8_t { kCheckpoint, kLap, kFinish };
+
+// Seen at its tick: a pass at race time t is in the state s(t). The pass that finishes gives
+// kFinish alone, one that ends another lap gives kCheckpoint and then kLap.
+struct RaceEvent {
+  RaceEventKind kind = RaceEventKind::kCheckpoint;
+  std::int32_t race_time_ms = 0;
+  std::int32_t count =
+      0;  // kCheckpoint, kFinish: passes so far, over all laps; kLap: laps completed
+  friend bool operator==(const RaceEvent&, const RaceEvent&) = default;
+};
+
+enum class CompletionStatus : std::uint8_t {
+  kOk,
+  kGameLost,  // the game died, dropped us or talks nonsense; `error` says which. state(slot) is the
+              // last good one. The slot takes no commands but kRestart, which completes when a new
+              // game stands at s(0) or again with kGameLost.
+  kRejected,  // the command was wrong (a foreign snapshot); nothing changed
+};
+
+struct Completion {
+  int slot = 0;
+  CompletionStatus status = CompletionStatus::kOk;
+  bool finished = false;       // kAdvance: the race finished at the last of these ticks
+  bool inputs_missed = false;  // kAdvance: what was in force, read back, is not what was asked for
+                               // (real games above speed 100)
+  int ticks = 0;               // kAdvance: how many ran
+  // Both point into the group and stay valid until the slot's next Start.
+  std::span<const RaceEvent> events{};
+  std::span<const std::byte> snapshot{};  // kSave
+  std::string error;                      // empty when kOk (and then it never allocates)
+};
+
+// Several running games that one thread at a time drives. A slot is one game and has at most one
+// command under way. Finish: the group keeps the game usable after it ("prevent finish"), so every
+// command may follow.
+class GameGroup {
+ public:
+  virtual ~GameGroup() = default;
+  virtual int num_slots() const = 0;
+
+  // After the slot's last completed command.
+  virtual const GameState& state(int slot) const = 0;
+
+  // Records or releases; never computes, never blocks. REQUIRES: no command of these slots is under
+  // way.
+  virtual void Start(std::span<const Command> commands) = 0;
+
+  // Does the work: ticks the block, pumps the buffers. Returns when at least one command is
+  // complete, nothing is under way, or the deadline has passed; each completion is returned once.
+  // The span stays valid until the next Collect.
+  virtual std::span<const Completion> Collect(Deadline deadline) = 0;
+
+  // Gives up on the command under way: a late completion of it is dropped, and the slot is lost
+  // until kRestart.
+  virtual void Abandon(int slot) = 0;
+
+  // Kind and version of the snapshots, for headers of stored ones: "simulated" or "tminterface".
+  virtual std::string_view kind() const = 0;
+};
+
+}  // namespace hotlap

@@ -1,0 +1,40 @@
+// Games behind mapped buffers: real ones or hotlap-game processes, one thread pumping all of them.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/game_group.h"
+
+namespace hotlap {
+
+struct TMInterfaceGame {    // settings of one slot
+  std::string buffer_name;  // "TMInterface3"
+  std::string map_command;  // console command that loads the track, `map "..."`; empty: the game
+                            // has it loaded
+  int checkpoints_target =
+      0;  // expected passes; a game on another track is refused. 0: not checked
+};
+
+struct TMInterfaceSettings {
+  std::size_t buffer_size = 65535;
+  std::chrono::milliseconds game_timeout{
+      2000};  // our limit on one silence of a game; then it is lost
+  std::chrono::milliseconds start_timeout{20000};  // for a game to appear, load and count down
+  double speed = 100;  // what the game is set to; real games may miss inputs above 100
+  // Called (from Collect, any thread) when the slot's game is gone, so that its owner starts
+  // another under the same name; the group then waits for it inside the next kRestart. May be
+  // empty.
+  std::function<void(int slot)> on_lost;
+};
+
+// Registers with every game (taking over one that was held for a dead client), sets its timeout to
+// -1, runs each through its countdown once and keeps the state at time 0. Deregisters in the
+// destructor. Construction does not wait: the first kRestart of a slot does, inside Collect.
+std::unique_ptr<GameGroup> MakeTMInterfaceGames(std::vector<TMInterfaceGame> games,
+                                                TMInterfaceSettings settings);
+
+}  // namespace hotlap

@@ -1,0 +1,142 @@
+// n environments over groups of games and a pool of threads: reset, step, save, restore. reference:
+// docs/step.md says what one step means. Row i is the same environment for its whole life.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/centreline.h"
+#include "env/environment_config.h"
+#include "env/game_group.h"
+#include "env/spec.h"
+
+namespace hotlap {
+
+enum class Autoreset : std::uint8_t {
+  kNextStep,
+  kSameStep,
+  kDisabled
+};  // names and meaning as in Gymnasium 1.x
+
+// Outcome of one row in one call; everything but kOk left the row as it was.
+enum class RowStatus : std::uint8_t {
+  kOk = 0,
+  kNotReset = 1,     // stepped before the first reset, or ended in kDisabled mode
+  kBadAction = 2,    // outside the action set, or not finite
+  kBadSnapshot = 3,  // not of this kind of game, track or configuration
+  kSkipped = 4,      // masked out of a reset
+};
+
+// The caller's memory for one reset or step, row-major, all of n rows. A skipped row's part is not
+// touched.
+struct BatchView {
+  std::span<float> observations;       // [n, d]
+  std::span<float> rewards;            // [n]
+  std::span<std::uint8_t> terminated;  // [n], 0 or 1
+  std::span<std::uint8_t> truncated;   // [n]; never both
+  std::span<std::uint8_t> status;      // [n], RowStatus
+  std::span<std::byte>
+      info;  // [c, n] of 4 bytes: one contiguous column after another, in the order chosen
+  // kSameStep: the ended episodes of this step, compact, in row order; capacity n each.
+  std::span<std::int32_t> final_rows;   // [k]
+  std::span<float> final_observations;  // [k, d]
+  std::span<std::byte> final_info;  // [c, n]: column j starts at j * n, its first k entries are set
+};
+
+struct BatchResult {
+  int num_final = 0;  // k
+};
+
+// Settings of a row, beside the environment's.
+struct RowConfig {
+  std::shared_ptr<const Centreline> centreline;  // of the row's track
+  std::uint64_t track_hash = 0;
+  std::uint64_t seed = 0;
+};
+
+struct VectorEnvironmentConfig {
+  EnvironmentConfig environment;
+  Autoreset autoreset = Autoreset::kNextStep;
+  std::vector<std::string> info_columns;  // names of EnvironmentSpec::info; empty: ticks ..
+                                          // end_reason and the columns of an end
+  int num_threads = 1;                    // of the pool, the caller's included
+};
+
+struct ResetOptions {
+  std::span<const std::uint8_t> mask;  // [n], 1 resets; empty: all
+  std::span<const std::uint64_t>
+      seeds;  // [n], the rows' new base seeds; empty: go on with the next episode
+  // [n] bytes of Save, empty span: from the start; or empty: all from the start
+  std::span<const std::span<const std::byte>> snapshots;
+};
+
+// Exactly one of the two is set, as the action set wants.
+struct ActionView {
+  std::span<const std::int32_t> discrete;  // [n]
+  std::span<const float> continuous;       // [n, k]
+};
+
+// Not thread-safe: one caller at a time. Nothing here allocates in Step after the first one on
+// simulated games.
+class VectorEnvironment {
+ public:
+  // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws
+  // std::invalid_argument on a bad configuration (unknown info column).
+  VectorEnvironment(const VectorEnvironmentConfig& config,
+                    std::vector<std::unique_ptr<GameGroup>> groups, std::vector<RowConfig> rows);
+  ~VectorEnvironment();
+  VectorEnvironment(const VectorEnvironment&) = delete;
+  VectorEnvironment& operator=(const VectorEnvironment&) = delete;
+
+  int num_rows() const;
+  const EnvironmentSpec& spec() const;
+  std::span<const InfoColumn> info_columns() const;  // as chosen
+  Autoreset autoreset() const;
+
+  // Begins new episodes: observations and infos; rewards 0 and flags false. A game that is lost is
+  // asked for again; a row whose game does not come back in time stays lost: its observation is the
+  // last good one, truncated is set and end_reason says game_lost.
+  void Reset(const ResetOptions& options, const BatchView& out);
+  // One step of every row. Blocks until all are done.
+  BatchResult Step(const ActionView& actions, const BatchView& out);
+
+  // The whole row: game and record. Empty when the row has no game now.
+  std::vector<std::byte> Save(int row);
+  // Continues the snapshot's episode in this row, bit for bit, and writes its observation and info
+  // into row `row` of `out`.
+  tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot,
+                                          const BatchView& out);
+
+  // What the game of a row tells now: for spectators, pictures and tests; not part of the
+  // observation.
+  const GameState& game_state(int row) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// How many bytes each array of a BatchView takes, for those who make the memory.
+struct BatchSizes {
+  int rows = 0, observation_size = 0, info_columns = 0;
+};
+
+// Owns the arrays of a BatchView. For callers in process; the server writes into replies instead.
+class BatchBuffer {
+ public:
+  explicit BatchBuffer(const BatchSizes& sizes);
+  BatchView view();
+
+  std::vector<float> observations, rewards, final_observations;
+  std::vector<std::uint8_t> terminated, truncated, status;
+  std::vector<std::byte> info, final_info;
+  std::vector<std::int32_t> final_rows;
+};
+
+}  // namespace hotlap
