@@ -1,0 +1,91 @@
+// What a car is: settings, fixed for an episode. The car has unit mass, so a force is an
+// acceleration (m/s^2), a stiffness is 1/s^2, a damping 1/s. Car frame: +x left, +y up, +z forward;
+// wheels in the game's order front-left, front-right, rear-right, rear-left. The defaults are the
+// Stadium car; configs/vehicles/stadium.yaml repeats them and says which were measured and which
+// were chosen, and why.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "env/vec3.h"
+
+namespace hotlap::sim {
+
+inline constexpr int kNumWheels = 4;
+inline constexpr int kNumGears = 5;        // forward; gear 0 is reverse
+inline constexpr int kNumSteerPoints = 8;  // of the full-lock table
+inline constexpr int kNumBodyPoints = 8;
+
+struct VehicleParams {
+  // Body.
+  float gravity_mps2 = 25.0f;
+  float inverse_inertia_pitch_yaw = 0.48f;  // 1/m^2, about +x and +y
+  float inverse_inertia_roll = 1.2f;        // 1/m^2, about +z
+  float max_linear_speed_mps = 277.7778f;
+  float max_angular_speed_radps = 30.0f;
+  float drag_per_m = 0.0003f;              // deceleration is drag * speed^2
+  float air_angular_damping_per_s = 0.5f;  // with no wheel on the ground
+
+  // Wheels and suspension. The extension of a wheel is how far its centre is below
+  // wheel_offset_m (the state's damper_absorb_m); 0.0126 m at rest.
+  std::array<Vec3, kNumWheels> wheel_offset_m{
+      Vec3{0.863f, 0.3525f, 1.782f}, Vec3{-0.863f, 0.3525f, 1.782f},
+      Vec3{-0.885f, 0.3525f, -1.2055f}, Vec3{0.885f, 0.3525f, -1.2055f}};
+  float wheel_radius_m = 0.364f;
+  float max_extension_m = 0.15f;          // of a wheel in the air; where the droop spring begins
+  float droop_stiffness = 12.0f;          // 1/s^2 and wheel
+  float spring_free_front_m = 0.021088f;  // extension below which the main spring pushes
+  float spring_free_rear_m = 0.027118f;
+  float spring_stiffness = 400.0f;         // 1/s^2 and wheel
+  float spring_max_compression_m = 0.15f;  // of the main spring; it pushes no harder beyond
+  float damping = 20.0f;                   // 1/s and wheel
+
+  // Tyres: force against the slip velocity, up to grip times load.
+  float lateral_stiffness_front = 14.0f;  // 1/s and wheel
+  float lateral_stiffness_rear = 22.0f;   // 1/s and wheel
+  float grip_asphalt = 3.9f;              // friction coefficient
+  float grip_grass = 2.0f;
+  float grip_dirt = 2.4f;
+  float grip_ice = 0.5f;
+
+  // Steering: the front wheels' angle at full lock against speed, linear between the points.
+  std::array<float, kNumSteerPoints> steer_speed_kmh{0, 50, 100, 180, 290, 370, 410, 460};
+  std::array<float, kNumSteerPoints> steer_angle_rad{0.45f,   0.33f,   0.1876f, 0.0730f,
+                                                     0.0304f, 0.0228f, 0.0160f, 0.0098f};
+  float steer_rate_per_s = 6.0f;          // away from the middle, full lock is 1
+  float steer_return_rate_per_s = 10.0f;  // towards the middle
+
+  // Engine: acceleration on all four wheels together, linear in speed within a gear, from the speed
+  // at which the gear before it ends to the one at which it ends itself.
+  std::array<float, kNumGears> gear_end_kmh{90, 165, 203, 400, 555};
+  std::array<float, kNumGears> drive_low_mps2{16.2f, 11.1f, 9.9f, 7.5f, 9.3f};
+  std::array<float, kNumGears> drive_high_mps2{16.4f, 11.5f, 10.0f, 10.8f, 12.4f};
+  float drive_fade_start_kmh = 530.0f;  // the engine fades from here ...
+  float drive_fade_end_kmh = 589.0f;    // ... to nothing here
+  float shift_time_s = 0.18f;           // a multiple of 10 ms
+  float shift_drive_factor = 0.35f;     // what is left of the drive during a change
+  float downshift_margin_kmh = 15.0f;   // below the speed that shifts up
+  float reverse_drive_mps2 = 10.0f;
+  float reverse_max_kmh = 60.0f;
+  float engine_brake_mps2 = 12.5f;
+  float engine_brake_stiffness = 2.0f;  // 1/s; small, so that a car without brake rolls downhill
+  float max_rpm = 11000.0f;
+  float idle_rpm = 115.0f;
+  float shift_rpm = 10400.0f;  // at the speed at which a gear ends
+
+  // Brake, on all four wheels together.
+  float brake_mps2 = 30.0f;
+  float brake_stiffness = 50.0f;  // 1/s; holds a standing car
+
+  // Body contact: corner points that push and scrape.
+  std::array<Vec3, kNumBodyPoints> body_point_m{
+      Vec3{0.9f, 0.15f, 2.1f},   Vec3{-0.9f, 0.15f, 2.1f}, Vec3{-0.9f, 0.15f, -1.7f},
+      Vec3{0.9f, 0.15f, -1.7f},  Vec3{0.6f, 0.95f, 0.5f},  Vec3{-0.6f, 0.95f, 0.5f},
+      Vec3{-0.6f, 0.95f, -1.2f}, Vec3{0.6f, 0.95f, -1.2f}};
+  float body_stiffness = 400.0f;  // 1/s^2 and point
+  float body_damping = 12.0f;     // 1/s and point
+  float body_friction = 0.5f;     // friction coefficient
+};
+
+}  // namespace hotlap::sim
