@@ -1,5 +1,6 @@
 #include "env/npy.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <variant>
-#include <vector>
+#include <type_traits>
 
 #include "env/game_group.h"  // RaceEvent
 #include "env/game_state.h"
@@ -19,40 +19,57 @@
 
 namespace hotlap::sim {
 
-inline constexpr int kMaxPasses = 256;  // gates times laps of a track, at most
-inline constexpr std::int32_t kCountdownMs =
-    2600;  // the first run step of a race shows -kCountdownMs
+// The first run step of a race shows -kCountdownMs.
+inline constexpr std::int32_t kCountdownMs = 2600;
+inline constexpr std::int32_t kClockOffsetMs = 2610;     // tick clock minus race time
+inline constexpr std::int32_t kStoredOffsetMs = 100010;  // stored time of an input minus race time
+
+// The channels of Inputs in the order of SimStateData's cached events.
+enum class Channel : std::uint8_t { kAccelerate, kBrake, kLeft, kRight, kSteer, kGas };
+inline constexpr std::size_t kNumChannels = 6;
 
 // Everything that decides the future of a race, and nothing else. Trivially copyable: it is the
-// snapshot.
+// snapshot. Only the first num_passed of times_ms mean anything; the rest is 0.
 struct RaceState {
   VehicleState vehicle;
   std::int32_t race_time_ms = -kCountdownMs;  // below 0 the car is held
-  Inputs inputs;                              // in force in the tick that led here
-  bool finished = false;  // and not prevented: the clock of the race stands still
+  std::int32_t clock_ms = 10;  // the tick clock: race time + 2610, but it never stands still
+  Inputs inputs;               // in force in the tick that led here
+  // When each channel of `inputs` last changed, as the game stores it (the race time at which it
+  // was set + 100010); 0 while it never has.
+  std::array<std::int32_t, kNumChannels> input_stored_ms{};
   std::int32_t num_passed = 0;
   std::int32_t num_respawns = 0;
+  bool finished = false;                 // and not prevented: the clock of the race stands still
+  std::array<std::uint8_t, 3> unused{};  // no padding: equal states are equal bytes
   std::array<std::int32_t, kMaxPasses> times_ms{};  // of the first num_passed passes
 };
+static_assert(std::is_trivially_copyable_v<RaceState>);
+static_assert(sizeof(RaceState) ==
+              sizeof(VehicleState) + 8 + 12 + 4 * kNumChannels + 12 + 4 * kMaxPasses);
 
+// Not thread-safe. Callers hold a FloatingPointGuard around Tick, Respawn and Restart.
 class Race {
  public:
+  // Stands at the start of its countdown.
   Race(std::shared_ptr<const Track> track, const VehicleParams& params);
 
   const Track& track() const { return *track_; }
+  const VehicleParams& params() const { return params_; }
   const RaceState& state() const { return state_; }
   void set_state(const RaceState& state) {
     state_ = state;
   }  // REQUIRES: of a race on the same track
 
   void Restart(bool with_countdown);  // without: stands at s(0)
-  // One tick with these inputs in force. Returns the events of the tick (at most 2), valid until
-  // the next one.
+  // One tick with these inputs in force; while the race time is below 0 the car is held and only
+  // the clocks and inputs move. Returns the events of the tick (at most 2), valid until the next
+  // one.
   std::span<const RaceEvent> Tick(const Inputs& inputs);
   // Takes the finish of the last tick back, as C_PREVENT_SIMULATION_FINISH does: its cp time is -1
   // again and the race goes on.
   void PreventFinish();
-  // To the last gate passed, standing; to the start when none is.
+  // To the last gate passed, standing; dropped at the start when none is. The clock runs on.
   void Respawn();
 
   int target() const { return track_->num_gates() * track_->laps(); }
@@ -62,8 +79,12 @@ class Race {
   GameState game_state() const;
 
  private:
+  void TakeInputs(const Inputs& inputs);
+  std::span<const RaceEvent> PassGates(Vec3 from_m);
+
   std::shared_ptr<const Track> track_;
   VehicleParams params_;
+  VehicleState at_start_;
   RaceState state_;
   std::array<RaceEvent, 2> events_{};
 };

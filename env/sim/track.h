@@ -12,6 +12,11 @@
 
 namespace hotlap::sim {
 
+// The car's origin above the surface when it stands; the line of a track runs at this height.
+inline constexpr float kRideHeightM = 0.0241f;
+// A start drops the car from this high above where it settles.
+inline constexpr float kDropHeightM = 0.8f;
+
 // Contact materials with the protocol's numbers (section 11).
 enum class Surface : std::uint8_t {
   kGrass = 2,
@@ -63,12 +68,19 @@ struct Gate {
   Vec3 position_m;
   Vec3 direction;     // unit tangent: passed when the car's origin goes from behind to ahead of the
                       // plane, within the road's reach
-  float reach_m = 0;  // how far to the side and up still counts
+  Vec3 left, normal;  // unit, of the road there
+  float reach_m = 0;  // how far to the side and up still counts; downwards kGateDepthM does
+
+  // Whether the way from one position to the next passes the gate.
+  bool Passed(Vec3 from_m, Vec3 to_m) const;
 };
+inline constexpr int kMaxPasses = 256;      // gates times laps of a track, at most
+inline constexpr float kGateDepthM = 2.0f;  // a car further below the road does not pass its gates
+inline constexpr float kMinGateSpacingM = 5.0f;  // more than any car drives in a tick
 
 // Where a point is, relative to the road.
 struct RoadContact {
-  int index = 0;  // of the nearest point; the hint for the next query
+  int index = 0;  // of the stretch of road; the hint for the next query, and nothing else
   float s_m = 0;
   float lateral_m = 0;  // left positive
   float height_m = 0;   // above the surface (road or ground), along its normal
@@ -79,11 +91,16 @@ struct RoadContact {
 
 class Track {
  public:
+  Track(const Track&) = delete;
+  Track& operator=(const Track&) = delete;
+
   // Throws std::invalid_argument naming the field and what is allowed.
   static std::shared_ptr<const Track> Build(const TrackSpec& spec);
 
   const std::string& name() const { return name_; }
-  std::span<const RoadPoint> points() const { return points_; }  // spacing_m() apart along the line
+  // spacing_m() apart along the line, the first at s = 0; the last at s = length, or on a circuit
+  // one spacing before it joins the first.
+  std::span<const RoadPoint> points() const { return line_; }
   float spacing_m() const { return spacing_m_; }
   float length_m() const { return length_m_; }  // of the line; on a circuit, of one lap
   bool closed() const { return closed_; }
@@ -100,15 +117,43 @@ class Track {
   float ground_y_m() const { return ground_y_m_; }
   std::uint64_t hash() const { return hash_; }  // of the geometry, equal on every machine
 
-  // The surface under a point. Looks along the line from `hint` in constant time; a hint that is
-  // far off costs a wrong answer, so use Locate() once after a jump in position.
+  // The surface under a point, in constant time: along the road from `hint`, so a road that crosses
+  // over itself keeps them apart; and for a point that has left that stretch, the highest other
+  // stretch below it, or the ground. After a jump in position take the hint from Locate(). An open
+  // road goes straight on a little before its start and after its end. REQUIRES: a hint of Locate()
+  // or of an answer.
   RoadContact Query(Vec3 position_m, int hint) const;
-  int Locate(Vec3 position_m) const;  // nearest point, whole line, O(n)
+  int Locate(Vec3 position_m) const;  // nearest stretch, whole line, O(n)
+  bool IsHint(int hint) const { return hint >= 0 && hint < num_stretches_; }
 
  private:
+  // Marks where the road is, so that a point far from its hint finds the stretches below it.
+  struct Grid {
+    float origin_x_m = 0, origin_z_m = 0;
+    int columns = 0, rows = 0;
+    std::vector<std::int32_t> first;  // [columns * rows + 1], into `hints`
+    std::vector<std::int32_t> hints;  // one per pass of the road through a cell
+  };
+
   Track() = default;
+  void BuildGrid();
+  void BuildGates(const TrackSpec& spec);
+  // Walks at most `max_steps` along the road from `hint` to the stretch beside the point.
+  RoadContact Walk(Vec3 position_m, int hint, int max_steps) const;
+  Pose PoseAt(float s_m, float height_m) const;
+  const RoadPoint& point_after(int index) const {
+    return road_[static_cast<std::size_t>(index + 1 == static_cast<int>(road_.size()) ? 0
+                                                                                      : index + 1)];
+  }
+
   std::string name_;
-  std::vector<RoadPoint> points_;
+  // The line with its run-on before and behind; on a circuit just the line. Stretch i lies between
+  // points i and i + 1.
+  std::vector<RoadPoint> road_;
+  std::span<const RoadPoint> line_;  // of road_
+  int num_stretches_ = 0;
+  float first_s_m_ = 0;  // of road_[0]
+  Grid grid_;
   std::vector<Gate> gates_;
   float spacing_m_ = 0, length_m_ = 0, start_s_m_ = 0, finish_s_m_ = 0, ground_y_m_ = 0;
   bool closed_ = false;
