@@ -59,7 +59,7 @@ struct EventBuffer {
   int index_of(Control control) const { return control_index[static_cast<std::size_t>(control)]; }
   // Latest first, stable; what the game does with a buffer that it is given.
   void Sort();
-  // Keeps only the start marker {100000, running = 1}.
+  // Keeps only the start marker {100000, running = 1}; nothing where that control is absent.
   void Clear();
 };
 

@@ -24,8 +24,8 @@ std::string BufferName(int index);  // "TMInterface0" .. "TMInterface15"
 struct RawMessage {
   MessageType type = MessageType::kNone;
   ErrorCode error = ErrorCode::kNone;
-  std::span<const std::byte>
-      payload;  // everything after the header that may belong to it; valid until the next Poll
+  std::span<const std::byte> payload;  // what belongs to it, as far as its counts tell; valid
+                                       // until the next Read
 };
 
 // Owns the mapping (and, for the game, the name and the lock that says that it is alive). One
@@ -34,10 +34,10 @@ class MappedBuffer {
  public:
   // The game's end: makes the object with mode 0600 and `size` bytes and locks it. A name whose
   // lock nobody holds was left behind and is taken over in place: the same object, cleared, so that
-  // clients that still map it see the new game. Throws std::system_error (in use: EBUSY / names the
-  // object).
+  // clients that still map it see the new game (one of another size is replaced). Throws
+  // std::system_error that names the object; a living game's or another user's: EBUSY.
   static MappedBuffer Create(const std::string& name, std::size_t size = kDefaultBufferSize);
-  // The first of TMInterface0..15 that no living game holds.
+  // The first of TMInterface0..15 that no living game holds. EBUSY: all are held.
   static MappedBuffer CreateFirstFree(std::size_t size = kDefaultBufferSize);
 
   // The client's end. nullopt and a reason when there is no such object, it is not a live game's,
@@ -53,46 +53,76 @@ class MappedBuffer {
   std::size_t size() const { return size_; }
 
   // Publishes one message: error code and payload first, then one aligned 32-bit release store of
-  // type and ready marker. `fill` gets the payload area and returns its Encoded size.
+  // type and ready marker. Returns kResponseTooLong when the content had to be cut.
   template <class Message>
-  void Publish(MessageType type, const Message& message) {
-    BeginWrite();
+  ErrorCode Publish(MessageType type, const Message& message) {
     const Encoded encoded = Encode(message, payload_area());
-    Commit(type, encoded);
+    WritePayload(encoded);
+    Store(ReadyWord(type));
+    return encoded.error;
   }
-  void PublishResponse(const Response& response) { Publish(MessageType::kResponse, response); }
+  ErrorCode PublishResponse(const Response& response) {
+    return Publish(MessageType::kResponse, response);
+  }
+  // The game's way to begin a call: a client may deregister or register at any moment, and its
+  // message must not be lost. False, and nothing published, when one of the client is ready.
+  template <class Message>
+  bool TryPublish(MessageType type, const Message& message) {
+    const std::uint32_t seen = Load();
+    if (IsClientCall(TypeIn(seen))) return false;
+    WritePayload(Encode(message, payload_area()));
+    return Exchange(seen, ReadyWord(type));
+  }
 
   // Acquire load; the type if a message is ready, kNone otherwise. Costs one load.
-  MessageType ready_type() const {
-    const std::uint32_t word =
-        std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_acquire);
-    return (word & 0xFF00u) == 0xFF00u ? static_cast<MessageType>(word & 0xFFu)
-                                       : MessageType::kNone;
-  }
+  MessageType ready_type() const { return TypeIn(Load()); }
   // Copies the ready message out once (as many bytes as its type and its counts imply, at most the
   // buffer). REQUIRES: ready_type() was not kNone. A response is as long as the request it answers
   // allows, hence `request`.
   RawMessage Read(MessageType request = MessageType::kNone);
 
-  // Zeroes what the last messages used, type word first; not all 65535 bytes.
+  // Zeroes what the last messages used, not all 65535 bytes: the payload, then the type word, which
+  // stays if the other end has published since.
   void Clear();
 
   // The client's question: does a living game hold this buffer? One system call; ask it in the slow
-  // part of a wait.
+  // part of a wait. On Windows only games that mark themselves as this one does can be seen to die;
+  // others count as alive as long as the client looks.
   bool game_alive() const;
 
  private:
   MappedBuffer() = default;
-  void BeginWrite();
-  void Commit(MessageType type, Encoded encoded);
-  std::span<std::byte> payload_area();
+  // nullopt: a living game holds the name, or it belongs to another user. Throws for all else.
+  static std::optional<MappedBuffer> TryCreate(const std::string& name, std::size_t size);
+  void Map(void* base);  // takes the mapping over; the game's end clears it
+  void Release();        // everything; the game's end also removes the name, if it is still its own
+
+  static constexpr std::uint32_t ReadyWord(MessageType type) {
+    return static_cast<std::uint32_t>(type) | 0xFF00u;
+  }
+  static constexpr MessageType TypeIn(std::uint32_t word) {
+    return (word & 0xFF00u) == 0xFF00u ? static_cast<MessageType>(word & 0xFFu)
+                                       : MessageType::kNone;
+  }
+  std::uint32_t Load() const {
+    return std::atomic_ref<std::uint32_t>(*word_).load(std::memory_order_acquire);
+  }
+  void Store(std::uint32_t word) {
+    std::atomic_ref<std::uint32_t>(*word_).store(word, std::memory_order_release);
+    last_word_ = word;
+  }
+  bool Exchange(std::uint32_t seen, std::uint32_t word);
+  std::span<std::byte> payload_area() { return {base_ + kHeaderSize, size_ - kHeaderSize}; }
+  void WritePayload(Encoded encoded);  // the error code, and the account of what is used
 
   std::string name_;
   std::size_t size_ = 0;
   std::byte* base_ = nullptr;
   std::uint32_t* word_ = nullptr;  // base_, as the type word
+  std::uint32_t last_word_ = 0;    // the newest type word that this end wrote or read
   std::size_t used_ = 0;           // high-water mark of bytes that may be non-zero
-  std::intptr_t handle_ = -1;      // file descriptor or HANDLE
+  std::intptr_t handle_ = -1;      // file descriptor or HANDLE of the mapping
+  std::intptr_t life_ = -1;        // Windows: HANDLE of what says that the game is alive
   bool is_game_ = false;
   std::vector<std::byte> copy_;
 };
@@ -122,6 +152,10 @@ class Backoff {
   bool is_slow() const { return sleep_.count() > 0; }
 
  private:
+  static void Relax();
+  static void YieldOnce();
+  static void SleepFor(std::chrono::nanoseconds duration);
+
   Settings settings_;
   Clock::time_point silent_since_{};
   bool waiting_ = false;

@@ -140,7 +140,6 @@ class Writer {
 };
 
 // ---- calls of the game to the client
-// -------------------------------------------------------------------------------------
 
 struct OnRegistered {
   static constexpr MessageType kType = MessageType::kOnRegistered;
@@ -206,7 +205,6 @@ using ServerCall = std::variant<OnRegistered, Shutdown, OnRunStep, OnSimBegin, O
                                 OnBruteforceEvaluate>;
 
 // ---- calls of the client to the game
-// -------------------------------------------------------------------------------------
 
 struct Register {
   static constexpr MessageType kType = MessageType::kRegister;
@@ -324,7 +322,6 @@ using ClientCall =
                  RemoveStateValidation, PreventSimulationFinish, RegisterCustomCommand, Log>;
 
 // ---- the game's answer to a client call
-// ----------------------------------------------------------------------------------
 
 // std::monostate: int32 0. The span is a SimStateData; when decoded it points into the bytes that
 // were given.
@@ -335,7 +332,6 @@ struct Response {
 };
 
 // ---- bytes
-// ---------------------------------------------------------------------------------------------------------------
 
 // Payload only (offset 8 on); the header is the mapped buffer's. Returns the payload size. Content
 // that does not fit: what the protocol says, an empty vector where the message has one, and
@@ -350,6 +346,12 @@ Encoded Encode(const Response& response, std::span<std::byte> payload);
 
 MessageType TypeOf(const ServerCall& call);
 MessageType TypeOf(const ClientCall& call);
+
+// How many payload bytes the message takes, as far as its first bytes, `known`, tell: its fixed
+// part and each vector whose count is known. Who copies a message out of the shared buffer asks
+// again with that many bytes until the answer no longer grows. `request`: what a kResponse answers.
+// A negative count is taken as 0 (decoding names it); the answer may lie beyond the buffer.
+std::size_t PayloadNeeded(MessageType type, MessageType request, std::span<const std::byte> known);
 
 // `payload` is everything after the header that may belong to the message: lengths are implied by
 // the type and trailing bytes are ignored. Empty payloads (8-byte messages) are accepted where the

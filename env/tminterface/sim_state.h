@@ -218,6 +218,8 @@ class SimState {
 };
 
 // Rotations, both in double, quaternion as (w, x, y, z); the formulas of section 5.11.
+using Matrix3d = std::array<std::array<double, 3>, 3>;  // rows
+std::array<double, 4> QuaternionOf(const Matrix3d& rotation);
 std::array<double, 4> QuaternionOf(const Mat3& rotation);
 SimStateView::YawPitchRoll YawPitchRollOf(const std::array<double, 4>& quat_wxyz);
 Mat3 RotationOf(const std::array<float, 4>& quat_wxyz);
