@@ -18,30 +18,15 @@ constexpr float Least(float a, float b) { return a < b ? a : b; }
 constexpr float Most(float a, float b) { return a > b ? a : b; }
 constexpr float Clamp(float value, float low, float high) { return Least(Most(value, low), high); }
 
-struct Controls {
-  float steer = 0;     // [-1, 1], positive is right
-  float throttle = 0;  // [0, 1]
-  float brake = 0;     // [0, 1]
-};
-
-Controls Resolve(const Inputs& inputs, VehicleState& state) {
+// Left and right: the one pressed last acts.
+void NoteKeys(const Inputs& inputs, VehicleState& state) {
   const std::int32_t held = (inputs.left ? kLeftKey : 0) | (inputs.right ? kRightKey : 0);
   const std::int32_t pressed = held & ~state.held_keys;
-  if (held != (kLeftKey | kRightKey)) {
-    state.steer_key = held == kLeftKey ? -1 : held == kRightKey ? 1 : 0;
-  } else if (pressed != 0) {
-    state.steer_key = pressed == kLeftKey ? -1 : pressed == kRightKey ? 1 : 0;
+  const std::int32_t deciding = held == (kLeftKey | kRightKey) ? pressed : held;
+  if (held == 0 || deciding != 0) {
+    state.steer_key = deciding == kLeftKey ? -1 : deciding == kRightKey ? 1 : 0;
   }
   state.held_keys = held;
-
-  constexpr float kScale = 1.0f / static_cast<float>(kMaxAnalog);
-  const float axis = Clamp(static_cast<float>(inputs.steer) * kScale, -1, 1);
-  const float gas = Clamp(static_cast<float>(inputs.gas) * kScale, -1, 1);
-  Controls controls;
-  controls.steer = axis != 0 ? axis : static_cast<float>(state.steer_key);
-  controls.throttle = gas > 0 ? gas : inputs.accelerate ? 1.0f : 0.0f;
-  controls.brake = gas < 0 ? -gas : inputs.brake ? 1.0f : 0.0f;
-  return controls;
 }
 
 void Steer(const VehicleParams& params, float wanted, VehicleState& state) {
@@ -259,6 +244,17 @@ bool HoldInWorld(BodyState& body) {
 
 }  // namespace
 
+Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key) {
+  constexpr float kScale = 1.0f / static_cast<float>(kMaxAnalog);
+  const float axis = Clamp(static_cast<float>(inputs.steer) * kScale, -1, 1);
+  const float gas = Clamp(static_cast<float>(inputs.gas) * kScale, -1, 1);
+  Controls controls;
+  controls.steer = axis != 0 ? axis : static_cast<float>(steer_key);
+  controls.throttle = gas > 0 ? gas : inputs.accelerate ? 1.0f : 0.0f;
+  controls.brake = gas < 0 ? -gas : inputs.brake ? 1.0f : 0.0f;
+  return controls;
+}
+
 TickResult Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
                    VehicleState& state) {
   const BodyState body = state.body;
@@ -266,7 +262,8 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   const Vec3 forward = rotation.Column(2);
   const float forward_mps = TransposeTimes(rotation, body.velocity_mps).z;
 
-  const Controls controls = Resolve(inputs, state);
+  NoteKeys(inputs, state);
+  const Controls controls = ControlsOf(inputs, state.steer_key);
   Steer(params, controls.steer, state);
   const float drive = Drive(params, controls, forward_mps, state);
   const float angle = state.steering * FullLockAngle(params, std::fabs(forward_mps));

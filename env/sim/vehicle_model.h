@@ -16,6 +16,8 @@
 //   is scaled back and the wheel counts as sliding.
 #pragma once
 
+#include <cstdint>
+
 #include "env/inputs.h"
 #include "env/sim/track.h"
 #include "env/sim/vehicle_params.h"
@@ -27,6 +29,15 @@ inline constexpr int kTickMs = 10;
 inline constexpr float kTickSeconds = 0.01f;
 // Cars are held inside +-this much in x and z and below it in y; the world ends there.
 inline constexpr float kWorldLimitM = 65536.0f;
+
+// What the driver asks for, resolved from all the channels.
+struct Controls {
+  float steer = 0;     // [-1, 1], positive is right
+  float throttle = 0;  // [0, 1]
+  float brake = 0;     // [0, 1]
+};
+// `steer_key` as in VehicleState.
+Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key);
 
 // What was odd in a tick; nothing here is needed to go on.
 struct TickResult {
