@@ -57,7 +57,8 @@ struct EventBuffer {
   friend bool operator==(const EventBuffer&, const EventBuffer&) = default;
 
   int index_of(Control control) const { return control_index[static_cast<std::size_t>(control)]; }
-  // Latest first, stable; what the game does with a buffer that it is given.
+  // Latest first, as the game keeps them; so of two events of one time the first in the list is the
+  // later one. Stable.
   void Sort();
   // Keeps only the start marker {100000, running = 1}; nothing where that control is absent.
   void Clear();

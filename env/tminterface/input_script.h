@@ -48,15 +48,16 @@ struct InputScript {
   std::string ToText() const;
 };
 
-// -1: not a time.
+// "1000" (ms) or "1:02.33" (a fraction of at most two digits counts); -1: not a time.
 std::int32_t ParseTime(std::string_view text);
 
-// What the game recorded, as script text: events from the start marker to the finish (or all, when
-// `whole`).
+// What the game recorded, as script text: the events from the start marker to the finish, and those
+// after it when `whole`. Times are rounded up to 10 ms; releases of respawn and horn say nothing
+// and are left out, as are controls that the buffer does not name.
 std::string ToScriptText(const EventBuffer& buffer, bool whole = false);
 
 // The script's inputs as events behind the start marker, with the control indices of `layout`;
-// commands and unknown keys are left out. Sorted latest first.
+// commands, unknown keys and controls that `layout` lacks are left out. In the game's order.
 EventBuffer ToEventBuffer(const InputScript& script, const EventBuffer& layout);
 
 }  // namespace hotlap::tminterface
