@@ -3,11 +3,10 @@
 // share one instance freely.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "env/sim/track.h"
@@ -19,7 +18,6 @@ struct Projection {
   float s_m = 0;        // unwrapped: laps times length plus s
   float lateral_m = 0;  // left positive
   float height_m = 0;   // along the normal, above the line
-  int index = 0;        // of the segment; the hint for the next search
 };
 
 // A point of the line, interpolated.
@@ -35,28 +33,75 @@ class Centreline {
  public:
   static std::shared_ptr<const Centreline> FromTrack(const sim::Track& track);
   // A .npy file of [n, 3] float64 or float32 points, C order; half_width_m on both sides, gates
-  // every `gate_spacing_m`. Throws std::runtime_error naming the file and what is wrong.
+  // every `gate_spacing_m` (0: the finish alone). Throws std::runtime_error naming the file and
+  // what is wrong.
   static std::shared_ptr<const Centreline> FromNpy(const std::filesystem::path& path,
                                                    float half_width_m, float gate_spacing_m);
 
-  float length_m() const;
-  bool closed() const;
-  int laps() const;
-  float start_s_m() const;
-  float finish_s_m() const;  // unwrapped distance of the finish: on laps, start + laps * length
-  std::span<const float> gates_s_m() const;  // of one lap, the last is the finish or the lap line
+  float length_m() const { return length_m_; }  // of the line; on a circuit, of one lap
+  bool closed() const { return closed_; }
+  int laps() const { return laps_; }
+  float start_s_m() const { return start_s_m_; }
+  // Unwrapped distance of the finish: on laps, start + laps * length.
+  float finish_s_m() const { return finish_s_m_; }
+  // Of one lap, the last is the finish or the lap line.
+  std::span<const float> gates_s_m() const { return gates_s_m_; }
+  int num_gates() const { return static_cast<int>(gates_s_m_.size()); }
+  // Unwrapped distance of the gate that is passed next after `passed` passes; the finish at most.
+  // REQUIRES: passed >= 0.
+  float next_gate_s_m(int passed) const;
 
-  // Closest point within [s_from_m, s_to_m] (unwrapped), searched from `hint`. Beyond the finish
-  // nothing: s stops there.
-  Projection Project(Vec3 position_m, int hint, float s_from_m, float s_to_m) const;
-  // The point at unwrapped s. Beyond the ends of an open line it goes on straight along the last
-  // tangent; a circuit wraps.
+  // Closest point of the line, in three dimensions, among the unwrapped distances [s_from_m,
+  // s_to_m]; these are cut to the race: from the line's start (on a circuit: a lap before the start
+  // line) to the finish. Time grows with their difference. Always finite, for any position.
+  Projection Project(Vec3 position_m, float s_from_m, float s_to_m) const;
+
+  // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
+  // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.
   LinePoint At(float s_m) const;
+  Vec3 PositionAt(float s_m) const {
+    const Place place = PlaceOf(s_m);
+    const Vec3* const p = &positions_[static_cast<std::size_t>(place.segment)];
+    return p[0] + (p[1] - p[0]) * place.part + end_tangents_[place.end] * place.beyond_m;
+  }
 
  private:
+  // Where s is: `part` of the way along a segment, and how far beyond an end of the line.
+  struct Place {
+    int segment = 0;
+    float part = 0;
+    float beyond_m = 0;   // below 0 before the start
+    std::size_t end = 0;  // of the two, 0 is the start
+  };
+
   Centreline() = default;
-  struct Data;
-  std::shared_ptr<const Data> data_;
+  Place PlaceOf(float s_m) const {
+    if (closed_) {
+      int lap = static_cast<int>(s_m * inverse_length_);
+      if (s_m < static_cast<float>(lap) * length_m_) --lap;
+      s_m -= static_cast<float>(lap) * length_m_;
+    } else if (!(s_m >= 0)) {
+      return {0, 0, s_m, 0};
+    } else if (s_m >= finish_s_m_) {
+      return {last_segment_, last_part_, s_m - finish_s_m_, 1};
+    }
+    const float at = s_m * inverse_spacing_;
+    int segment = static_cast<int>(at);
+    if (segment > last_segment_) segment = last_segment_;
+    return {segment, at - static_cast<float>(segment), 0, 0};
+  }
+
+  bool closed_ = false;
+  int laps_ = 1;
+  float length_m_ = 0, inverse_length_ = 0, start_s_m_ = 0, finish_s_m_ = 0;
+  float spacing_m_ = 1, inverse_spacing_ = 1;  // of the points
+  int last_segment_ = 0;                       // where the finish is; on a circuit the last of all
+  float last_part_ = 1;                        // of it before the finish
+  std::vector<float> gates_s_m_;
+  std::vector<Vec3> positions_;    // one more than there are segments; a circuit ends where it
+                                   // began
+  std::vector<LinePoint> points_;  // likewise
+  Vec3 end_tangents_[2];
 };
 
 }  // namespace hotlap

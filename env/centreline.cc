@@ -1,0 +1,163 @@
+#include "env/centreline.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "env/npy.h"
+
+namespace hotlap {
+namespace {
+
+// Far outside the world; keeps what is measured from a car that left it finite.
+constexpr float kFarM = 1e6f;
+
+float Bounded(float value) {
+  if (!(value >= -kFarM)) return -kFarM;
+  return value <= kFarM ? value : kFarM;
+}
+
+// NaN counts as 0.
+float UnitPart(float value) { return value > 0 ? (value < 1 ? value : 1.0f) : 0.0f; }
+
+Vec3 Mix(Vec3 a, Vec3 b, float t) { return a + (b - a) * t; }
+
+}  // namespace
+
+std::shared_ptr<const Centreline> Centreline::FromTrack(const sim::Track& track) {
+  std::shared_ptr<Centreline> line(new Centreline);
+  line->closed_ = track.closed();
+  line->laps_ = track.laps();
+  line->length_m_ = track.length_m();
+  line->inverse_length_ = 1.0f / track.length_m();
+  line->spacing_m_ = track.spacing_m();
+  line->inverse_spacing_ = 1.0f / track.spacing_m();
+  line->start_s_m_ = track.start_s_m();
+  line->finish_s_m_ = track.closed()
+                          ? track.start_s_m() + static_cast<float>(track.laps()) * track.length_m()
+                          : track.finish_s_m();
+  for (const sim::Gate& gate : track.gates()) line->gates_s_m_.push_back(gate.s_m);
+
+  for (const sim::RoadPoint& p : track.points()) {
+    line->points_.push_back({p.position_m, p.tangent, p.left, p.normal, p.half_width_left_m,
+                             p.half_width_right_m, p.surface, p.is_gap});
+  }
+  if (line->closed_) line->points_.push_back(line->points_.front());
+  assert(line->points_.size() >= 2);
+  for (const LinePoint& p : line->points_) line->positions_.push_back(p.position_m);
+
+  const int segments = static_cast<int>(line->points_.size()) - 1;
+  line->last_segment_ = segments - 1;
+  line->end_tangents_[0] = line->points_.front().tangent;
+  if (!line->closed_) {
+    const float at = line->finish_s_m_ * line->inverse_spacing_;
+    line->last_segment_ = std::min(static_cast<int>(at), segments - 1);
+    line->last_part_ = UnitPart(at - static_cast<float>(line->last_segment_));
+    line->end_tangents_[1] = line->At(line->finish_s_m_).tangent;
+  }
+  return line;
+}
+
+std::shared_ptr<const Centreline> Centreline::FromNpy(const std::filesystem::path& path,
+                                                      float half_width_m, float gate_spacing_m) {
+  sim::TrackSpec spec;
+  spec.name = path.stem().string();
+  spec.line = ReadNpyPoints(path);
+  spec.width_m = 2 * half_width_m;
+  try {
+    const auto line = FromTrack(*sim::Track::Build(spec));
+    if (gate_spacing_m == 0) return line;
+    if (!(gate_spacing_m >= sim::kMinGateSpacingM)) {
+      throw std::invalid_argument("gate_spacing_m: must be 0 or at least " +
+                                  std::to_string(sim::kMinGateSpacingM));
+    }
+    const float last = line->finish_s_m() - sim::kMinGateSpacingM;
+    for (int i = 1; static_cast<float>(i) * gate_spacing_m <= last; ++i) {
+      spec.checkpoints_s_m.push_back(static_cast<float>(i) * gate_spacing_m);
+    }
+    return FromTrack(*sim::Track::Build(spec));
+  } catch (const std::invalid_argument& e) {
+    throw std::runtime_error(path.string() + ": " + e.what());
+  }
+}
+
+float Centreline::next_gate_s_m(int passed) const {
+  const int lap = passed / num_gates();
+  if (lap >= laps_) return finish_s_m_;
+  return gates_s_m_[static_cast<std::size_t>(passed % num_gates())] +
+         static_cast<float>(lap) * length_m_;
+}
+
+Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m) const {
+  const float first_s = closed_ ? start_s_m_ - length_m_ : 0.0f;
+  const float to = std::clamp(s_to_m, first_s, finish_s_m_);
+  const float from = std::clamp(s_from_m, first_s, to);
+
+  // The nearest of the line's points in the window, then the two segments that meet there. Points
+  // are counted from the start of the lap that `from` is in, and wrap on the way.
+  const int segments = static_cast<int>(positions_.size()) - 1;
+  const int lap = closed_ ? static_cast<int>(std::floor(from * inverse_length_)) : 0;
+  const float base = static_cast<float>(lap) * length_m_;
+  const int first = std::max(0, static_cast<int>((from - base) * inverse_spacing_));
+  const int end = std::max(first + 1, static_cast<int>((to - base) * inverse_spacing_) + 1);
+  const auto wrapped = [&](int i) {
+    while (i >= segments && closed_) i -= segments;
+    return static_cast<std::size_t>(std::min(i, closed_ ? segments - 1 : segments));
+  };
+  int nearest = first;
+  float least = std::numeric_limits<float>::infinity();
+  for (int i = first; i <= end; ++i) {
+    const Vec3 offset = position_m - positions_[wrapped(i)];
+    const float distance = Dot(offset, offset);
+    if (distance < least) {
+      least = distance;
+      nearest = i;
+    }
+  }
+
+  Projection result;
+  least = std::numeric_limits<float>::infinity();
+  result.s_m = from;
+  for (int i = std::max(nearest - 1, first); i <= std::min(nearest, end - 1); ++i) {
+    const Vec3* const p =
+        &positions_[closed_ ? wrapped(i) : std::min(wrapped(i), positions_.size() - 2)];
+    const Vec3 along = p[1] - p[0];
+    const float part = UnitPart(Dot(position_m - p[0], along) / Dot(along, along));
+    const float s = std::clamp(base + (static_cast<float>(i) + part) * spacing_m_, from, to);
+    const Vec3 offset = position_m - Mix(p[0], p[1], part);
+    const float distance = Dot(offset, offset);
+    if (distance < least) {
+      least = distance;
+      result.s_m = s;
+    }
+  }
+  const LinePoint here = At(result.s_m);
+  const Vec3 offset = position_m - here.position_m;
+  result.lateral_m = Bounded(Dot(offset, here.left));
+  result.height_m = Bounded(Dot(offset, here.normal));
+  return result;
+}
+
+LinePoint Centreline::At(float s_m) const {
+  const Place place = PlaceOf(s_m);
+  const auto i = static_cast<std::size_t>(place.segment);
+  const LinePoint& a = points_[i];
+  const LinePoint& b = points_[i + 1];
+  LinePoint point = place.part < 0.5f ? a : b;  // its surface and gap are the nearer end's
+  point.position_m = PositionAt(s_m);
+  point.tangent = Normalized(Mix(a.tangent, b.tangent, place.part), a.tangent);
+  // Left is across the tangent as interpolated, so that the three stay at right angles.
+  const Vec3 left = Mix(a.left, b.left, place.part);
+  point.left = Normalized(left - point.tangent * Dot(left, point.tangent), a.left);
+  point.normal = Cross(point.tangent, point.left);
+  point.half_width_left_m =
+      a.half_width_left_m + (b.half_width_left_m - a.half_width_left_m) * place.part;
+  point.half_width_right_m =
+      a.half_width_right_m + (b.half_width_right_m - a.half_width_right_m) * place.part;
+  return point;
+}
+
+}  // namespace hotlap
