@@ -1,0 +1,397 @@
+#include "env/tminterface_slot.h"
+
+#include <cassert>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "env/tminterface/mapped_buffer.h"
+#include "env/tminterface/sim_state.h"
+
+namespace hotlap {
+namespace {
+
+using namespace std::chrono_literals;
+namespace tmi = tminterface;
+
+constexpr auto kOpenEvery = 5ms;
+constexpr auto kCheckAliveEvery = 2ms;
+constexpr auto kLeaveWithin = 50ms;
+
+constexpr std::uint32_t kSnapshotMagic = 0x534D5448;  // "HTMS"
+constexpr std::uint32_t kSnapshotVersion = 1;
+
+struct SnapshotHeader {
+  std::uint32_t magic = kSnapshotMagic;
+  std::uint32_t version = kSnapshotVersion;
+  std::int32_t checkpoints_target = 0;
+  std::uint32_t state_size = 0;
+  std::uint64_t start = 0;  // FingerprintOf the track's start
+};
+static_assert(sizeof(SnapshotHeader) == 24, "SnapshotHeader changed: bump kSnapshotVersion");
+
+// Tells tracks apart: where the car stands at race time 0, and what is to be passed.
+std::uint64_t FingerprintOf(const GameState& start) {
+  std::uint64_t hash = 14695981039346656037u;
+  const auto add = [&hash](const void* data, std::size_t size) {
+    for (const auto* byte = static_cast<const unsigned char*>(data); size > 0; ++byte, --size) {
+      hash = (hash ^ *byte) * 1099511628211u;
+    }
+  };
+  add(&start.position_m, sizeof start.position_m);
+  add(&start.rotation, sizeof start.rotation);
+  add(&start.checkpoints_target, sizeof start.checkpoints_target);
+  add(&start.checkpoints_per_lap, sizeof start.checkpoints_per_lap);
+  return hash;
+}
+
+tmi::SetInputStates ToWire(const Inputs& inputs) {
+  tmi::SetInputStates set;
+  set.left = inputs.left;
+  set.right = inputs.right;
+  set.accelerate = inputs.accelerate;
+  set.brake = inputs.brake;
+  set.steer = inputs.steer;
+  set.gas = inputs.gas;
+  return set;
+}
+
+}  // namespace
+
+TMInterfaceSlot::TMInterfaceSlot(int slot, TMInterfaceGame game,
+                                 const TMInterfaceSettings& settings)
+    : slot_(slot), game_(std::move(game)), settings_(settings) {
+  events_.reserve(64);
+}
+
+TMInterfaceSlot::~TMInterfaceSlot() {
+  // A game in the middle of an answer would overwrite the deregistration: let it come to rest.
+  tmi::Backoff backoff;
+  const Deadline deadline = DeadlineIn(kLeaveWithin);
+  while (client_ && is_under_way_ && (Poll() || backoff.Pause(deadline))) {
+  }
+  if (client_) client_->Deregister();
+}
+
+void TMInterfaceSlot::Start(const Command& command) {
+  assert(!is_under_way_);
+  command_ = command;
+  is_under_way_ = true;
+  has_news_ = true;  // silence counts from here
+  events_.clear();
+  completion_ = Completion{};
+  completion_.slot = slot_;
+  // The game may begin at once; everything else waits for the first Poll.
+  has_begun_ = command.kind == CommandKind::kAdvance && phase_ == Phase::kHeld;
+  if (has_begun_) BeginAdvance();
+}
+
+bool TMInterfaceSlot::Poll() {
+  if (!has_begun_) {
+    has_begun_ = true;
+    Begin();
+    return true;
+  }
+  if (!client_) return false;
+  const auto incoming = client_->Poll();
+  if (!incoming) return false;
+  has_news_ = true;
+  if (const auto* call = std::get_if<tmi::ServerCall>(&incoming->message)) {
+    Handle(*call);
+  } else if (const auto* response = std::get_if<tmi::Response>(&incoming->message)) {
+    HandleResponse(*response);
+  } else if (const auto* error = std::get_if<tmi::DecodeError>(&incoming->message)) {
+    Lose("the game sent a bad message: " + error->ToString());
+  }
+  return true;
+}
+
+void TMInterfaceSlot::Begin() {
+  if (command_.kind == CommandKind::kRestart) {
+    BeginRestart();
+  } else if (phase_ == Phase::kLost) {
+    completion_.status = CompletionStatus::kGameLost;
+    completion_.error = "there is no game yet; the slot waits for kRestart";
+    is_under_way_ = false;
+  } else if (command_.kind == CommandKind::kRestore) {
+    BeginRestore();
+  } else {
+    assert(command_.kind == CommandKind::kSave);
+    completion_.snapshot = snapshot_;
+    is_under_way_ = false;
+  }
+}
+
+void TMInterfaceSlot::BeginAdvance() {
+  assert(command_.ticks >= 1);
+  phase_ = Phase::kRunning;
+  expected_time_ms_ = state_.race_time_ms + 10;
+  holds_game_ = false;
+  if (std::exchange(rewind_is_pending_, false)) Say(tmi::SimRewindToState{state_bytes()});
+  Say(ToWire(command_.inputs));
+  SayNext();
+}
+
+void TMInterfaceSlot::BeginRestart() {
+  if (phase_ == Phase::kHeld && client_->game_alive()) {
+    state_ = start_state_;
+    snapshot_ = start_snapshot_;
+    rewind_is_pending_ = true;
+    is_under_way_ = false;
+    return;
+  }
+  if (phase_ == Phase::kHeld && settings_.on_lost) settings_.on_lost(slot_);
+  Drop();
+  const Clock::time_point now = Clock::now();
+  start_deadline_ = now + settings_.start_timeout;
+  next_open_ = now + kOpenEvery;
+  phase_ = Phase::kOpening;
+  TryToOpen();
+}
+
+void TMInterfaceSlot::BeginRestore() {
+  const auto reject = [this](std::string why) {
+    completion_.status = CompletionStatus::kRejected;
+    completion_.error = std::move(why);
+    is_under_way_ = false;
+  };
+  const std::span<const std::byte> bytes = command_.snapshot;
+  SnapshotHeader header;
+  if (bytes.size() < sizeof header) return reject("the snapshot is shorter than its header");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kSnapshotMagic) return reject("the snapshot is not of a TMInterface game");
+  if (header.version != kSnapshotVersion) {
+    return reject("the snapshot has version " + std::to_string(header.version) + ", not " +
+                  std::to_string(kSnapshotVersion));
+  }
+  if (header.start != FingerprintOf(start_state_) ||
+      header.checkpoints_target != start_state_.checkpoints_target) {
+    return reject("the snapshot is of another track");
+  }
+  const auto parsed = tmi::SimStateView::Parse(bytes.subspan(sizeof header));
+  if (const auto* error = std::get_if<tmi::DecodeError>(&parsed)) {
+    return reject("the snapshot's state: " + error->ToString());
+  }
+  const auto& view = std::get<tmi::SimStateView>(parsed);
+  if (view.bytes().size() != header.state_size ||
+      bytes.size() != sizeof header + header.state_size) {
+    return reject("the snapshot's size is not that of its state");
+  }
+  const GameState state = ReadGameState(view);
+  if (!FinitePhysics(state)) return reject("the snapshot's state is not finite");
+  if (state.checkpoints_target != start_state_.checkpoints_target || state.race_time_ms < 0 ||
+      state.race_time_ms % 10 != 0) {
+    return reject("the snapshot's state is not of a race on this track");
+  }
+  state_ = state;
+  snapshot_.assign(bytes.begin(), bytes.end());
+  rewind_is_pending_ = true;
+  is_under_way_ = false;
+}
+
+void TMInterfaceSlot::TryToOpen() {
+  auto buffer = tmi::MappedBuffer::Open(game_.buffer_name, settings_.buffer_size, why_not_open_);
+  if (!buffer) return;
+  client_.emplace(std::move(*buffer));
+  client_->Send(tmi::Register{});  // takes a game over that is held for an older client
+  phase_ = Phase::kRegistering;
+}
+
+void TMInterfaceSlot::CheckTime(Clock::time_point now) {
+  if (!is_under_way_ || !has_begun_) return;
+  if (std::exchange(has_news_, false)) last_news_ = now;
+
+  if (phase_ != Phase::kRunning && now >= start_deadline_) {
+    const std::string within = std::to_string(settings_.start_timeout.count()) + " ms";
+    return Lose(client_ ? "the game came to no start within " + within
+                        : "no game came within " + within + ": " + why_not_open_);
+  }
+  if (client_ && now - last_news_ >= kCheckAliveEvery) {
+    if (!client_->game_alive()) {
+      if (phase_ == Phase::kRunning) return Lose("the game is gone");
+      Drop();
+      phase_ = Phase::kOpening;
+    } else if (phase_ == Phase::kRunning && now - last_news_ >= settings_.game_timeout) {
+      return Lose("the game was silent for " + std::to_string(settings_.game_timeout.count()) +
+                  " ms");
+    }
+  }
+  if (phase_ == Phase::kOpening && now >= next_open_) {
+    next_open_ = now + kOpenEvery;
+    TryToOpen();
+  }
+}
+
+void TMInterfaceSlot::Abandon() {
+  is_under_way_ = false;
+  Drop();
+}
+
+void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
+  if (std::holds_alternative<tmi::Shutdown>(call)) return Lose("the game is shutting down");
+  pending_call_ = tmi::TypeOf(call);
+  holds_game_ = false;
+  if (std::holds_alternative<tmi::OnRegistered>(call)) {
+    phase_ = Phase::kComingToStart;
+    last_time_ms_.reset();
+    is_fresh_ = false;
+    Say(tmi::SetTimeout{-1});
+    Say(tmi::SetGameSpeed{settings_.speed});
+    if (!game_.map_command.empty()) Say(tmi::ExecuteCommand{game_.map_command});
+  } else if (const auto* step = std::get_if<tmi::OnRunStep>(&call)) {
+    HandleRunStep(step->race_time_ms);
+  } else if (const auto* pass = std::get_if<tmi::OnCheckpointCountChanged>(&call)) {
+    HandleCheckpoint(pass->current, pass->target);
+  } else if (const auto* lap = std::get_if<tmi::OnLapsCountChanged>(&call)) {
+    if (phase_ == Phase::kRunning && !completion_.finished) {
+      events_.push_back({RaceEventKind::kLap, expected_time_ms_, lap->current});
+    }
+  }
+  if (client_) SayNext();
+}
+
+void TMInterfaceSlot::HandleRunStep(std::int32_t race_time_ms) {
+  if (phase_ == Phase::kComingToStart) return HandleRunStepBeforeStart(race_time_ms);
+  if (phase_ != Phase::kRunning) return;
+  if (race_time_ms != expected_time_ms_) {
+    return Lose("the race went to " + std::to_string(race_time_ms) + " ms instead of " +
+                std::to_string(expected_time_ms_) + " ms");
+  }
+  expected_time_ms_ += 10;
+  ++completion_.ticks;
+  if (completion_.finished || completion_.ticks == command_.ticks) {
+    Say(tmi::SimGetState{});
+    holds_game_ = true;
+  }
+}
+
+void TMInterfaceSlot::HandleRunStepBeforeStart(std::int32_t race_time_ms) {
+  const bool is_first = !last_time_ms_.has_value();
+  if (race_time_ms < 0 && (is_first || race_time_ms < *last_time_ms_)) {
+    // A race in its countdown; what an older client pressed must not reach its start.
+    is_fresh_ = true;
+    Say(ToWire(Inputs{}));
+  } else if (race_time_ms == 0 && is_fresh_) {
+    Say(tmi::SimGetState{});
+    holds_game_ = true;
+  } else if (is_first && game_.map_command.empty()) {
+    Say(tmi::GiveUp{});  // in the middle of a race; with a map command a new one is on its way
+  }
+  last_time_ms_ = race_time_ms;
+}
+
+void TMInterfaceSlot::HandleCheckpoint(std::int32_t current, std::int32_t target) {
+  if (phase_ != Phase::kRunning) return;
+  if (target != state_.checkpoints_target) {
+    return Lose("the game counts " + std::to_string(target) + " passes instead of " +
+                std::to_string(state_.checkpoints_target));
+  }
+  if (current < target) {
+    events_.push_back({RaceEventKind::kCheckpoint, expected_time_ms_, current});
+    return;
+  }
+  events_.push_back({RaceEventKind::kFinish, expected_time_ms_, current});
+  completion_.finished = true;
+  Say(tmi::PreventSimulationFinish{});
+}
+
+void TMInterfaceSlot::HandleResponse(const tmi::Response& response) {
+  if (phase_ == Phase::kRegistering) {
+    if (response.error != tmi::ErrorCode::kNone) return Lose("the game refused the registration");
+    phase_ = Phase::kSettingUp;
+    return;
+  }
+  if (num_said_ == 0) return;  // of nothing that we asked inside a call
+  const tmi::ClientCall& asked = sayings_[num_said_ - 1];
+  if (response.error != tmi::ErrorCode::kNone) {
+    return Lose("the game refused " + std::string(tmi::MessageName(tmi::TypeOf(asked))) +
+                " with error " + std::to_string(static_cast<int>(response.error)));
+  }
+  if (std::holds_alternative<tmi::SimGetState>(asked)) {
+    const auto* bytes = std::get_if<std::span<const std::byte>>(&response.content);
+    ReadState(bytes == nullptr ? std::span<const std::byte>{} : *bytes);
+    if (!client_) return;
+  }
+  SayNext();
+  if (holds_game_ && num_said_ == 0) Complete();
+}
+
+void TMInterfaceSlot::Say(tmi::ClientCall call) {
+  assert(num_sayings_ < sayings_.size());
+  sayings_[num_sayings_++] = std::move(call);
+}
+
+void TMInterfaceSlot::SayNext() {
+  if (num_said_ < num_sayings_) {
+    client_->Send(sayings_[num_said_++]);
+    return;
+  }
+  num_sayings_ = num_said_ = 0;
+  if (!holds_game_) client_->SendProcessed(pending_call_);
+}
+
+void TMInterfaceSlot::ReadState(std::span<const std::byte> bytes) {
+  const auto parsed = tmi::SimStateView::Parse(bytes);
+  if (const auto* error = std::get_if<tmi::DecodeError>(&parsed)) {
+    return Lose("the game sent a bad state: " + error->ToString());
+  }
+  const auto& view = std::get<tmi::SimStateView>(parsed);
+  const GameState state = ReadGameState(view);
+  if (!FinitePhysics(state)) return Lose("the game sent a state that is not finite");
+  const std::int32_t time_ms = phase_ == Phase::kRunning ? expected_time_ms_ - 10 : 0;
+  if (state.race_time_ms != time_ms) {
+    return Lose("the game sent a state of " + std::to_string(state.race_time_ms) +
+                " ms instead of " + std::to_string(time_ms) + " ms");
+  }
+  const int target = phase_ == Phase::kRunning       ? state_.checkpoints_target
+                     : game_.checkpoints_target != 0 ? game_.checkpoints_target
+                                                     : state.checkpoints_target;
+  if (state.checkpoints_target != target) {
+    return Lose("the game is on a track of " + std::to_string(state.checkpoints_target) +
+                " passes instead of " + std::to_string(target));
+  }
+  state_ = state;
+  SnapshotHeader header;
+  header.checkpoints_target = state.checkpoints_target;
+  header.state_size = static_cast<std::uint32_t>(view.bytes().size());
+  header.start = FingerprintOf(phase_ == Phase::kRunning ? start_state_ : state);
+  snapshot_.resize(sizeof header + view.bytes().size());
+  std::memcpy(snapshot_.data(), &header, sizeof header);
+  std::memcpy(snapshot_.data() + sizeof header, view.bytes().data(), view.bytes().size());
+}
+
+void TMInterfaceSlot::Complete() {
+  if (phase_ == Phase::kComingToStart) {
+    start_state_ = state_;
+    start_snapshot_ = snapshot_;
+  } else {
+    completion_.inputs_missed = state_.inputs != command_.inputs;
+    completion_.events = events_;
+  }
+  rewind_is_pending_ = false;
+  phase_ = Phase::kHeld;
+  is_under_way_ = false;
+}
+
+void TMInterfaceSlot::Lose(std::string why) {
+  completion_ = Completion{};
+  completion_.slot = slot_;
+  completion_.status = CompletionStatus::kGameLost;
+  completion_.error = game_.buffer_name + ": " + std::move(why);
+  is_under_way_ = false;
+  Drop();
+  if (settings_.on_lost) settings_.on_lost(slot_);
+}
+
+void TMInterfaceSlot::Drop() {
+  if (client_) client_->Send(tmi::Deregister{});
+  client_.reset();
+  phase_ = Phase::kLost;
+  num_sayings_ = num_said_ = 0;
+}
+
+std::span<const std::byte> TMInterfaceSlot::state_bytes() const {
+  return std::span(snapshot_).subspan(sizeof(SnapshotHeader));
+}
+
+}  // namespace hotlap

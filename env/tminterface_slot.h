@@ -1,0 +1,126 @@
+// One game behind a mapped buffer, driven without ever blocking: what a slot of TMInterfaceGames
+// is.
+//
+//   kLost ---------- kRestart ----> kOpening ---> kRegistering
+//     ^                                               |
+//     | any fault                                     v
+//   kHeld <-- run step at 0 -- kComingToStart <-- kSettingUp
+//     |  ^
+//     v  | last run step of the command
+//   kRunning
+//
+// In kHeld the game stands still inside a run step call. Going to a saved state does not touch the
+// game: the rewind stays pending until the next kAdvance and goes out in the same call as its
+// inputs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "env/deadline.h"
+#include "env/game_group.h"
+#include "env/game_state.h"
+#include "env/tminterface/client.h"
+#include "env/tminterface_games.h"
+
+namespace hotlap {
+
+class TMInterfaceSlot {
+ public:
+  // REQUIRES: settings outlive the slot.
+  TMInterfaceSlot(int slot, TMInterfaceGame game, const TMInterfaceSettings& settings);
+  ~TMInterfaceSlot();  // deregisters; the game goes on alone
+  TMInterfaceSlot(const TMInterfaceSlot&) = delete;
+  TMInterfaceSlot& operator=(const TMInterfaceSlot&) = delete;
+
+  const GameState& state() const { return state_; }
+  bool is_under_way() const { return is_under_way_; }
+
+  // REQUIRES: nothing is under way.
+  void Start(const Command& command);
+  // Takes what the game sent and answers it. True when there was anything to do; the command may
+  // be complete then (is_under_way() is false and completion() tells).
+  bool Poll();
+  // Looks for a game, for its death and for its silence. To be called while Poll finds nothing.
+  void CheckTime(Clock::time_point now);
+  void Abandon();
+
+  const Completion& completion() const { return completion_; }
+
+ private:
+  enum class Phase : std::uint8_t {
+    kLost,
+    kOpening,
+    kRegistering,
+    kSettingUp,
+    kComingToStart,
+    kHeld,
+    kRunning,
+  };
+
+  void Begin();  // of kRestart, kSave and kRestore
+  void BeginAdvance();
+  void BeginRestart();
+  void BeginRestore();
+  void TryToOpen();
+
+  void Handle(const tminterface::ServerCall& call);
+  void HandleResponse(const tminterface::Response& response);
+  void HandleRunStep(std::int32_t race_time_ms);
+  void HandleRunStepBeforeStart(std::int32_t race_time_ms);
+  void HandleCheckpoint(std::int32_t current, std::int32_t target);
+
+  // The calls that go out inside the game's pending call, one after the other.
+  void Say(tminterface::ClientCall call);
+  void SayNext();
+  void ReadState(std::span<const std::byte> bytes);
+
+  void Complete();
+  void Lose(std::string why);
+  void Drop();  // the connection
+  std::span<const std::byte> state_bytes() const;
+
+  const int slot_;
+  const TMInterfaceGame game_;
+  const TMInterfaceSettings& settings_;
+  std::optional<tminterface::Client> client_;
+  Phase phase_ = Phase::kLost;
+
+  Command command_;
+  bool is_under_way_ = false;
+  bool has_begun_ = false;
+  Completion completion_;
+  std::vector<RaceEvent> events_;
+
+  // The slot's state, also as snapshot bytes: a header and the SimStateData.
+  GameState state_;
+  std::vector<std::byte> snapshot_;
+  bool rewind_is_pending_ = false;  // the game stands elsewhere
+  GameState start_state_;
+  std::vector<std::byte> start_snapshot_;
+
+  // Inside the game's pending call.
+  tminterface::MessageType pending_call_ = tminterface::MessageType::kNone;
+  std::array<tminterface::ClientCall, 4> sayings_;
+  std::size_t num_sayings_ = 0, num_said_ = 0;
+  bool holds_game_ = false;            // do not answer the pending call when all is said
+  std::int32_t expected_time_ms_ = 0;  // of the next run step
+
+  // On the way to the start.
+  std::optional<std::int32_t> last_time_ms_;  // of the last run step since registration
+  bool is_fresh_ = false;                     // this race has been seen from its countdown on
+  std::string why_not_open_;
+
+  bool has_news_ = false;
+  Clock::time_point last_news_{};
+  Clock::time_point start_deadline_{};
+  Clock::time_point next_open_{};
+};
+
+}  // namespace hotlap
