@@ -44,10 +44,12 @@ inline constexpr std::size_t kDyna = 224, kDynaPrevious = 492, kDynaCurrent = 67
 namespace body {  // relative to a dyna state, 180 bytes
 inline constexpr std::size_t kQuat = 0, kRotation = 16, kPosition = 52, kLinearSpeed = 64,
                              kAddLinearSpeed = 76, kAngularSpeed = 88, kForce = 100, kTorque = 112,
-                             kInverseInertia = 124, kNotTweakedLinearSpeed = 164, kSize = 180;
+                             kInverseInertia = 124, kUnknown = 160, kNotTweakedLinearSpeed = 164,
+                             kOwner = 176, kSize = 180;
 }
 inline constexpr std::size_t kSceneMobil = 1648;
 inline constexpr Field<float> kInputGas{1728}, kInputBrake{1732}, kInputSteer{1736};
+inline constexpr Field<bool> kIsUpdateAsync{1724}, kIsLightTrialsSet{1764};
 inline constexpr Field<std::int32_t> kHornLimit{1796}, kQuality{1812};
 inline constexpr Field<float> kMaxLinearSpeed{2384};
 inline constexpr Field<std::int32_t> kGearboxState{2388}, kBlockFlags{2392};
@@ -72,31 +74,37 @@ inline constexpr Field<bool> kIsFreewheeling{3196}, kIsSliding{3224};
 inline constexpr Field<std::int32_t> kWheelContactAbsorbCounter{3308}, kBurnoutState{3340};
 inline constexpr Field<Vec3> kCurrentLocalSpeed{3452}, kTotalCentralForceAdded{3720};
 inline constexpr Field<bool> kIsRubberBall{3764};
+inline constexpr std::size_t kSavedState = 3768;  // float[4][3]
 inline constexpr std::size_t kWheels = 3816, kWheelStride = 764;
 namespace wheel {  // relative to a wheel
-inline constexpr std::size_t kSteerable = 4, kRadius = 8, kSurfaceHandlerRotation = 64,
-                             kSurfaceHandlerPosition = 100, kField160 = 160, kField164 = 164,
+inline constexpr std::size_t kSteerable = 4, kRadius = 8, kSurfaceHandlerUnknown = 16,
+                             kSurfaceHandlerRotation = 64, kSurfaceHandlerPosition = 100,
+                             kField112 = 112, kField160 = 160, kField164 = 164,
                              kOffsetFromVehicle = 168, kDamperAbsorb = 180, kAngularSpeed = 288,
                              kHasGroundContact = 292, kContactMaterial = 296, kIsSliding = 300,
                              kRelativeRotzAxis = 304, kNumGroundContacts = 320,
-                             kContactNormal = 324;
+                             kContactNormal = 324, kField348 = 348,
+                             kContactRelativeLocalDistance = 352, kPrevSyncState = 364,
+                             kSyncState = 464, kField564 = 564, kAsyncState = 664, kStateSize = 100;
 }
 inline constexpr std::size_t kPlugSolid = 6872, kPlugSolidSize = 68;
 inline constexpr std::size_t kCmdBufferCore = 6940, kCmdBufferCoreSize = 264;
 inline constexpr std::size_t kPlayerInfo = 7204;
+inline constexpr Field<std::uint32_t> kTeam{7780};
 inline constexpr Field<std::int32_t> kPrevRaceTime{7884}, kRaceStartTime{7888}, kRaceTime{7892},
     kRaceBestTime{7896}, kLapStartTime{7900}, kLapTime{7904}, kLapBestTime{7908},
     kMinRespawns{7912}, kNbCompleted{7916}, kMaxCompleted{7920}, kStuntsScore{7924},
-    kBestStuntsScore{7928}, kCurCheckpoint{7932}, kCurrentTime{7980}, kRaceState{7992},
-    kReadyEnum{7996}, kRoundNum{8000}, kCurLapCheckpointCount{8020}, kCurCheckpointCount{8024},
-    kCurLap{8028};
+    kBestStuntsScore{7928}, kCurCheckpoint{7932}, kCurrentRaceRank{7940}, kCurrentRoundRank{7944},
+    kCurrentTime{7980}, kRaceState{7992}, kReadyEnum{7996}, kRoundNum{8000},
+    kCurLapCheckpointCount{8020}, kCurCheckpointCount{8024}, kCurLap{8028};
+inline constexpr Field<float> kAverageRank{7936}, kOffsetCurrentCheckpoint{8004};
 inline constexpr Field<bool> kRaceFinished{8032};
 inline constexpr Field<std::int32_t> kDisplaySpeed{8036};
 inline constexpr Field<bool> kFinishNotPassed{8040};
 inline constexpr Field<std::int32_t> kCountdownTime{8120};
 inline constexpr std::size_t kPlayerInfoRest =
     8124;  // 32 bytes; the first int32 repeats the race time
-inline constexpr std::size_t kInternalInputState = 8156;
+inline constexpr std::size_t kInternalInputState = 8156;  // 10 x {int32 time, Event}
 inline constexpr std::size_t kEventRunning = 8276, kEventFinish = 8284, kEventAccelerate = 8292,
                              kEventBrake = 8300, kEventLeft = 8308, kEventRight = 8316,
                              kEventSteer = 8324, kEventGas = 8332;  // an Event each
