@@ -44,7 +44,10 @@ class TMInterfaceGames final : public GameGroup {
         is_under_way |= slot->is_under_way();
       }
       if (!completions_.empty() || !is_under_way) return completions_;
-      if (has_progressed && ++polls_ % kPollsBetweenChecks != 0) continue;
+      if (has_progressed) {
+        backoff_.Reset();
+        if (++polls_ % kPollsBetweenChecks != 0) continue;
+      }
 
       const Clock::time_point now = Clock::now();
       for (const auto& slot : slots_) {
@@ -53,11 +56,7 @@ class TMInterfaceGames final : public GameGroup {
         NoteIfComplete(*slot);
       }
       if (!completions_.empty() || now >= deadline) return completions_;
-      if (has_progressed) {
-        backoff_.Reset();
-      } else if (!backoff_.Pause(deadline)) {
-        return completions_;
-      }
+      if (!has_progressed && !backoff_.Pause(deadline)) return completions_;
     }
   }
 
