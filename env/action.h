@@ -1,0 +1,45 @@
+// Action sets: what an agent may ask for, and how it becomes the inputs of a game. Every action
+// sets all six channels.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "env/config.h"
+#include "env/inputs.h"
+#include "env/spec.h"
+
+namespace hotlap {
+
+struct ActionSet {
+  ActionKind kind = ActionKind::kDiscrete;
+  // Discrete ("keys"): one combination of keys per action. By default twelve: accelerate, nothing,
+  // brake, both; each with neither, left, right.
+  std::vector<Inputs> keys = DefaultKeys();
+  // Continuous ("continuous"): Box(-1, 1, (2,)) of `steer`, positive is right, and `gas`, positive
+  // accelerates and negative brakes. Both go to the analog channels.
+
+  static std::vector<Inputs> DefaultKeys();
+};
+
+ActionSet ReadActionSet(const ConfigMap& config);
+ActionSpec SpecOf(const ActionSet& set);
+
+// nullopt: not in the set. A component beyond [-1, 1] counts as the bound; one that is not finite
+// makes the action bad.
+std::optional<Inputs> InputsOf(const ActionSet& set, std::int32_t action);
+std::optional<Inputs> InputsOf(std::span<const float> action);
+
+// Inputs as the car resolves them, the same for keys and analog channels: what the observation of
+// past actions shows.
+struct AppliedAction {
+  float steer = 0;  // [-1, 1], positive is right
+  float gas = 0;    // [0, 1]
+  float brake = 0;  // [0, 1]
+  friend bool operator==(const AppliedAction&, const AppliedAction&) = default;
+};
+AppliedAction AppliedActionOf(const Inputs& inputs);
+
+}  // namespace hotlap

@@ -1,0 +1,37 @@
+// What an environment shows, takes and pays: settings, from YAML (configs/environments).
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "env/action.h"
+#include "env/config.h"
+#include "env/episode_rules.h"
+#include "env/observation.h"
+#include "env/reward.h"
+#include "env/spec.h"
+
+namespace hotlap {
+
+struct EnvironmentConfig {
+  int ticks_per_step = 5;  // of 10 ms
+  std::vector<ObservationTerm> observation = DefaultObservation();
+  ActionSet actions;
+  RewardWeights reward;
+  EpisodeRules rules;
+  // Our limits on how long we wait, on the wall clock: for one command of a running game, and for a
+  // game that is asked to start again. Beyond, it is lost.
+  std::chrono::milliseconds game_timeout{10'000};
+  std::chrono::milliseconds restart_timeout{60'000};
+};
+
+// Every key may be left out and then has the default above. Throw ConfigError.
+EnvironmentConfig LoadEnvironmentConfig(const std::filesystem::path& path);
+EnvironmentConfig ParseEnvironmentConfig(std::string_view text, std::string_view name);
+
+// Throws std::invalid_argument when two columns have one name.
+EnvironmentSpec MakeSpec(const EnvironmentConfig& config);
+
+}  // namespace hotlap

@@ -1,0 +1,67 @@
+// What a row knows beyond its game: everything that decides the rest of its episode, and nothing
+// else. With the game's own snapshot it is the EnvironmentSnapshot, so it is trivially copyable and
+// has no padding.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+#include "env/action.h"
+#include "env/centreline.h"
+#include "env/game_state.h"
+#include "env/reward.h"
+
+namespace hotlap {
+
+inline constexpr int kMaxPastActions = 16;
+
+enum class RowPhase : std::int32_t {
+  kNew,      // never reset
+  kRunning,  // in an episode
+  kEnded,    // its episode is over, or its game lost
+};
+
+struct RowRecord {
+  std::uint64_t base_seed = 0;  // with `episode`, the key of the row's random streams
+  std::uint64_t episode = 0;
+  std::array<double, kNumRewardTerms> reward_sums{};  // of the episode, by term
+
+  RowPhase phase = RowPhase::kNew;
+  std::int32_t full_lap = 0;  // 1 when the episode began at s(0)
+  std::int32_t steps = 0;     // of the episode
+  std::int32_t ticks = 0;     // of the episode
+  std::int32_t ticks_without_progress = 0;
+  std::int32_t ticks_off_road = 0;
+  std::int32_t ticks_on_roof = 0;
+  std::int32_t checkpoints_passed = 0;  // over all laps, the finish included
+
+  Projection place;           // on the reference line
+  Vec3 place_of_m;            // the position that was projected
+  float episode_start_m = 0;  // unwrapped distance where the episode began
+  float best_m = 0;           // the farthest place that counted as progress
+
+  std::array<AppliedAction, kMaxPastActions> past_actions{};  // the newest first
+};
+static_assert(std::is_trivially_copyable_v<RowRecord>);
+static_assert(sizeof(RowRecord) ==
+                  8 * (2 + kNumRewardTerms) + 4 * (8 + 3 + 3 + 2) + 12 * kMaxPastActions,
+              "RowRecord changed: bump kSnapshotVersion (environment_snapshot.cc)");
+
+// One row as the terms of observation and reward and the episode rules see it. `here` is the point
+// of the line at record.place.
+struct RowView {
+  const GameState& state;
+  const Centreline& line;
+  const RowRecord& record;
+  const LinePoint& here;
+};
+
+// Unwrapped distance of the next checkpoint that has not been taken, as far as the line's gates are
+// the game's; else of the finish.
+inline float NextGate(const Centreline& line, const GameState& state, int passed) {
+  const bool knows_gates = state.checkpoints_target == line.num_gates() * line.laps();
+  return knows_gates ? line.next_gate_s_m(passed) : line.finish_s_m();
+}
+
+}  // namespace hotlap
