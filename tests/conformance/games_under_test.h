@@ -1,6 +1,7 @@
 // Groups of games of either kind on the test tracks, and the verbs to drive them with.
 #pragma once
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -42,6 +44,13 @@ class RunningGame {
       : name_("hotlap-test-" + std::to_string(getpid()) + "-" + std::to_string(next_number_++)),
         track_(track),
         process_(Start()) {}
+  ~RunningGame() {
+    process_->Signal(SIGTERM);
+    process_->Wait(std::chrono::seconds(2));
+    shm_unlink(("/" + name_).c_str());  // what a killed one left behind
+  }
+  RunningGame(const RunningGame&) = delete;
+  RunningGame& operator=(const RunningGame&) = delete;
 
   const std::string& name() const { return name_; }
   Process& process() { return *process_; }
