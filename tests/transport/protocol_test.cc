@@ -1,0 +1,286 @@
+#include "transport/protocol.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+
+#include "tests/test_size.h"
+#include "transport/header.h"
+
+namespace hotlap::transport {
+namespace {
+
+std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+Token TokenOf(int fill) {
+  Token token;
+  token.fill(static_cast<std::byte>(fill));
+  return token;
+}
+
+Request SessionRequest(Operation operation) {
+  Request request;
+  request.operation = operation;
+  request.id = 7;
+  request.token = TokenOf(3);
+  return request;
+}
+
+Request AttachRequest() {
+  Request request = SessionRequest(Operation::kAttach);
+  request.environment = "default";
+  request.rows = 16;
+  request.tracks = {"oval", "hairpins"};
+  request.kind = GameKind::kTMInterface;
+  request.autoreset = Autoreset::kSameStep;
+  request.info = {"ticks", "progress"};
+  request.policy_hash = 0xfedcba9876543210;
+  request.task_hash = 5;
+  return request;
+}
+
+// What DecodeRequest says about a header that is not a good one.
+RequestRefusal Refused(const std::string& frame) {
+  const auto decoded = DecodeRequest(Bytes(frame));
+  EXPECT_FALSE(decoded);
+  return decoded ? RequestRefusal{} : decoded.error();
+}
+
+HeaderWriter Begin(std::string_view op, std::uint64_t id = 7) {
+  HeaderWriter writer;
+  writer.Unsigned("v", kProtocolVersion).String("op", op).Unsigned("id", id);
+  return writer;
+}
+
+void ExpectSame(const Request& a, const Request& b) {
+  EXPECT_EQ(a.operation, b.operation);
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.token, b.token);
+  EXPECT_EQ(a.key, b.key);
+  EXPECT_EQ(a.environment, b.environment);
+  EXPECT_EQ(a.policy_hash, b.policy_hash);
+  EXPECT_EQ(a.task_hash, b.task_hash);
+  EXPECT_EQ(a.rows, b.rows);
+  EXPECT_EQ(a.tracks, b.tracks);
+  EXPECT_EQ(a.kind, b.kind);
+  EXPECT_EQ(a.autoreset, b.autoreset);
+  EXPECT_EQ(a.info, b.info);
+  EXPECT_EQ(a.bytes, b.bytes);
+  EXPECT_EQ(a.close, b.close);
+}
+
+TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
+  std::vector<Request> requests = {AttachRequest()};
+  Request hello;
+  hello.operation = Operation::kHello;
+  hello.key = TokenOf(9);
+  hello.environment = "default";
+  hello.policy_hash = 1;
+  requests.push_back(hello);
+  Request ping;
+  ping.operation = Operation::kPing;
+  ping.id = UINT64_MAX;
+  requests.push_back(ping);
+  Request spec = SessionRequest(Operation::kSpec);
+  spec.environment = "compact";
+  requests.push_back(spec);
+  Request save = SessionRequest(Operation::kSave);
+  save.bytes = true;
+  requests.push_back(save);
+  Request detach = SessionRequest(Operation::kDetach);
+  detach.close = true;
+  requests.push_back(detach);
+  for (const Operation operation :
+       {Operation::kReset, Operation::kStep, Operation::kRestore, Operation::kPing}) {
+    requests.push_back(SessionRequest(operation));
+  }
+  for (const Request& request : requests) {
+    SCOPED_TRACE(OperationName(request.operation));
+    const auto decoded = DecodeRequest(Bytes(EncodeRequest(request)));
+    ASSERT_TRUE(decoded) << decoded.error().refusal.text;
+    ExpectSame(*decoded, request);
+  }
+}
+
+// {"v": 1, "op": "step", "id": 258, "token": 16 bytes}, spelled out so that the wire cannot drift.
+TEST(ProtocolTest, AStepHeaderHasTheseBytes) {
+  std::string frame("\x84\xa1v\x01\xa2op\xa4step\xa2id\xcd\x01\x02\xa5token\xc4\x10", 26);
+  frame += std::string(16, '\x03');
+  Request step = SessionRequest(Operation::kStep);
+  step.id = 258;
+  EXPECT_EQ(EncodeRequest(step), frame);
+}
+
+TEST(ProtocolTest, AnyIntegerEncodingIsRead) {
+  std::string frame = "\x84\xa1v\xd0\x01\xa2op\xa4step\xa2id\xd3";  // int8 and int64
+  frame += std::string("\0\0\0\0\0\0\0\x07", 8);
+  frame += "\xa5token\xc4\x10" + std::string(16, '\x03');
+  const auto decoded = DecodeRequest(Bytes(frame));
+  ASSERT_TRUE(decoded) << decoded.error().refusal.text;
+  EXPECT_EQ(decoded->id, 7u);
+}
+
+TEST(ProtocolTest, AnUnknownFieldIsRefusedByName) {
+  const auto refused =
+      Refused(Begin("step").Bytes("token", TokenOf(3)).Bool("fast", true).Finish());
+  EXPECT_EQ(refused.id, 7u);
+  EXPECT_EQ(refused.refusal.status, Status::kInvalidPacket);
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'fast'"));
+}
+
+TEST(ProtocolTest, AFieldOfAnotherOperationIsRefusedByName) {
+  const auto refused =
+      Refused(Begin("step").Bytes("token", TokenOf(3)).Unsigned("rows", 3).Finish());
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'rows' is not one of 'step'"));
+}
+
+TEST(ProtocolTest, AMissingTokenIsRefusedByName) {
+  const auto refused = Refused(Begin("step").Finish());
+  EXPECT_EQ(refused.refusal.status, Status::kInvalidPacket);
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'token' must be binary of 16 bytes"));
+}
+
+TEST(ProtocolTest, AShortTokenIsRefused) {
+  const Token token = TokenOf(3);
+  const auto refused = Refused(Begin("step").Bytes("token", std::span(token).first(15)).Finish());
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'token'"));
+}
+
+TEST(ProtocolTest, AnotherVersionIsRefusedWithTheId) {
+  HeaderWriter writer;
+  writer.Unsigned("v", 2).String("op", "step").Unsigned("id", 12).Bytes("token", TokenOf(3));
+  const auto refused = Refused(writer.Finish());
+  EXPECT_EQ(refused.id, 12u);
+  EXPECT_EQ(refused.refusal.status, Status::kWrongVersion);
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'v' is 2"));
+}
+
+TEST(ProtocolTest, AnUnknownOperationIsRefusedByName) {
+  const auto refused = Refused(Begin("fly\n").Finish());
+  EXPECT_EQ(refused.refusal.status, Status::kUnknownOperation);
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'fly?'"));
+}
+
+TEST(ProtocolTest, IdZeroOfASessionRequestIsAnInvalidId) {
+  const auto refused = Refused(Begin("step", 0).Bytes("token", TokenOf(3)).Finish());
+  EXPECT_EQ(refused.refusal.status, Status::kInvalidId);
+}
+
+TEST(ProtocolTest, RowsOutOfRangeAreRefusedWithTheRange) {
+  for (const std::uint64_t rows : {std::uint64_t{0}, std::uint64_t{kMaxRows} + 1, UINT64_MAX}) {
+    HeaderWriter writer = Begin("attach");
+    const std::vector<std::string> tracks = {"oval"};
+    writer.Bytes("token", TokenOf(3)).String("environment", "default");
+    const auto refused = Refused(writer.Unsigned("rows", rows).Strings("tracks", tracks).Finish());
+    EXPECT_THAT(refused.refusal.text,
+                ::testing::HasSubstr("'rows' must be an integer in [1, 65536]"));
+  }
+}
+
+TEST(ProtocolTest, AnUnknownChoiceIsRefusedWithTheChoices) {
+  HeaderWriter writer = Begin("attach");
+  const std::vector<std::string> tracks = {"oval"};
+  writer.Bytes("token", TokenOf(3)).String("environment", "default").Unsigned("rows", 1);
+  writer.Strings("tracks", tracks).String("autoreset", "never");
+  EXPECT_THAT(Refused(writer.Finish()).refusal.text,
+              ::testing::HasSubstr("'next_step' 'same_step' 'disabled'"));
+}
+
+TEST(ProtocolTest, AttachWithoutTracksIsRefused) {
+  HeaderWriter writer = Begin("attach");
+  writer.Bytes("token", TokenOf(3)).String("environment", "default").Unsigned("rows", 1);
+  writer.Strings("tracks", {});
+  EXPECT_THAT(Refused(writer.Finish()).refusal.text, ::testing::HasSubstr("'tracks'"));
+}
+
+TEST(ProtocolTest, AFieldGivenTwiceIsRefusedByName) {
+  const auto refused = Refused(Begin("ping").Unsigned("id", 9).Finish());
+  EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'id' is given twice"));
+}
+
+TEST(ProtocolTest, BytesAfterTheHeaderAreRefused) {
+  EXPECT_THAT(Refused(Begin("ping").Finish() + "x").refusal.text,
+              ::testing::HasSubstr("bytes follow"));
+}
+
+TEST(ProtocolTest, EveryTruncationOfAHeaderIsRefused) {
+  const std::string frame = EncodeRequest(AttachRequest());
+  for (std::size_t size = 0; size < frame.size(); ++size) {
+    EXPECT_EQ(Refused(frame.substr(0, size)).refusal.status, Status::kInvalidPacket) << size;
+  }
+}
+
+TEST(ProtocolTest, AHeaderThatIsNoMapIsRefused) {
+  for (const std::string& frame :
+       {std::string("\x01"), std::string("\xa1x"), std::string("\x91\x01"), std::string("\xc0"),
+        std::string("\xc1")}) {
+    EXPECT_EQ(Refused(frame).refusal.status, Status::kInvalidPacket);
+  }
+}
+
+TEST(ProtocolTest, NestedMapsAndListsAreRefusedByName) {
+  EXPECT_THAT(Refused("\x81\xa2id\x81\xa1x\x01").refusal.text,
+              ::testing::HasSubstr("'id' is a map"));
+  EXPECT_THAT(Refused("\x81\xa2id\x91\x91\x01").refusal.text,
+              ::testing::HasSubstr("list of lists"));
+  EXPECT_THAT(Refused("\x81\x91\x01\x01").refusal.text, ::testing::HasSubstr("not a string"));
+}
+
+// Sizes that would allocate gigabytes if they were believed.
+TEST(ProtocolTest, ClaimedSizesAreNotBelieved) {
+  const std::string key = "\x81\xa6tracks";
+  for (const char* claim :
+       {"\xdd\xff\xff\xff\xff", "\xdc\xff\xff", "\xdf\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff",
+        "\xc6\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01"}) {
+    EXPECT_EQ(Refused(key + claim).refusal.status, Status::kInvalidPacket);
+  }
+  EXPECT_EQ(Refused("\xdf\xff\xff\xff\xff").refusal.status, Status::kInvalidPacket);
+  EXPECT_EQ(Refused(std::string(60000, '\x91')).refusal.status, Status::kInvalidPacket);
+}
+
+TEST(ProtocolTest, AHeaderLongerThanTheLimitIsRefused) {
+  HeaderWriter writer = Begin("spec");
+  writer.Bytes("token", TokenOf(3)).String("environment", std::string(kMaxRequestHeaderBytes, 'x'));
+  EXPECT_THAT(Refused(writer.Finish()).refusal.text, ::testing::HasSubstr("65536"));
+}
+
+TEST(ProtocolTest, RandomBytesNeverPassAndNeverHarm) {
+  const unsigned seed = 20240611;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  const std::string good = EncodeRequest(AttachRequest());
+  const int count = TestCount(2000, 50000, 1000000);
+  for (int i = 0; i < count; ++i) {
+    std::string frame;
+    if (i % 2 == 0) {
+      frame.resize(random() % 200);
+      for (char& c : frame) c = static_cast<char>(random());
+    } else {
+      frame = good;
+      for (unsigned flips = random() % 4 + 1; flips > 0; --flips) {
+        frame[random() % frame.size()] = static_cast<char>(random());
+      }
+    }
+    const auto decoded = DecodeRequest(Bytes(frame));
+    if (i % 2 == 0) {
+      EXPECT_FALSE(decoded);
+    } else if (!decoded) {
+      EXPECT_FALSE(decoded.error().refusal.text.empty());
+    }
+  }
+}
+
+TEST(TokenTest, TokensDiffer) { EXPECT_NE(RandomToken(), RandomToken()); }
+
+TEST(StatusTest, ForeignTextIsMadeShortAndPrintable) {
+  EXPECT_EQ(Quoted("a\x01\xff'"),
+            "'a?"
+            "?''");
+  EXPECT_EQ(Quoted(std::string(1000, 'x')).size(), 45u);
+}
+
+}  // namespace
+}  // namespace hotlap::transport

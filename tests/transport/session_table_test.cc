@@ -1,0 +1,156 @@
+#include "transport/session_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hotlap::transport {
+namespace {
+
+using namespace std::chrono_literals;
+using Admission = SessionTable::Admission;
+
+Token KeyOf(int fill) {
+  Token key;
+  key.fill(static_cast<std::byte>(fill));
+  return key;
+}
+
+class SessionTableTest : public ::testing::Test {
+ protected:
+  static constexpr auto kTimeout = 5000ms;
+
+  std::shared_ptr<Session> Opened(int key = 1) { return *table.Open(KeyOf(key), 0, now); }
+  // Admits and begins, as the server does with a request that waits for nothing.
+  void Begin(Session& session, std::uint64_t id) {
+    ASSERT_EQ(table.Admit(session, id).value(), Admission::kNew);
+    session.running = true;
+  }
+  void Answer(Session& session, const std::string& text) {
+    table.Answer(session, Reply::HeaderOnly(text));
+  }
+  std::string KeptText(Session& session, std::uint64_t id) {
+    return table.Kept(session, id).frames[0].to_string();
+  }
+  Status Refused(Session& session, std::uint64_t id) {
+    const auto admitted = table.Admit(session, id);
+    EXPECT_FALSE(admitted);
+    return admitted ? Status::kOk : admitted.error().status;
+  }
+
+  SessionTable table{SessionSettings{.max_sessions = 2, .timeout = kTimeout, .window = 3}};
+  Deadline now = Clock::now();
+};
+
+TEST_F(SessionTableTest, TokensFindTheirSessions) {
+  const auto a = Opened(1), b = Opened(2);
+  EXPECT_EQ(table.Hear(a->token, now), a);
+  EXPECT_EQ(table.Hear(b->token, now), b);
+  EXPECT_EQ(table.Hear(KeyOf(1), now), nullptr);
+  EXPECT_NE(a->public_id, b->public_id);
+}
+
+TEST_F(SessionTableTest, ARepeatedHelloFindsItsSession) {
+  const auto first = Opened(1);
+  EXPECT_EQ(Opened(1), first);
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST_F(SessionTableTest, AnotherHelloWithAKeyInUseIsAlreadyConnected) {
+  const auto session = Opened(1);
+  EXPECT_EQ(table.Open(KeyOf(1), 1, now).error().status, Status::kAlreadyConnected);
+  Begin(*session, 1);
+  EXPECT_EQ(table.Open(KeyOf(1), 0, now).error().status, Status::kAlreadyConnected);
+}
+
+TEST_F(SessionTableTest, NoMoreSessionsThanAllowed) {
+  Opened(1);
+  Opened(2);
+  EXPECT_EQ(table.Open(KeyOf(3), 0, now).error().status, Status::kServerFull);
+}
+
+TEST_F(SessionTableTest, IdsGrowByOne) {
+  const auto session = Opened();
+  Begin(*session, 1);
+  Answer(*session, "one");
+  Begin(*session, 2);
+  EXPECT_EQ(Refused(*session, 4), Status::kGap);
+  EXPECT_EQ(Refused(*session, UINT64_MAX), Status::kGap);
+}
+
+TEST_F(SessionTableTest, ARepeatWhileRunningIsJoined) {
+  const auto session = Opened();
+  Begin(*session, 1);
+  EXPECT_EQ(table.Admit(*session, 1).value(), Admission::kJoined);
+}
+
+TEST_F(SessionTableTest, ARepeatAfterTheAnswerGetsTheSameReply) {
+  const auto session = Opened();
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    Begin(*session, id);
+    Answer(*session, "reply " + std::to_string(id));
+  }
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    EXPECT_EQ(table.Admit(*session, id).value(), Admission::kRepeat);
+    EXPECT_EQ(KeptText(*session, id), "reply " + std::to_string(id));
+  }
+}
+
+TEST_F(SessionTableTest, AnIdOlderThanTheWindowIsStale) {
+  const auto session = Opened();
+  for (std::uint64_t id = 1; id <= 4; ++id) {
+    Begin(*session, id);
+    Answer(*session, "reply " + std::to_string(id));
+  }
+  EXPECT_EQ(Refused(*session, 1), Status::kStale);
+  EXPECT_EQ(KeptText(*session, 2), "reply 2");
+}
+
+TEST_F(SessionTableTest, RepliesAreKeptBesideRequestsInFlight) {
+  const auto session = Opened();
+  Begin(*session, 1);
+  Answer(*session, "reply 1");
+  Begin(*session, 2);
+  session->waiting.emplace_back();
+  ASSERT_EQ(table.Admit(*session, 3).value(), Admission::kNew);
+  EXPECT_EQ(table.Admit(*session, 1).value(), Admission::kRepeat);
+  EXPECT_EQ(KeptText(*session, 1), "reply 1");
+  EXPECT_EQ(table.Admit(*session, 2).value(), Admission::kJoined);
+  EXPECT_EQ(table.Admit(*session, 3).value(), Admission::kJoined);
+}
+
+TEST_F(SessionTableTest, MoreInFlightThanTheWindowIsBusyAndLeavesTheIdFree) {
+  const auto session = Opened();
+  Begin(*session, 1);
+  for (std::uint64_t id = 2; id <= 3; ++id) {
+    ASSERT_EQ(table.Admit(*session, id).value(), Admission::kNew);
+    session->waiting.emplace_back();
+  }
+  EXPECT_EQ(Refused(*session, 4), Status::kBusy);
+  session->waiting.pop_front();
+  Answer(*session, "one");
+  session->running = true;
+  EXPECT_EQ(table.Admit(*session, 4).value(), Admission::kNew);
+}
+
+TEST_F(SessionTableTest, AnyMessageExtendsTheLease) {
+  const auto session = Opened();
+  now += kTimeout - 1ms;
+  EXPECT_NE(table.Hear(session->token, now), nullptr);
+  now += kTimeout - 1ms;
+  EXPECT_TRUE(table.Expire(now).empty());
+}
+
+TEST_F(SessionTableTest, ASilentSessionExpiresAlone) {
+  const auto silent = Opened(1), heard = Opened(2);
+  now += kTimeout - 1ms;
+  table.Hear(heard->token, now);
+  now += 1ms;
+  EXPECT_THAT(table.Expire(now), ::testing::ElementsAre(silent));
+  EXPECT_TRUE(silent->closed);
+  EXPECT_FALSE(heard->closed);
+  EXPECT_EQ(table.Hear(silent->token, now), nullptr);
+  EXPECT_EQ(table.Hear(heard->token, now), heard);
+}
+
+}  // namespace
+}  // namespace hotlap::transport

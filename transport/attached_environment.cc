@@ -1,0 +1,269 @@
+#include "transport/attached_environment.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "transport/row_snapshots.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr int kBlock = 64;  // rows from which on a step is worth several threads
+constexpr double kUnmeasuredRowUs = 2.5;
+constexpr double kSmoothing = 0.2;
+
+tl::unexpected<Refusal> Refuse(Status status, std::string text) {
+  return tl::make_unexpected(Refusal{status, std::move(text)});
+}
+
+// Copies a request's array to aligned memory. `count` elements, or none when it is optional.
+template <typename T>
+tl::expected<std::span<const T>, Refusal> ReadArray(const Work& work, std::size_t index,
+                                                    const char* name, std::size_t count,
+                                                    bool optional, std::vector<T>& memory) {
+  const zmq::message_t& array = work.arrays[index];
+  if (optional && array.size() == 0) return std::span<const T>();
+  if (array.size() != count * sizeof(T)) {
+    return Refuse(Status::kBadArgument, "array '" + std::string(name) + "' has " +
+                                            std::to_string(array.size()) + " bytes, must have " +
+                                            std::to_string(count * sizeof(T)) +
+                                            (optional ? " or none" : ""));
+  }
+  memory.resize(count);
+  std::memcpy(memory.data(), array.data(), array.size());
+  return std::span<const T>(memory);
+}
+
+tl::expected<void, Refusal> CheckMask(std::span<const std::uint8_t> mask) {
+  for (std::size_t row = 0; row < mask.size(); ++row) {
+    if (mask[row] > 1) {
+      return Refuse(Status::kBadArgument, "array 'mask' is " + std::to_string(mask[row]) +
+                                              " at row " + std::to_string(row) +
+                                              ", must be 0 or 1");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+AttachedEnvironment::AttachedEnvironment(GameLease games, std::uint64_t owner,
+                                         const AttachContext& context)
+    : games_(std::move(games)),
+      layout_(BatchShape{}),
+      owner_(owner),
+      snapshots_(context.snapshots),
+      ring_(context.window + 2) {}
+
+tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment::Attach(
+    const Work& work, std::uint64_t owner, const AttachContext& context) {
+  const Request& request = work.request;
+  if (request.rows > context.max_rows) {
+    return Refuse(Status::kBadArgument, "field 'rows' is " + std::to_string(request.rows) +
+                                            ", must be at most " +
+                                            std::to_string(context.max_rows));
+  }
+  const std::size_t n = static_cast<std::size_t>(request.rows);
+  std::vector<std::uint64_t> seed_memory;
+  const auto seeds = ReadArray(work, 0, "seeds", n, true, seed_memory);
+  if (!seeds) return tl::make_unexpected(seeds.error());
+  const auto offered = context.catalogue.FindEnvironment(request.environment);
+  if (!offered) return tl::make_unexpected(offered.error());
+  const EnvironmentSpec& spec = (*offered)->spec;
+  auto warning = CompareHashes(request, spec);
+  if (!warning) return tl::make_unexpected(warning.error());
+
+  std::vector<const OfferedTrack*> offered_tracks;
+  for (const std::string& name : request.tracks) {
+    const auto track = context.catalogue.FindTrack(name);
+    if (!track) return tl::make_unexpected(track.error());
+    offered_tracks.push_back(*track);
+  }
+  std::vector<const OfferedTrack*> tracks(n);
+  std::vector<RowConfig> rows(n);
+  for (std::size_t row = 0; row < n; ++row) {
+    tracks[row] = offered_tracks[row % offered_tracks.size()];
+    rows[row].centreline = tracks[row]->centreline;
+    rows[row].track_hash = tracks[row]->track->hash();
+    rows[row].seed = seeds->empty() ? row : (*seeds)[row];
+  }
+
+  auto lease = context.games.Lend(request.kind, request.rows);
+  if (!lease) return tl::make_unexpected(lease.error());
+  std::unique_ptr<AttachedEnvironment> attached(
+      new AttachedEnvironment(*std::move(lease), owner, context));
+  auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle());
+  VectorEnvironmentConfig config;
+  config.environment = (*offered)->config;
+  config.autoreset = request.autoreset;
+  config.info_columns = request.info;
+  config.num_threads = request.rows >= kBlock ? context.threads : 1;
+  try {
+    attached->environment_ =
+        std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(rows));
+  } catch (const std::invalid_argument& error) {
+    return Refuse(Status::kBadArgument, error.what());
+  }
+  const VectorEnvironment& environment = *attached->environment_;
+  attached->layout_ =
+      BatchLayout({.rows = request.rows,
+                   .observation_size = spec.observation_size(),
+                   .info_columns = static_cast<int>(environment.info_columns().size()),
+                   .has_finals = request.autoreset == Autoreset::kSameStep});
+  attached->warning_ = *std::move(warning);
+  return attached;
+}
+
+AttachReply AttachedEnvironment::Describe() const {
+  AttachReply reply;
+  reply.rows = layout_.shape().rows;
+  reply.observation_size = layout_.shape().observation_size;
+  for (const InfoColumn& column : environment_->info_columns()) {
+    reply.info.push_back(column.name);
+    reply.info_types.push_back(column.type);
+  }
+  reply.policy_hash = environment_->spec().policy_hash;
+  reply.task_hash = environment_->spec().task_hash;
+  if (games_.num_simulated() > 0) {
+    reply.kinds.push_back(GameKindName(GameKind::kSimulated));
+    reply.kind_rows.push_back(static_cast<std::uint64_t>(games_.num_simulated()));
+  }
+  if (games_.num_behind_buffers() > 0) {
+    reply.kinds.push_back(GameKindName(GameKind::kTMInterface));
+    reply.kind_rows.push_back(static_cast<std::uint64_t>(games_.num_behind_buffers()));
+  }
+  reply.warning = warning_;
+  return reply;
+}
+
+double AttachedEnvironment::EstimateUs(Operation operation) const {
+  const double measured = cost_us_[static_cast<std::size_t>(operation)];
+  return measured > 0 ? measured : kUnmeasuredRowUs * layout_.shape().rows;
+}
+
+Reply AttachedEnvironment::Run(const Work& work) {
+  const Deadline begin = Clock::now();
+  tl::expected<Reply, Refusal> reply;
+  switch (work.request.operation) {
+    case Operation::kReset:
+      reply = Reset(work);
+      break;
+    case Operation::kStep:
+      reply = Step(work);
+      break;
+    case Operation::kSave:
+      reply = Save(work);
+      break;
+    case Operation::kRestore:
+      reply = Restore(work);
+      break;
+    default:
+      reply = Refuse(Status::kUnknownError, "not an operation on environments");
+  }
+  if (!reply) {
+    return Reply::HeaderOnly(
+        EncodeReply({work.request.id, reply.error().status, reply.error().text}));
+  }
+  const double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  double& cost = cost_us_[static_cast<std::size_t>(work.request.operation)];
+  cost = cost > 0 ? cost + kSmoothing * (us - cost) : us;
+  return *std::move(reply);
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
+  const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
+  const auto mask = ReadArray(work, 0, "mask", n, true, mask_);
+  if (!mask) return tl::make_unexpected(mask.error());
+  if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
+  const auto seeds = ReadArray(work, 1, "seeds", n, true, seeds_);
+  if (!seeds) return tl::make_unexpected(seeds.error());
+  const auto ids = ReadArray(work, 2, "snapshots", n, true, snapshot_ids_);
+  if (!ids) return tl::make_unexpected(ids.error());
+  const auto held = FindSnapshots(snapshots_, owner_, *ids);
+  if (!held) return tl::make_unexpected(held.error());
+  std::vector<std::span<const std::byte>> snapshots(held->size());
+  for (std::size_t row = 0; row < held->size(); ++row) {
+    if ((*held)[row]) snapshots[row] = *(*held)[row];
+  }
+
+  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  const BatchView view = layout_.View(buffer.data());
+  environment_->Reset({.mask = *mask, .seeds = *seeds, .snapshots = snapshots}, view);
+  FinishBatch(layout_.shape(), 0, view);
+  return MakeBatchReply(work.request.id, 0, buffer);
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
+  const ActionSpec& spec = environment_->spec().action;
+  const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
+  ActionView actions;
+  if (spec.kind == ActionKind::kDiscrete) {
+    const auto read = ReadArray(work, 0, "actions", n, false, discrete_);
+    if (!read) return tl::make_unexpected(read.error());
+    actions.discrete = *read;
+  } else {
+    const auto read = ReadArray(work, 0, "actions", n * static_cast<std::size_t>(spec.size()),
+                                false, continuous_);
+    if (!read) return tl::make_unexpected(read.error());
+    actions.continuous = *read;
+  }
+  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  const BatchView view = layout_.View(buffer.data());
+  const int num_final = environment_->Step(actions, view).num_final;
+  FinishBatch(layout_.shape(), num_final, view);
+  return MakeBatchReply(work.request.id, num_final, buffer);
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Save(const Work& work) {
+  const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
+  const auto mask = ReadArray(work, 0, "mask", n, true, mask_);
+  if (!mask) return tl::make_unexpected(mask.error());
+  if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
+  const SavedRows saved = SaveRows(*environment_, *mask, snapshots_, owner_);
+  std::vector<std::uint32_t> sizes(work.request.bytes ? n : 0);
+  std::vector<std::byte> all_bytes;
+  for (std::size_t row = 0; row < sizes.size(); ++row) {
+    if (saved.bytes[row] == nullptr) continue;
+    sizes[row] = static_cast<std::uint32_t>(saved.bytes[row]->size());
+    all_bytes.insert(all_bytes.end(), saved.bytes[row]->begin(), saved.bytes[row]->end());
+  }
+  Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  reply.frames.emplace_back(saved.ids.data(), n * sizeof(std::uint64_t));
+  reply.frames.emplace_back(saved.status.data(), n);
+  reply.frames.emplace_back(sizes.data(), sizes.size() * sizeof(std::uint32_t));
+  reply.frames.emplace_back(all_bytes.data(), all_bytes.size());
+  return reply;
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Restore(const Work& work) {
+  const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
+  const auto ids = ReadArray(work, 0, "snapshots", n, false, snapshot_ids_);
+  if (!ids) return tl::make_unexpected(ids.error());
+  const auto snapshots = FindSnapshots(snapshots_, owner_, *ids);
+  if (!snapshots) return tl::make_unexpected(snapshots.error());
+  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  const BatchView view = layout_.View(buffer.data());
+  RestoreRows(*environment_, *snapshots, view);
+  FinishBatch(layout_.shape(), 0, view);
+  return MakeBatchReply(work.request.id, 0, buffer);
+}
+
+Reply AttachedEnvironment::MakeBatchReply(std::uint64_t id, int num_final,
+                                          ReplyBuffer& buffer) const {
+  const BatchShape& shape = layout_.shape();
+  const std::string header = EncodeReply({id, Status::kOk, {}});
+  Reply reply;
+  reply.frames.reserve(static_cast<std::size_t>(shape.num_arrays()) + 1);
+  reply.frames.emplace_back(header.data(), header.size());
+  for (int a = 0; a < shape.num_arrays(); ++a) {
+    const std::span<std::byte> array =
+        layout_.Array(buffer.data(), static_cast<BatchArray>(a), num_final);
+    reply.frames.push_back(buffer.Message(array.data(), array.size()));
+  }
+  return reply;
+}
+
+}  // namespace hotlap::transport

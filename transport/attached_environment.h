@@ -1,0 +1,76 @@
+// The rows that a session leases: their environments, and the requests on them turned into replies.
+// One thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/snapshot_store.h"
+#include "env/vector_environment.h"
+#include "transport/batch_layout.h"
+#include "transport/catalogue.h"
+#include "transport/game_pool.h"
+#include "transport/protocol.h"
+#include "transport/replies.h"
+#include "transport/reply.h"
+#include "transport/work.h"
+
+namespace hotlap::transport {
+
+// What every attached environment of a server shares.
+struct AttachContext {
+  Catalogue& catalogue;
+  GamePool& games;
+  SnapshotStore& snapshots;
+  int max_rows = 0;
+  int window = 0;   // replies that stay referenced
+  int threads = 1;  // that one step may use
+};
+
+class AttachedEnvironment {
+ public:
+  // Leases games and builds the environments; may take long (a track).
+  // kBadArgument, kUnknownEnvironment, kUnknownTrack, kSpecMismatch, kServerFull.
+  static tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> Attach(
+      const Work& work, std::uint64_t owner, const AttachContext& context);
+
+  AttachReply Describe() const;
+
+  // Reset, step, save or restore. Refusals become replies like everything else.
+  Reply Run(const Work& work);
+
+  // No game behind a mapped buffer among the rows: nothing waits.
+  bool is_simulated() const { return games_.num_behind_buffers() == 0; }
+  // How long `operation` will take by what it took before.
+  double EstimateUs(Operation operation) const;
+
+ private:
+  AttachedEnvironment(GameLease games, std::uint64_t owner, const AttachContext& context);
+
+  tl::expected<Reply, Refusal> Reset(const Work& work);
+  tl::expected<Reply, Refusal> Step(const Work& work);
+  tl::expected<Reply, Refusal> Save(const Work& work);
+  tl::expected<Reply, Refusal> Restore(const Work& work);
+  Reply MakeBatchReply(std::uint64_t id, int num_final, ReplyBuffer& buffer) const;
+
+  GameLease games_;  // outlives the environment that drives them
+  std::unique_ptr<VectorEnvironment> environment_;
+  std::string warning_;
+  BatchLayout layout_;
+  std::uint64_t owner_;
+  SnapshotStore& snapshots_;
+  ReplyRing ring_;
+  std::array<double, kNumOperations> cost_us_{};  // smoothed; 0: never measured
+
+  // Copies of a request's arrays, aligned as the environment reads them.
+  std::vector<std::uint8_t> mask_;
+  std::vector<std::uint64_t> seeds_, snapshot_ids_;
+  std::vector<std::int32_t> discrete_;
+  std::vector<float> continuous_;
+};
+
+}  // namespace hotlap::transport

@@ -1,0 +1,72 @@
+// The arrays of a batch as they lie in a reply: their order, their sizes, and where each begins in
+// one buffer, so that an environment writes its results straight into what will be sent.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "env/vector_environment.h"
+
+namespace hotlap::transport {
+
+// Order of the frames. The last three are there only with Autoreset::kSameStep.
+enum class BatchArray : std::uint8_t {
+  kObservations,       // f32 [n, d]
+  kRewards,            // f32 [n]
+  kTerminated,         // u8 [n]
+  kTruncated,          // u8 [n]
+  kStatus,             // u8 [n], RowStatus
+  kInfo,               // 4 bytes [c, n]
+  kFinalRows,          // i32 [k]
+  kFinalObservations,  // f32 [k, d]
+  kFinalInfo,          // 4 bytes [c, k]
+};
+inline constexpr int kNumBatchArrays = 9;
+
+struct BatchShape {
+  int rows = 0, observation_size = 0, info_columns = 0;
+  bool has_finals = false;  // Autoreset::kSameStep
+
+  int num_arrays() const { return has_finals ? kNumBatchArrays : 6; }
+  // Bytes of one array when `num_final` episodes ended; for the first six it does not matter.
+  std::size_t ArrayBytes(BatchArray array, int num_final) const;
+};
+
+// What a learner reads after a reset, step or restore. Valid until the next call on its source.
+// Rows whose status is not RowStatus::kOk hold zeros.
+struct ConstBatchView {
+  std::span<const float> observations;        // [n, d]
+  std::span<const float> rewards;             // [n]
+  std::span<const std::uint8_t> terminated;   // [n]
+  std::span<const std::uint8_t> truncated;    // [n]
+  std::span<const std::uint8_t> status;       // [n], RowStatus
+  std::span<const std::byte> info;            // [c, n] of 4 bytes
+  std::span<const std::int32_t> final_rows;   // [k]
+  std::span<const float> final_observations;  // [k, d]
+  std::span<const std::byte> final_info;      // [c, k] of 4 bytes
+};
+
+// Places of the arrays in one buffer, each on a line of its own (64 bytes), with room for n finals.
+class BatchLayout {
+ public:
+  explicit BatchLayout(const BatchShape& shape);
+
+  const BatchShape& shape() const { return shape_; }
+  std::size_t total_bytes() const { return total_bytes_; }
+  // REQUIRES: memory is total_bytes() long and aligned to 64.
+  BatchView View(std::byte* memory) const;
+  std::span<std::byte> Array(std::byte* memory, BatchArray array, int num_final) const;
+
+ private:
+  BatchShape shape_;
+  std::array<std::size_t, kNumBatchArrays> offsets_{};
+  std::size_t total_bytes_ = 0;
+};
+
+// Makes a written batch what a reply promises: zeros in rows that were not served, final_info
+// compact.
+void FinishBatch(const BatchShape& shape, int num_final, const BatchView& batch);
+
+}  // namespace hotlap::transport

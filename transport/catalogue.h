@@ -1,0 +1,73 @@
+// What a server offers by name: environments and tracks, each a YAML file of a directory, named
+// after it. Names come from clients, so they are looked up among the files found at start-up and
+// never become part of a path.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/centreline.h"
+#include "env/environment_config.h"
+#include "env/sim/track.h"
+#include "env/sim/vehicle_params.h"
+#include "env/spec.h"
+#include "transport/protocol.h"
+#include "transport/status.h"
+
+namespace hotlap::transport {
+
+struct OfferedEnvironment {
+  EnvironmentConfig config;
+  EnvironmentSpec spec;
+};
+
+struct OfferedTrack {
+  std::string name;
+  std::filesystem::path file;
+  std::shared_ptr<const sim::Track> track;
+  std::shared_ptr<const Centreline> centreline;
+};
+
+struct CataloguePaths {
+  std::filesystem::path environments;  // directory
+  std::filesystem::path tracks;        // directory
+  std::filesystem::path vehicle;       // file
+};
+
+// Safe to use from any thread.
+class Catalogue {
+ public:
+  // Reads every file. Throws what the config readers throw: file, line, key, what is allowed.
+  explicit Catalogue(const CataloguePaths& paths);
+  ~Catalogue();
+
+  // kUnknownEnvironment, kUnknownTrack; the text lists what there is.
+  tl::expected<const OfferedEnvironment*, Refusal> FindEnvironment(const std::string& name) const;
+  // Builds the track at its first use, which may take long.
+  tl::expected<const OfferedTrack*, Refusal> FindTrack(const std::string& name);
+
+  const std::map<std::string, OfferedEnvironment>& environments() const { return environments_; }
+  std::vector<std::string> track_names() const;
+  const std::filesystem::path& any_track_file() const;
+  const sim::VehicleParams& vehicle() const { return vehicle_; }
+
+ private:
+  struct TrackEntry;
+
+  std::map<std::string, OfferedEnvironment> environments_;
+  std::map<std::string, std::unique_ptr<TrackEntry>> tracks_;
+  sim::VehicleParams vehicle_;
+};
+
+// Compares the hashes that a hello or attach brings with those of its environment: kSpecMismatch on
+// another policy hash, a warning on another task hash, else an empty string.
+tl::expected<std::string, Refusal> CompareHashes(const Request& request,
+                                                 const EnvironmentSpec& spec);
+
+}  // namespace hotlap::transport

@@ -1,0 +1,125 @@
+// The C++ client: a session on a server, and its rows as a LearnerEnvironment.
+//
+//   auto remote = RemoteVectorEnvironment::Connect({.endpoint = "tcp://127.0.0.1:5555"},
+//                                                  DeadlineIn(2s));
+//   if (!remote) ...                          // remote.error() has a status and a text
+//   (*remote)->Attach({.environment = "default", .rows = 8, .tracks = {"oval"}}, DeadlineIn(30s));
+//   auto batch = (*remote)->Reset({}, DeadlineIn(10s));
+//
+// A request whose reply does not come is sent again with the same id until the deadline; the server
+// never runs it twice. A thread with a socket of its own keeps the session alive while the learner
+// computes.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+#include <zmq.hpp>
+
+#include "transport/keep_alive.h"
+#include "transport/learner_environment.h"
+#include "transport/protocol.h"
+#include "transport/replies.h"
+
+namespace hotlap::transport {
+
+struct ConnectOptions {
+  std::string endpoint;
+  std::chrono::milliseconds retry_interval{500};  // after which an unanswered request goes again
+  zmq::context_t* context = nullptr;  // shared with the server for inproc://; else one of its own
+  // What the learner was made for, checked by the server; an empty name checks nothing.
+  std::string environment;
+  std::optional<std::uint64_t> policy_hash, task_hash;
+};
+
+struct AttachOptions {
+  std::string environment;
+  int rows = 1;
+  std::vector<std::string> tracks;  // row i drives tracks[i % size]
+  GameKind kind = GameKind::kAny;
+  Autoreset autoreset = Autoreset::kNextStep;
+  std::vector<std::string> info;       // columns; empty: the default ones
+  std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
+};
+
+// One thread at a time. After kTimedOut the request may be under way at the server all the same:
+// Resume waits on for its reply, any other call waits for it first and drops it.
+class RemoteVectorEnvironment : public LearnerEnvironment {
+ public:
+  static tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> Connect(
+      const ConnectOptions& options, Deadline deadline);
+  // Tells the server that the session ends; does not wait.
+  ~RemoteVectorEnvironment() override;
+
+  const HelloReply& hello() const { return hello_; }  // what the server offers
+  tl::expected<EnvironmentSpec, Refusal> Spec(const std::string& environment, Deadline deadline);
+  tl::expected<AttachReply, Refusal> Attach(const AttachOptions& options, Deadline deadline);
+  tl::expected<void, Refusal> Detach(Deadline deadline);
+  // The round trip.
+  tl::expected<std::chrono::nanoseconds, Refusal> Ping(Deadline deadline);
+
+  // Zero rows and empty specs before Attach.
+  int num_rows() const override { return layout_.shape().rows; }
+  const EnvironmentSpec& spec() const override { return spec_; }
+  std::span<const InfoColumn> info_columns() const override { return info_columns_; }
+  Autoreset autoreset() const override { return autoreset_; }
+  tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
+                                              Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions, Deadline deadline) override;
+  tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
+                                                      Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
+                                                Deadline deadline) override;
+
+  // What a Reset, Step or Restore that timed out would have returned. REQUIRES: it was the last
+  // call.
+  tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
+  // The server has forgotten the session: it was away or has not heard of us for too long.
+  bool session_is_lost() const { return keep_alive_->session_is_lost(); }
+
+  // The bytes of the rows' states too, in row order; empty where there is none.
+  tl::expected<std::vector<std::vector<std::byte>>, Refusal> SaveBytes(
+      std::span<const std::uint8_t> mask, Deadline deadline);
+
+ private:
+  using Frames = std::vector<zmq::message_t>;  // header and arrays
+  using Arrays = std::array<std::span<const std::byte>, kMaxRequestArrays>;
+
+  explicit RemoteVectorEnvironment(const ConnectOptions& options);
+  // Sends the session's next request and waits for its reply, which lands in `received_`.
+  tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
+  void Compose(const Request& request, const Arrays& arrays);  // into sent_
+  void Send();                                                 // sent_, once more
+  // Until the reply to sent_ is in received_ or the deadline has passed; sends again meanwhile.
+  tl::expected<void, Refusal> Await(Deadline deadline);
+  bool Receive(Deadline until);
+  tl::expected<ConstBatchView, Refusal> Batch();
+  template <typename T>
+  std::span<const T> Aligned(std::size_t frame);
+
+  const ConnectOptions options_;
+  std::unique_ptr<zmq::context_t> own_context_;
+  zmq::socket_t socket_;
+  std::unique_ptr<KeepAlive> keep_alive_;
+  HelloReply hello_;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t num_pings_ = 0;
+  Frames sent_;                // the latest request
+  std::uint64_t sent_id_ = 0;  // its id
+  bool is_answered_ = true;
+  Frames received_;  // the latest reply; views point into it
+  std::array<std::vector<std::uint64_t>, kNumBatchArrays + 1> aligned_;  // of frames that were not
+
+  EnvironmentSpec spec_;
+  std::vector<InfoColumn> info_columns_;
+  Autoreset autoreset_ = Autoreset::kNextStep;
+  BatchLayout layout_{BatchShape{}};
+};
+
+}  // namespace hotlap::transport

@@ -1,0 +1,168 @@
+#include "transport/game_pool.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cassert>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "env/tminterface/mapped_buffer.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr int kBlock = 8;  // simulated cars that are computed together
+
+// Held until all are found, so that no name is found twice.
+std::vector<std::string> FirstFreeNames(int count) {
+  std::vector<tminterface::MappedBuffer> held;
+  std::vector<std::string> names;
+  while (static_cast<int>(names.size()) < count) {
+    try {
+      held.push_back(tminterface::MappedBuffer::CreateFirstFree());
+    } catch (const std::system_error& error) {
+      throw std::runtime_error("games.count is " + std::to_string(count) + ", but only " +
+                               std::to_string(names.size()) + " names are free: " + error.what());
+    }
+    names.push_back(held.back().name());
+  }
+  return names;
+}
+
+std::vector<GameProcessSettings> ProcessSettings(const GamePoolSettings& settings,
+                                                 const std::vector<std::string>& names) {
+  std::vector<GameProcessSettings> processes;
+  for (const std::string& name : names) {
+    GameProcessSettings process{.program = settings.program, .arguments = settings.arguments};
+    process.arguments.insert(process.arguments.end(), {"--name", name});
+    processes.push_back(std::move(process));
+  }
+  return processes;
+}
+
+// As a word of TMInterface's console.
+std::string MapCommand(const std::filesystem::path& file) {
+  return "map \"" + file.string() + "\"";
+}
+
+}  // namespace
+
+GameLease::GameLease(GameLease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      num_simulated_(other.num_simulated_),
+      games_(std::move(other.games_)) {}
+
+GameLease::~GameLease() {
+  if (pool_ != nullptr) pool_->Return(num_simulated_, games_);
+}
+
+std::vector<std::unique_ptr<GameGroup>> GameLease::MakeGroups(
+    std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle) const {
+  assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
+  std::vector<std::unique_ptr<GameGroup>> groups;
+  const auto simulated = tracks.first(static_cast<std::size_t>(num_simulated_));
+  for (std::size_t begin = 0; begin < simulated.size(); begin += kBlock) {
+    std::vector<SimulatedGame> block;
+    for (const OfferedTrack* track :
+         simulated.subspan(begin, std::min<std::size_t>(kBlock, simulated.size() - begin))) {
+      block.push_back({track->track, vehicle});
+    }
+    groups.push_back(pool_->settings_.make_simulated(std::move(block)));
+  }
+  if (games_.empty()) return groups;
+
+  std::vector<TMInterfaceGame> behind_buffers;
+  for (std::size_t i = 0; i < games_.size(); ++i) {
+    const OfferedTrack& track = *tracks[simulated.size() + i];
+    behind_buffers.push_back(
+        {.buffer_name = pool_->name(games_[i]),
+         .map_command = MapCommand(track.file),
+         .checkpoints_target = track.track->num_gates() * track.track->laps()});
+  }
+  TMInterfaceSettings settings = pool_->settings_.tminterface;
+  settings.on_lost = [pool = pool_, games = games_](int slot) {
+    pool->ReplaceGame(games[static_cast<std::size_t>(slot)]);
+  };
+  groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
+  return groups;
+}
+
+GamePool::GamePool(GamePoolSettings settings)
+    : settings_(std::move(settings)),
+      names_(settings_.names.empty() ? FirstFreeNames(settings_.games) : settings_.names),
+      processes_(std::make_unique<GameProcesses>(ProcessSettings(settings_, names_))),
+      free_simulated_(settings_.simulated),
+      lent_(names_.size()) {}
+
+GamePool::~GamePool() { EndGames(); }
+
+void GamePool::KillGames() {
+  for (int game = 0; game < processes_->size(); ++game) {
+    if (const pid_t pid = processes_->pid(game); pid > 0) kill(pid, SIGKILL);
+  }
+  EndGames();
+}
+
+void GamePool::ReplaceGame(int game) {
+  const std::lock_guard lock(mutex_);
+  if (processes_ != nullptr) processes_->Replace(game);
+}
+
+void GamePool::EndGames() {
+  std::unique_ptr<GameProcesses> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::move(processes_);
+  }
+  ended.reset();
+  for (const std::string& name : names_) {
+    try {  // whoever holds a name frees it when leaving; what a killed game held is nobody's
+      tminterface::MappedBuffer::Create(name);
+    } catch (const std::system_error&) {
+      spdlog::warn("{} is held by a game of somebody else", name);
+    }
+  }
+}
+
+tl::expected<GameLease, Refusal> GamePool::Lend(GameKind kind, int rows) {
+  const std::lock_guard lock(mutex_);
+  const int free = static_cast<int>(std::count(lent_.begin(), lent_.end(), false));
+  const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
+  const int behind_buffers = rows - simulated;
+  if (behind_buffers > (kind == GameKind::kSimulated ? 0 : free)) {
+    return tl::make_unexpected(
+        Refusal{Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
+                                         GameKindName(kind) + "'; free are " +
+                                         std::to_string(free_simulated_) + " simulated and " +
+                                         std::to_string(free) + " behind mapped buffers"});
+  }
+  free_simulated_ -= simulated;
+  std::vector<int> games;
+  for (int game = 0; static_cast<int>(games.size()) < behind_buffers; ++game) {
+    if (lent_[static_cast<std::size_t>(game)]) continue;
+    lent_[static_cast<std::size_t>(game)] = true;
+    games.push_back(game);
+  }
+  return GameLease(this, simulated, std::move(games));
+}
+
+void GamePool::Return(int num_simulated, std::span<const int> games) {
+  const std::lock_guard lock(mutex_);
+  free_simulated_ += num_simulated;
+  for (const int game : games) lent_[static_cast<std::size_t>(game)] = false;
+}
+
+int GamePool::free_simulated() const {
+  const std::lock_guard lock(mutex_);
+  return free_simulated_;
+}
+
+int GamePool::free_games() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(std::count(lent_.begin(), lent_.end(), false));
+}
+
+}  // namespace hotlap::transport

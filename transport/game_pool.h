@@ -1,0 +1,99 @@
+// Which games this server has, and who has them: a number of simulated ones, made when they are
+// lent, and processes behind mapped buffers, started once and lent again and again.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/game_group.h"
+#include "env/game_process.h"
+#include "env/simulated_games.h"
+#include "env/tminterface_games.h"
+#include "transport/catalogue.h"
+#include "transport/protocol.h"
+#include "transport/status.h"
+
+namespace hotlap::transport {
+
+struct GamePoolSettings {
+  int simulated = 1024;            // how many may be lent at a time
+  int games = 0;                   // processes behind mapped buffers, [0, 16]
+  std::vector<std::string> names;  // of their buffers, as many as games; empty: the first free ones
+  std::filesystem::path program;   // that is one game: hotlap-game
+  std::vector<std::string> arguments;  // of it; `--name <buffer>` follows
+  TMInterfaceSettings tminterface;     // on_lost is the pool's own
+  // Makes a block of simulated games; another one in tests.
+  std::function<std::unique_ptr<GameGroup>(std::vector<SimulatedGame>)> make_simulated =
+      MakeSimulatedGames;
+};
+
+class GamePool;
+
+// Games lent to a session: the first rows are simulated ones, the others behind buffers. They go
+// back when it is destroyed.
+class GameLease {
+ public:
+  GameLease(GameLease&& other) noexcept;
+  GameLease& operator=(GameLease&&) = delete;
+  ~GameLease();
+
+  int num_simulated() const { return num_simulated_; }
+  int num_behind_buffers() const { return static_cast<int>(games_.size()); }
+
+  // Groups whose slots, laid end to end, are the rows; row i drives tracks[i]. They must go before
+  // the lease does. REQUIRES: as many tracks as rows.
+  std::vector<std::unique_ptr<GameGroup>> MakeGroups(std::span<const OfferedTrack* const> tracks,
+                                                     const sim::VehicleParams& vehicle) const;
+
+ private:
+  friend class GamePool;
+  GameLease(GamePool* pool, int num_simulated, std::vector<int> games)
+      : pool_(pool), num_simulated_(num_simulated), games_(std::move(games)) {}
+
+  GamePool* pool_;
+  int num_simulated_;
+  std::vector<int> games_;
+};
+
+// Safe to use from any thread. Outlives its leases.
+class GamePool {
+ public:
+  // Starts the processes; does not wait for them to be ready. Throws std::system_error naming the
+  // program, or std::runtime_error when there are not as many free names as games.
+  explicit GamePool(GamePoolSettings settings);
+  ~GamePool();  // ends the processes and frees their names
+
+  // kServerFull, with how many are free. Of kAny, simulated ones as far as they go.
+  tl::expected<GameLease, Refusal> Lend(GameKind kind, int rows);
+
+  int num_games() const { return settings_.games; }
+  int free_simulated() const;
+  int free_games() const;
+  const std::string& name(int game) const { return names_[static_cast<std::size_t>(game)]; }
+  pid_t pid(int game) const { return processes_->pid(game); }  // REQUIRES: not after KillGames
+
+  // Ends the processes at once, also those that hang, and frees their names: for a program that is
+  // about to leave with steps under way, which lose their games.
+  void KillGames();
+
+ private:
+  friend class GameLease;
+  void Return(int num_simulated, std::span<const int> games);
+  void ReplaceGame(int game);
+  void EndGames();
+
+  const GamePoolSettings settings_;
+  std::vector<std::string> names_;
+  std::unique_ptr<GameProcesses> processes_;
+  mutable std::mutex mutex_;
+  int free_simulated_;
+  std::vector<bool> lent_;  // by game
+};
+
+}  // namespace hotlap::transport

@@ -1,0 +1,120 @@
+#include "transport/learner_environment.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "transport/row_snapshots.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+constexpr std::uint64_t kOwner = 1;
+
+tl::unexpected<Refusal> Refuse(Status status, std::string text) {
+  return tl::make_unexpected(Refusal{status, std::move(text)});
+}
+
+}  // namespace
+
+tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,
+                                      bool may_be_empty) {
+  if (size == static_cast<std::size_t>(rows) || (may_be_empty && size == 0)) return {};
+  return Refuse(Status::kBadArgument, "'" + std::string(name) + "' has " + std::to_string(size) +
+                                          " elements, must have " + std::to_string(rows) +
+                                          (may_be_empty ? " or none" : ""));
+}
+
+tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows) {
+  return CheckSize("mask", request.mask.size(), rows, true)
+      .and_then([&] { return CheckSize("seeds", request.seeds.size(), rows, true); })
+      .and_then([&] { return CheckSize("snapshots", request.snapshots.size(), rows, true); });
+}
+
+tl::expected<void, Refusal> CheckSizes(const ActionView& actions, const ActionSpec& spec,
+                                       int rows) {
+  if (spec.kind == ActionKind::kDiscrete) {
+    return CheckSize("actions.discrete", actions.discrete.size(), rows, false);
+  }
+  return CheckSize("actions.continuous", actions.continuous.size(), rows * spec.size(), false);
+}
+
+void LocalVectorEnvironment::FreeAligned::operator()(std::byte* memory) const {
+  ::operator delete(memory, kAlignment);
+}
+
+LocalVectorEnvironment::LocalVectorEnvironment(std::unique_ptr<VectorEnvironment> environment,
+                                               std::size_t snapshot_bytes)
+    : environment_(std::move(environment)),
+      snapshots_(snapshot_bytes),
+      layout_({.rows = environment_->num_rows(),
+               .observation_size = environment_->spec().observation_size(),
+               .info_columns = static_cast<int>(environment_->info_columns().size()),
+               .has_finals = environment_->autoreset() == Autoreset::kSameStep}),
+      memory_(static_cast<std::byte*>(::operator new(layout_.total_bytes(), kAlignment))),
+      view_(layout_.View(memory_.get())) {}
+
+ConstBatchView LocalVectorEnvironment::Finished(int num_final) {
+  FinishBatch(layout_.shape(), num_final, view_);
+  const BatchShape& shape = layout_.shape();
+  const auto final_elements = [&](BatchArray array) {
+    return shape.ArrayBytes(array, num_final) / 4;
+  };
+  return {
+      .observations = view_.observations,
+      .rewards = view_.rewards,
+      .terminated = view_.terminated,
+      .truncated = view_.truncated,
+      .status = view_.status,
+      .info = view_.info,
+      .final_rows = view_.final_rows.first(final_elements(BatchArray::kFinalRows)),
+      .final_observations =
+          view_.final_observations.first(final_elements(BatchArray::kFinalObservations)),
+      .final_info = view_.final_info.first(shape.ArrayBytes(BatchArray::kFinalInfo, num_final))};
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Reset(const ResetRequest& request,
+                                                                    Deadline) {
+  if (auto good = CheckSizes(request, num_rows()); !good) {
+    return tl::make_unexpected(good.error());
+  }
+  const auto held = FindSnapshots(snapshots_, kOwner, request.snapshots);
+  if (!held) return tl::make_unexpected(held.error());
+  std::vector<std::span<const std::byte>> snapshots(held->size());
+  for (std::size_t row = 0; row < held->size(); ++row) {
+    if ((*held)[row] != nullptr) snapshots[row] = *(*held)[row];
+  }
+  environment_->Reset({.mask = request.mask, .seeds = request.seeds, .snapshots = snapshots},
+                      view_);
+  return Finished(0);
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Step(const ActionView& actions,
+                                                                   Deadline) {
+  if (auto good = CheckSizes(actions, spec().action, num_rows()); !good) {
+    return tl::make_unexpected(good.error());
+  }
+  return Finished(environment_->Step(actions, view_).num_final);
+}
+
+tl::expected<std::vector<SnapshotId>, Refusal> LocalVectorEnvironment::Save(
+    std::span<const std::uint8_t> mask, Deadline) {
+  if (auto good = CheckSize("mask", mask.size(), num_rows(), true); !good) {
+    return tl::make_unexpected(good.error());
+  }
+  return SaveRows(*environment_, mask, snapshots_, kOwner).ids;
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Restore(
+    std::span<const SnapshotId> snapshots, Deadline) {
+  if (auto good = CheckSize("snapshots", snapshots.size(), num_rows(), false); !good) {
+    return tl::make_unexpected(good.error());
+  }
+  const auto held = FindSnapshots(snapshots_, kOwner, snapshots);
+  if (!held) return tl::make_unexpected(held.error());
+  RestoreRows(*environment_, *held, view_);
+  return Finished(0);
+}
+
+}  // namespace hotlap::transport

@@ -1,0 +1,92 @@
+// What a learner drives, wherever the environments are: LocalVectorEnvironment has them in this
+// process, RemoteVectorEnvironment (client.h) behind a server. Equal seeds and actions give equal
+// bits from both.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/deadline.h"
+#include "env/snapshot_store.h"
+#include "env/vector_environment.h"
+#include "transport/batch_layout.h"
+#include "transport/status.h"
+
+namespace hotlap::transport {
+
+// Id of a saved state in the store of its source; 0 is none.
+using SnapshotId = std::uint64_t;
+
+struct ResetRequest {
+  std::span<const std::uint8_t> mask;     // [n], 1 resets; empty: all
+  std::span<const std::uint64_t> seeds;   // [n], new base seeds; empty: go on with the next episode
+  std::span<const SnapshotId> snapshots;  // [n], where to begin, 0: at the start; empty: all there
+};
+
+// Not thread-safe. Deadlines: a call gives up with kTimedOut once its own has passed; in process
+// it takes as long as it takes.
+class LearnerEnvironment {
+ public:
+  virtual ~LearnerEnvironment() = default;
+
+  virtual int num_rows() const = 0;
+  virtual const EnvironmentSpec& spec() const = 0;
+  virtual std::span<const InfoColumn> info_columns() const = 0;  // as chosen
+  virtual Autoreset autoreset() const = 0;
+
+  // What the views hold stays valid until the next call.
+  virtual tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
+                                                      Deadline deadline) = 0;
+  virtual tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions,
+                                                     Deadline deadline) = 0;
+  // One id per row; 0 for rows that are masked out ([n], 1 saves; empty: all) or have no state.
+  virtual tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
+                                                              Deadline deadline) = 0;
+  // Continues the snapshots' episodes ([n], 0 leaves the row alone: its status is kSkipped).
+  virtual tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
+                                                        Deadline deadline) = 0;
+};
+
+// The interface over a VectorEnvironment of this process.
+class LocalVectorEnvironment : public LearnerEnvironment {
+ public:
+  // Keeps at most `snapshot_bytes` of saved states, then drops the oldest.
+  explicit LocalVectorEnvironment(std::unique_ptr<VectorEnvironment> environment,
+                                  std::size_t snapshot_bytes = 256 * 1024 * 1024);
+
+  int num_rows() const override { return layout_.shape().rows; }
+  const EnvironmentSpec& spec() const override { return environment_->spec(); }
+  std::span<const InfoColumn> info_columns() const override { return environment_->info_columns(); }
+  Autoreset autoreset() const override { return environment_->autoreset(); }
+  tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
+                                              Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions, Deadline deadline) override;
+  tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
+                                                      Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
+                                                Deadline deadline) override;
+
+ private:
+  struct FreeAligned {
+    void operator()(std::byte* memory) const;
+  };
+  ConstBatchView Finished(int num_final);
+
+  std::unique_ptr<VectorEnvironment> environment_;
+  SnapshotStore snapshots_;
+  BatchLayout layout_;
+  std::unique_ptr<std::byte[], FreeAligned> memory_;
+  BatchView view_;  // of memory_
+};
+
+// Whether arguments have the sizes that n rows and the action set want; names the one that has not.
+tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows);
+tl::expected<void, Refusal> CheckSizes(const ActionView& actions, const ActionSpec& spec, int rows);
+tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,
+                                      bool may_be_empty);
+
+}  // namespace hotlap::transport

@@ -1,0 +1,213 @@
+#include "transport/protocol.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <system_error>
+
+#include "transport/header.h"
+
+namespace hotlap::transport {
+namespace {
+
+struct OperationEntry {
+  std::string_view name;
+  int num_arrays;
+  std::string_view fields;  // beside v, op and id; each between spaces
+};
+
+// In the order of Operation.
+constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
+    {"hello", 0, " key environment policy_hash task_hash "},
+    {"spec", 0, " token environment "},
+    {"attach", 1, " token environment policy_hash task_hash rows tracks kind autoreset info "},
+    {"reset", 3, " token "},
+    {"step", 1, " token "},
+    {"save", 1, " token bytes "},
+    {"restore", 1, " token "},
+    {"detach", 0, " token close "},
+    {"ping", 0, " token "},
+}};
+
+constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
+constexpr std::array<std::string_view, 3> kAutoresets = {"next_step", "same_step", "disabled"};
+
+const OperationEntry& Entry(Operation operation) {
+  return kOperations[static_cast<std::size_t>(operation)];
+}
+
+bool HasField(const OperationEntry& entry, std::string_view name) {
+  if (name == "v" || name == "op" || name == "id") return true;
+  return name.find(' ') == std::string_view::npos && !name.empty() &&
+         entry.fields.find(" " + std::string(name) + " ") != std::string_view::npos;
+}
+
+// Collects the first error, so that a decoder reads as a list of fields.
+class FieldReader {
+ public:
+  explicit FieldReader(const Header& header) : header_(header) {}
+
+  bool Has(std::string_view name) const { return header_.Find(name) != nullptr; }
+
+  template <typename T, typename Out>
+  void Keep(Header::Result<T> read, Out& out) {
+    if (read) {
+      out = static_cast<Out>(*std::move(read));
+    } else if (error_.empty()) {
+      error_ = std::move(read.error());
+    }
+  }
+  void ReadToken(std::string_view name, Token& out) {
+    const auto read = header_.Bytes(name, out.size());
+    if (read) {
+      std::copy(read->begin(), read->end(), out.begin());
+    } else if (error_.empty()) {
+      error_ = read.error();
+    }
+  }
+  template <typename E>
+  void ReadChoice(std::string_view name, std::span<const std::string_view> choices, E& out) {
+    const auto read = header_.String(name, kMaxNameBytes);
+    const auto found = read ? std::find(choices.begin(), choices.end(), *read) : choices.end();
+    if (found != choices.end()) {
+      out = static_cast<E>(found - choices.begin());
+      return;
+    }
+    std::string wanted = "field '" + std::string(name) + "' must be one of";
+    for (const std::string_view choice : choices) wanted += " '" + std::string(choice) + "'";
+    if (error_.empty()) error_ = wanted;
+  }
+  std::string& error() { return error_; }
+
+ private:
+  const Header& header_;
+  std::string error_;
+};
+
+// Fields of one operation; the header has only fields that it may have.
+std::string ReadFields(const Header& header, Request& request) {
+  FieldReader reader(header);
+  const bool is_attach = request.operation == Operation::kAttach;
+  if (request.operation == Operation::kHello) {
+    reader.ReadToken("key", request.key);
+  } else if (request.operation != Operation::kPing || reader.Has("token")) {
+    reader.ReadToken("token", request.token.emplace());
+  }
+  if (request.operation == Operation::kSpec || is_attach || reader.Has("environment")) {
+    reader.Keep(header.String("environment", kMaxNameBytes), request.environment);
+  }
+  if (reader.Has("policy_hash")) {
+    reader.Keep(header.Unsigned("policy_hash", 0, UINT64_MAX), request.policy_hash.emplace());
+  }
+  if (reader.Has("task_hash")) {
+    reader.Keep(header.Unsigned("task_hash", 0, UINT64_MAX), request.task_hash.emplace());
+  }
+  if (is_attach) {
+    reader.Keep(header.Unsigned("rows", 1, kMaxRows), request.rows);
+    reader.Keep(header.Strings("tracks", kMaxNameBytes), request.tracks);
+    if (request.tracks.empty() && reader.error().empty()) {
+      reader.error() = "field 'tracks' must name at least one track";
+    }
+  }
+  if (reader.Has("kind")) reader.ReadChoice("kind", kKinds, request.kind);
+  if (reader.Has("autoreset")) reader.ReadChoice("autoreset", kAutoresets, request.autoreset);
+  if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
+  if (reader.Has("bytes")) reader.Keep(header.Bool("bytes"), request.bytes);
+  if (reader.Has("close")) reader.Keep(header.Bool("close"), request.close);
+  return std::move(reader.error());
+}
+
+}  // namespace
+
+const char* OperationName(Operation operation) { return Entry(operation).name.data(); }
+int NumRequestArrays(Operation operation) { return Entry(operation).num_arrays; }
+
+const char* GameKindName(GameKind kind) { return kKinds[static_cast<std::size_t>(kind)].data(); }
+
+const char* AutoresetName(Autoreset autoreset) {
+  return kAutoresets[static_cast<std::size_t>(autoreset)].data();
+}
+
+Token RandomToken() {
+  Token token;
+  ssize_t got;
+  do {
+    got = getrandom(token.data(), token.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(token.size())) {
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  }
+  return token;
+}
+
+tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> frame) {
+  Request request;
+  const auto refuse = [&](Status status, std::string text) {
+    return tl::make_unexpected(RequestRefusal{request.id, {status, std::move(text)}});
+  };
+  if (frame.size() > kMaxRequestHeaderBytes) {
+    return refuse(Status::kInvalidPacket, "the header is longer than 65536 bytes");
+  }
+  const auto header = Header::Parse(frame);
+  if (!header) return refuse(Status::kInvalidPacket, header.error());
+
+  if (const auto id = header->Unsigned("id", 0, UINT64_MAX)) {
+    request.id = *id;
+  } else {
+    return refuse(Status::kInvalidPacket, id.error());
+  }
+  const auto version = header->Unsigned("v", 0, UINT64_MAX);
+  if (!version) return refuse(Status::kInvalidPacket, version.error());
+  if (*version != kProtocolVersion) {
+    return refuse(Status::kWrongVersion, "field 'v' is " + std::to_string(*version) +
+                                             ", the server speaks version " +
+                                             std::to_string(kProtocolVersion));
+  }
+  const auto name = header->String("op", kMaxNameBytes);
+  if (!name) return refuse(Status::kInvalidPacket, name.error());
+  const auto entry = std::find_if(kOperations.begin(), kOperations.end(),
+                                  [&](const OperationEntry& e) { return e.name == *name; });
+  if (entry == kOperations.end()) {
+    return refuse(Status::kUnknownOperation, "field 'op' names no operation: " + Quoted(*name));
+  }
+  request.operation = static_cast<Operation>(entry - kOperations.begin());
+  for (const HeaderField& field : header->fields()) {
+    if (!HasField(*entry, field.name)) {
+      return refuse(Status::kInvalidPacket,
+                    "field " + Quoted(field.name) + " is not one of '" + std::string(*name) + "'");
+    }
+  }
+  if (std::string error = ReadFields(*header, request); !error.empty()) {
+    return refuse(Status::kInvalidPacket, std::move(error));
+  }
+  if (request.token && request.operation != Operation::kPing && request.id == 0) {
+    return refuse(Status::kInvalidId, "field 'id' must be at least 1");
+  }
+  return request;
+}
+
+std::string EncodeRequest(const Request& request) {
+  HeaderWriter writer;
+  writer.Unsigned("v", kProtocolVersion)
+      .String("op", Entry(request.operation).name)
+      .Unsigned("id", request.id);
+  if (request.token) writer.Bytes("token", *request.token);
+  if (request.operation == Operation::kHello) writer.Bytes("key", request.key);
+  if (!request.environment.empty()) writer.String("environment", request.environment);
+  if (request.policy_hash) writer.Unsigned("policy_hash", *request.policy_hash);
+  if (request.task_hash) writer.Unsigned("task_hash", *request.task_hash);
+  if (request.operation == Operation::kAttach) {
+    writer.Unsigned("rows", static_cast<std::uint64_t>(request.rows))
+        .Strings("tracks", request.tracks)
+        .String("kind", GameKindName(request.kind))
+        .String("autoreset", AutoresetName(request.autoreset));
+    if (!request.info.empty()) writer.Strings("info", request.info);
+  }
+  if (request.bytes) writer.Bool("bytes", true);
+  if (request.close) writer.Bool("close", true);
+  return writer.Finish();
+}
+
+}  // namespace hotlap::transport

@@ -1,0 +1,84 @@
+// Requests of the wire protocol as structs, and their header frames. docs/protocol.md is the
+// normative text.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/vector_environment.h"
+#include "transport/status.h"
+
+namespace hotlap::transport {
+
+inline constexpr std::uint64_t kProtocolVersion = 1;
+inline constexpr std::size_t kMaxRequestHeaderBytes = 64 * 1024;
+inline constexpr std::size_t kMaxReplyHeaderBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxNameBytes = 64;     // of environments, tracks, info columns
+inline constexpr std::size_t kMaxRequestArrays = 3;  // no operation takes more
+inline constexpr int kMaxRows = 65536;               // of any attach; servers allow less
+
+enum class Operation : std::uint8_t {
+  kHello,    // opens a session
+  kSpec,     // describes an environment
+  kAttach,   // leases rows
+  kReset,    // arrays: mask, seeds, snapshots
+  kStep,     // arrays: actions
+  kSave,     // arrays: mask
+  kRestore,  // arrays: snapshots
+  kDetach,   // gives the rows back
+  kPing,     // keeps a session alive, or just answers
+};
+inline constexpr int kNumOperations = 9;
+const char* OperationName(Operation operation);
+int NumRequestArrays(Operation operation);
+
+// What names a session (given by the server) or a client (chosen by it): 16 random bytes.
+using Token = std::array<std::byte, 16>;
+Token RandomToken();  // from the kernel; throws std::system_error when it has none
+
+// Which games rows are lent.
+enum class GameKind : std::uint8_t { kSimulated, kTMInterface, kAny };
+const char* GameKindName(GameKind kind);
+const char* AutoresetName(Autoreset autoreset);
+
+// One struct for all operations: their fields hardly differ, and each operation refuses those that
+// are not its own.
+struct Request {
+  Operation operation = Operation::kPing;
+  std::uint64_t id = 0;        // from 1, growing by one per session; of hello and ping: any
+  std::optional<Token> token;  // all but hello; of ping optional
+
+  Token key{};  // hello: the client's own secret; the same key again finds the same session
+  std::string environment;                   // spec, attach; hello: of the hashes, optional
+  std::optional<std::uint64_t> policy_hash;  // hello, attach: what the client was made for
+  std::optional<std::uint64_t> task_hash;    // hello, attach
+
+  int rows = 0;                                // attach: [1, kMaxRows]
+  std::vector<std::string> tracks;             // attach: row i drives tracks[i % size]
+  GameKind kind = GameKind::kAny;              // attach
+  Autoreset autoreset = Autoreset::kNextStep;  // attach
+  std::vector<std::string> info;               // attach: names of columns; empty: the default ones
+
+  bool bytes = false;  // save: the snapshots themselves too
+  bool close = false;  // detach: the session ends too
+};
+
+// A refusal with the request's id as far as it could be read, else 0.
+struct RequestRefusal {
+  std::uint64_t id = 0;
+  Refusal refusal;
+};
+
+// Reads a header frame from anybody. Checks types, ranges and that every field is one of the
+// operation's.
+tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> frame);
+std::string EncodeRequest(const Request& request);
+
+}  // namespace hotlap::transport

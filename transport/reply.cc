@@ -1,0 +1,67 @@
+#include "transport/reply.h"
+
+#include <cassert>
+#include <cstring>
+#include <new>
+
+namespace hotlap::transport {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kInsideMessage = 33;  // what libzmq stores without an allocation
+
+void ReleaseBuffer(void*, void* buffer) { static_cast<ReplyBuffer*>(buffer)->Release(); }
+
+}  // namespace
+
+ReplyBuffer* ReplyBuffer::New(std::size_t bytes) {
+  auto* data = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+  return new ReplyBuffer(data, bytes);
+}
+
+void ReplyBuffer::Release() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  ::operator delete(data_, kAlignment);
+  delete this;
+}
+
+zmq::message_t ReplyBuffer::Message(std::byte* begin, std::size_t bytes) {
+  assert(begin >= data_ && begin + bytes <= data_ + size_);
+  if (bytes <= kInsideMessage) return zmq::message_t(begin, bytes);
+  references_.fetch_add(1, std::memory_order_relaxed);
+  return zmq::message_t(begin, bytes, ReleaseBuffer, this);
+}
+
+ReplyRing::ReplyRing(int num_buffers) : buffers_(static_cast<std::size_t>(num_buffers)) {}
+
+ReplyRing::~ReplyRing() {
+  for (ReplyBuffer* buffer : buffers_) {
+    if (buffer != nullptr) buffer->Release();
+  }
+}
+
+ReplyBuffer& ReplyRing::Next(std::size_t bytes) {
+  ReplyBuffer*& buffer = buffers_[oldest_];
+  oldest_ = (oldest_ + 1) % buffers_.size();
+  if (buffer != nullptr && (buffer->held_elsewhere() || buffer->size() < bytes)) {
+    buffer->Release();
+    buffer = nullptr;
+  }
+  if (buffer == nullptr) buffer = ReplyBuffer::New(bytes);
+  return *buffer;
+}
+
+Reply Reply::HeaderOnly(const std::string& header) {
+  Reply reply;
+  reply.frames.emplace_back(header.data(), header.size());
+  return reply;
+}
+
+Reply Reply::Share() {
+  Reply shared;
+  shared.frames.resize(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) shared.frames[i].copy(frames[i]);
+  return shared;
+}
+
+}  // namespace hotlap::transport

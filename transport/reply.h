@@ -1,0 +1,61 @@
+// Replies as they go to the socket: messages over reference-counted buffers. A buffer is written
+// before its reply is handed on, and never again while anything refers to it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+namespace hotlap::transport {
+
+// Memory of one reply's arrays, aligned to 64. Its references are the ring's and those of the
+// messages made over it; whoever drops the last frees it, on any thread.
+class ReplyBuffer {
+ public:
+  static ReplyBuffer* New(std::size_t bytes);  // with one reference
+  void Release();
+  bool held_elsewhere() const { return references_.load(std::memory_order_acquire) > 1; }
+  std::byte* data() { return data_; }
+  std::size_t size() const { return size_; }
+
+  // A message over part of the buffer. Tiny parts are copied: ZeroMQ keeps them inside the message.
+  zmq::message_t Message(std::byte* begin, std::size_t bytes);
+
+ private:
+  ReplyBuffer(std::byte* data, std::size_t size) : data_(data), size_(size) {}
+  ~ReplyBuffer() = default;
+
+  std::atomic<int> references_{1};
+  std::byte* data_;
+  std::size_t size_;
+};
+
+// The buffers of a session: the kept replies hold some, the network may hold others; one that
+// nobody holds is written next, and when all are held the oldest is left to its holders and
+// replaced. One caller at a time.
+class ReplyRing {
+ public:
+  explicit ReplyRing(int num_buffers);
+  ~ReplyRing();
+  ReplyRing(const ReplyRing&) = delete;
+  ReplyRing& operator=(const ReplyRing&) = delete;
+
+  // Valid until the next call or until the ring goes; messages made over it keep it alive.
+  ReplyBuffer& Next(std::size_t bytes);
+
+ private:
+  std::vector<ReplyBuffer*> buffers_;
+  std::size_t oldest_ = 0;
+};
+
+// Frames of one reply, without the identity that routes it.
+struct Reply {
+  std::vector<zmq::message_t> frames;
+
+  static Reply HeaderOnly(const std::string& header);
+  Reply Share();  // a second reference to the same frames; REQUIRES: the caller owns this one
+};
+
+}  // namespace hotlap::transport

@@ -1,0 +1,67 @@
+#include "transport/row_snapshots.h"
+
+#include <string>
+#include <utility>
+
+namespace hotlap::transport {
+namespace {
+
+std::uint8_t Wire(RowStatus status) { return static_cast<std::uint8_t>(status); }
+
+}  // namespace
+
+SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t> mask,
+                   SnapshotStore& store, std::uint64_t owner) {
+  const std::size_t n = static_cast<std::size_t>(environment.num_rows());
+  SavedRows saved{std::vector<std::uint64_t>(n),
+                  std::vector<std::uint8_t>(n, Wire(RowStatus::kSkipped)),
+                  std::vector<SnapshotStore::Bytes>(n)};
+  for (std::size_t row = 0; row < n; ++row) {
+    if (!mask.empty() && mask[row] == 0) continue;
+    std::vector<std::byte> bytes = environment.Save(static_cast<int>(row));
+    if (bytes.empty()) {
+      saved.status[row] = Wire(RowStatus::kNotReset);
+      continue;
+    }
+    saved.status[row] = Wire(RowStatus::kOk);
+    saved.bytes[row] = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+    saved.ids[row] = store.Put(owner, saved.bytes[row]);
+  }
+  return saved;
+}
+
+tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
+    const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids) {
+  std::vector<SnapshotStore::Bytes> found(ids.size());
+  for (std::size_t row = 0; row < ids.size(); ++row) {
+    if (ids[row] == 0) continue;
+    const auto entry = store.Get(ids[row]);
+    if (entry && entry->owner == owner) {
+      found[row] = entry->bytes;
+      continue;
+    }
+    const std::string text =
+        "array 'snapshots' has id " + std::to_string(ids[row]) + " at row " + std::to_string(row);
+    if (entry) {
+      return tl::make_unexpected(
+          Refusal{Status::kPermissionDenied, text + ", which another session saved"});
+    }
+    return tl::make_unexpected(Refusal{
+        Status::kInvalidId, text + ", which was never given or had to make room for newer ones"});
+  }
+  return found;
+}
+
+void RestoreRows(VectorEnvironment& environment, std::span<const SnapshotStore::Bytes> snapshots,
+                 const BatchView& out) {
+  for (std::size_t row = 0; row < snapshots.size(); ++row) {
+    out.status[row] = Wire(RowStatus::kSkipped);
+    if (snapshots[row] == nullptr) continue;
+    out.rewards[row] = 0;
+    out.terminated[row] = out.truncated[row] = 0;
+    const auto restored = environment.Restore(static_cast<int>(row), *snapshots[row], out);
+    out.status[row] = Wire(restored ? RowStatus::kOk : RowStatus::kBadSnapshot);
+  }
+}
+
+}  // namespace hotlap::transport

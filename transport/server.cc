@@ -1,0 +1,435 @@
+#include "transport/server.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "transport/attached_environment.h"
+#include "transport/handoff.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr int kMaxMessagesPerTurn = 256;  // then finished work gets its turn
+constexpr int kPeerQueue = 64;            // messages of one connection held in either direction
+constexpr int kBytesPerRow = 64;          // of a request's array: more than any operation needs
+constexpr int kLingerMs = 200;
+
+std::span<const std::byte> BytesOf(const zmq::message_t& message) {
+  return {static_cast<const std::byte*>(message.data()), message.size()};
+}
+
+// A path that a living server listens on is not taken from it; one that a killed server left behind
+// is (libzmq unlinks it).
+void CheckNobodyListens(const std::string& endpoint) {
+  const std::string path = endpoint.substr(std::strlen("ipc://"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path) || path[0] == '@') return;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const bool answered =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  close(fd);
+  if (answered) throw std::runtime_error(endpoint + ": another server listens here");
+}
+
+std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
+  if (endpoint.rfind("ipc://", 0) == 0) CheckNobodyListens(endpoint);
+  try {
+    socket.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    throw std::runtime_error(endpoint + ": cannot listen here: " + error.what());
+  }
+  return socket.get(zmq::sockopt::last_endpoint);
+}
+
+int MakeEventFd() {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  return fd;
+}
+
+void Wake(int fd) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof(one));
+}
+
+Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
+  return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
+}
+
+}  // namespace
+
+struct Server::Message {
+  std::string identity;
+  zmq::message_t header;
+  std::vector<zmq::message_t> arrays;
+  bool too_many_frames = false;
+};
+
+struct Server::Finished {
+  std::shared_ptr<Session> session;
+  Reply reply;
+};
+
+Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& games,
+               zmq::context_t* context)
+    : settings_(settings),
+      catalogue_(catalogue),
+      snapshots_(settings.snapshot_bytes),
+      attach_context_{
+          catalogue,       games, snapshots_, settings.max_rows, settings.sessions.window,
+          settings.threads},
+      own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
+      router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
+      sessions_(settings.sessions),
+      next_expiry_check_(Clock::now()),
+      wakeup_fd_(MakeEventFd()),
+      step_workers_(settings.threads),
+      patient_workers_(games.num_games() + 2) {
+  router_.set(zmq::sockopt::linger, kLingerMs);
+  router_.set(zmq::sockopt::sndhwm, kPeerQueue);
+  router_.set(zmq::sockopt::rcvhwm, kPeerQueue);
+  router_.set(zmq::sockopt::maxmsgsize,
+              static_cast<std::int64_t>(kMaxRequestHeaderBytes) + kBytesPerRow * settings.max_rows);
+  for (const std::string& endpoint : settings.endpoints) {
+    endpoints_.push_back(Bind(router_, endpoint));
+  }
+  hello_.session_timeout_ms = settings.sessions.timeout.count();
+  hello_.window = settings.sessions.window;
+  hello_.max_rows = settings.max_rows;
+  for (const auto& [name, environment] : catalogue.environments()) {
+    hello_.environments.push_back(name);
+    hello_.policy_hashes.push_back(environment.spec.policy_hash);
+    hello_.task_hashes.push_back(environment.spec.task_hash);
+  }
+  hello_.tracks = catalogue.track_names();
+}
+
+Server::~Server() {
+  step_workers_.Stop();
+  patient_workers_.Stop();
+  close(wakeup_fd_);
+}
+
+void Server::Stop() {
+  stopping_.store(true);
+  Wake(wakeup_fd_);
+}
+
+Server::Counters Server::counters() const {
+  return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load()};
+}
+
+bool Server::Run() {
+  while (!stopping_.load() || running_ > 0 || !ready_.empty()) {
+    zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
+                               {nullptr, wakeup_fd_, ZMQ_POLLIN, 0}};
+    try {
+      zmq::poll(items, 2, std::chrono::milliseconds(PollTimeoutMs()));
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) throw;
+    }
+    TakeFinished();
+    ReceiveAll();
+    Dispatch();
+    ExpireSessions();
+    if (!stopping_.load()) continue;
+    if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
+    if (Clock::now() >= stop_deadline_) break;
+  }
+  const bool is_finished = running_ == 0;
+  Close(sessions_.CloseAll());
+  if (is_finished) {
+    step_workers_.Stop();
+    patient_workers_.Stop();
+  }
+  router_.close();
+  if (own_context_ != nullptr) own_context_->close();  // waits until the socket's paths are gone
+  return is_finished;
+}
+
+int Server::PollTimeoutMs() const {
+  if (stopping_.load()) return 10;
+  if (sessions_.size() == 0) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_expiry_check_ - Clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
+}
+
+bool Server::Receive(Message& message) {
+  zmq::message_t frame;
+  if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
+  message.identity = frame.to_string();
+  for (int index = 0; frame.more(); ++index) {
+    if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
+    TakeOver(frame);
+    if (index == 0) {
+      message.header.move(frame);
+      if (!message.header.more()) break;
+      frame.rebuild();
+      continue;
+    }
+    const bool more = frame.more();
+    if (index <= static_cast<int>(kMaxRequestArrays)) {
+      message.arrays.push_back(std::move(frame));
+    } else {
+      message.too_many_frames = true;
+    }
+    if (!more) break;
+  }
+  return true;
+}
+
+void Server::ReceiveAll() {
+  for (int i = 0; i < kMaxMessagesPerTurn; ++i) {
+    Message message;
+    if (!Receive(message)) return;
+    Handle(std::move(message));
+  }
+}
+
+void Server::Handle(Message message) {
+  num_messages_.fetch_add(1, std::memory_order_relaxed);
+  auto request = DecodeRequest(BytesOf(message.header));
+  if (request) {
+    const int wanted = NumRequestArrays(request->operation);
+    if (message.too_many_frames || static_cast<int>(message.arrays.size()) != wanted) {
+      request = tl::make_unexpected(RequestRefusal{
+          request->id,
+          {Status::kInvalidPacket, "operation '" + std::string(OperationName(request->operation)) +
+                                       "' takes " + std::to_string(wanted) +
+                                       " array frames after the header"}});
+    }
+  }
+  if (!request) {
+    num_malformed_.fetch_add(1, std::memory_order_relaxed);
+    return SendStatus(message.identity, request.error().id, request.error().refusal);
+  }
+  const std::uint64_t id = request->id;
+  if (request->operation == Operation::kPing) return HandlePing(*request, message.identity);
+  if (request->operation == Operation::kHello) return HandleHello(*request, message.identity);
+
+  const std::shared_ptr<Session> session = sessions_.Hear(*request->token, Clock::now());
+  if (session == nullptr) {
+    return SendStatus(message.identity, id,
+                      {Status::kInvalidKey, "field 'token' is of no living session"});
+  }
+  const bool is_new = id == session->last_id + 1;
+  if (is_new && stopping_.load()) {
+    return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"});
+  }
+  const auto admission = sessions_.Admit(*session, id);
+  if (!admission) return SendStatus(message.identity, id, admission.error());
+  session->identity = message.identity;
+  switch (*admission) {
+    case SessionTable::Admission::kNew:
+      session->waiting.push_back({*std::move(request), std::move(message.arrays)});
+      if (!session->running && session->waiting.size() == 1) ready_.push_back(session);
+      break;
+    case SessionTable::Admission::kRepeat:
+      Send(session->identity, sessions_.Kept(*session, id));
+      break;
+    case SessionTable::Admission::kJoined:
+      break;
+  }
+}
+
+void Server::HandleHello(const Request& request, const std::string& identity) {
+  if (stopping_.load()) {
+    return SendStatus(identity, request.id, {Status::kShuttingDown, "the server is shutting down"});
+  }
+  HelloReply reply = hello_;
+  if (!request.environment.empty()) {
+    const auto offered = catalogue_.FindEnvironment(request.environment);
+    if (!offered) return SendStatus(identity, request.id, offered.error());
+    auto warning = CompareHashes(request, (*offered)->spec);
+    if (!warning) return SendStatus(identity, request.id, warning.error());
+    reply.warning = *std::move(warning);
+  }
+  const auto session = sessions_.Open(request.key, request.id, Clock::now());
+  if (!session) return SendStatus(identity, request.id, session.error());
+  num_sessions_.store(sessions_.size());
+  reply.token = (*session)->token;
+  reply.session = (*session)->public_id;
+  spdlog::info("session {}: opened", reply.session);
+  Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
+  Send(identity, frames);
+}
+
+void Server::HandlePing(const Request& request, const std::string& identity) {
+  if (request.token && sessions_.Hear(*request.token, Clock::now()) == nullptr) {
+    return SendStatus(identity, request.id,
+                      {Status::kInvalidKey, "field 'token' is of no living session"});
+  }
+  SendStatus(identity, request.id, {Status::kOk, {}});
+}
+
+void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal) {
+  Reply reply = StatusReply(id, refusal);
+  Send(identity, reply);
+}
+
+void Server::Send(const std::string& identity, Reply& reply) {
+  try {
+    router_.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+    Reply sent = reply.Share();
+    for (std::size_t i = 0; i < sent.frames.size(); ++i) {
+      HandOver(sent.frames[i]);
+      const auto more =
+          i + 1 < sent.frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      router_.send(std::move(sent.frames[i]), more | zmq::send_flags::dontwait);
+    }
+  } catch (const zmq::error_t& error) {  // the peer went away in between
+    spdlog::debug("a reply was not sent: {}", error.what());
+  }
+}
+
+void Server::Dispatch() {
+  while (!ready_.empty()) {
+    std::vector<std::shared_ptr<Session>> ready = std::exchange(ready_, {});
+    const bool alone = ready.size() == 1;
+    for (const std::shared_ptr<Session>& session : ready) {
+      if (session->closed) continue;
+      if (!stopping_.load() && !(alone && RunsHere(*session))) {
+        GiveToWorkers(session);
+        continue;
+      }
+      const Work work = TakeWork(*session);
+      if (!stopping_.load()) num_inline_.fetch_add(1, std::memory_order_relaxed);
+      Finish(session, RunWork(*session, work));
+    }
+  }
+}
+
+bool Server::RunsHere(const Session& session) const {
+  const Operation operation = session.waiting.front().request.operation;
+  return session.environment != nullptr && session.environment->is_simulated() &&
+         operation != Operation::kDetach && operation != Operation::kAttach &&
+         operation != Operation::kSpec &&
+         session.environment->EstimateUs(operation) <= settings_.inline_limit_us;
+}
+
+Work Server::TakeWork(Session& session) {
+  Work work = std::move(session.waiting.front());
+  session.waiting.pop_front();
+  session.running = true;
+  session.closing = work.request.close;
+  return work;
+}
+
+void Server::GiveToWorkers(const std::shared_ptr<Session>& session) {
+  auto work = std::make_shared<Work>(TakeWork(*session));
+  ++running_;
+  const bool patient = work->request.operation == Operation::kAttach ||
+                       (session->environment != nullptr && !session->environment->is_simulated());
+  (patient ? patient_workers_ : step_workers_).Give([this, session, work] {
+    Reply reply = RunWork(*session, *work);
+    {
+      const std::lock_guard lock(finished_mutex_);
+      finished_.push_back({session, std::move(reply)});
+    }
+    Wake(wakeup_fd_);
+  });
+}
+
+Reply Server::RunWork(Session& session, const Work& work) {
+  const std::uint64_t id = work.request.id;
+  if (stopping_.load())
+    return StatusReply(id, {Status::kShuttingDown, "the server is shutting down"});
+  try {
+    return RunOperation(session, work);
+  } catch (const std::exception& error) {
+    spdlog::error("session {}: {}: {}", session.public_id, OperationName(work.request.operation),
+                  error.what());
+    return StatusReply(id, {Status::kUnknownError, "a fault of the server; its log says more"});
+  }
+}
+
+Reply Server::RunOperation(Session& session, const Work& work) {
+  const std::uint64_t id = work.request.id;
+  if (work.request.operation == Operation::kSpec) {
+    const auto offered = catalogue_.FindEnvironment(work.request.environment);
+    if (!offered) return StatusReply(id, offered.error());
+    return Reply::HeaderOnly(EncodeReply(id, (*offered)->spec));
+  }
+  if (work.request.operation == Operation::kAttach) {
+    if (session.environment != nullptr) {
+      return StatusReply(id,
+                         {Status::kAlreadyAttached, "the session has its rows; detach them first"});
+    }
+    auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_);
+    if (!attached) return StatusReply(id, attached.error());
+    session.environment = *std::move(attached);
+    return Reply::HeaderOnly(EncodeReply(id, session.environment->Describe()));
+  }
+  if (session.environment == nullptr && !work.request.close) {
+    return StatusReply(id, {Status::kNotAttached, "the session has no rows; attach some first"});
+  }
+  if (work.request.operation == Operation::kDetach) {
+    session.environment.reset();
+    return StatusReply(id, {Status::kOk, {}});
+  }
+  return session.environment->Run(work);
+}
+
+void Server::TakeFinished() {
+  std::uint64_t count = 0;
+  if (read(wakeup_fd_, &count, sizeof(count)) < 0) return;
+  std::vector<Finished> finished;
+  {
+    const std::lock_guard lock(finished_mutex_);
+    finished.swap(finished_);
+  }
+  for (Finished& one : finished) {
+    --running_;
+    Finish(one.session, std::move(one.reply));
+  }
+}
+
+void Server::Finish(const std::shared_ptr<Session>& session, Reply reply) {
+  sessions_.Answer(*session, std::move(reply));
+  if (session->closed) return ReleaseEnvironment(*session);
+  Send(session->identity, session->replies.back());
+  if (session->closing) {
+    sessions_.Close(*session);
+    return Close({session});
+  }
+  if (!session->waiting.empty()) ready_.push_back(session);
+}
+
+// Gives the rows back. A worker does it: leaving a game may take its time.
+void Server::ReleaseEnvironment(Session& session) {
+  snapshots_.DropOwner(session.number);
+  if (session.environment == nullptr) return;
+  patient_workers_.Give([environment = std::shared_ptr<AttachedEnvironment>(
+                             std::move(session.environment))]() mutable { environment.reset(); });
+}
+
+void Server::ExpireSessions() {
+  const Deadline now = Clock::now();
+  if (now < next_expiry_check_) return;
+  next_expiry_check_ = now + settings_.sessions.timeout / 8;
+  Close(sessions_.Expire(now));
+}
+
+void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
+  num_sessions_.store(sessions_.size());
+  for (const std::shared_ptr<Session>& session : closed) {
+    spdlog::info("session {}: closed", session->public_id);
+    session->waiting.clear();
+    if (!session->running) ReleaseEnvironment(*session);
+  }
+}
+
+}  // namespace hotlap::transport

@@ -1,0 +1,114 @@
+// The server: a ROUTER socket, its sessions and the threads that run their requests. The thread
+// that calls Run owns the socket and never waits for a game: a lone small request on simulated rows
+// runs right there, everything else goes to workers, one request of a session at a time, first
+// come, first served.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "env/snapshot_store.h"
+#include "transport/attached_environment.h"
+#include "transport/catalogue.h"
+#include "transport/game_pool.h"
+#include "transport/session_table.h"
+#include "transport/workers.h"
+
+namespace hotlap::transport {
+
+struct ServerSettings {
+  std::vector<std::string> endpoints;  // tcp://, ipc://, inproc://; a * port or path is filled in
+  SessionSettings sessions;
+  int max_rows = 8192;                             // of a session
+  std::size_t snapshot_bytes = 256 * 1024 * 1024;  // of all sessions
+  int threads = 1;                                 // that compute simulated rows
+  double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
+  std::chrono::milliseconds stop_within{600};  // for what runs when the server is stopped
+};
+
+class Server {
+ public:
+  // Binds. Throws std::runtime_error naming the endpoint. The catalogue, the pool and the context
+  // outlive the server; without a context it has one of its own (inproc:// needs a shared one).
+  Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& games,
+         zmq::context_t* context = nullptr);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const std::vector<std::string>& endpoints() const { return endpoints_; }  // as bound
+
+  // Serves until Stop: then refuses what comes, finishes what runs, gives every game back and
+  // closes the socket. False: something still ran after ServerSettings::stop_within, as a step does
+  // whose game has gone silent; the server's destructor waits for it.
+  bool Run();
+  // From any thread and from signal handlers.
+  void Stop();
+
+  // From any thread, for operators and tests.
+  struct Counters {
+    std::uint64_t messages = 0;   // received
+    std::uint64_t malformed = 0;  // of those, refused before a session was looked for
+    std::uint64_t inline_runs = 0;
+    std::uint64_t sessions = 0;  // now
+  };
+  Counters counters() const;
+
+ private:
+  struct Message;   // as received
+  struct Finished;  // work that came back
+
+  void ReceiveAll();
+  bool Receive(Message& message);
+  void Handle(Message message);
+  void HandleHello(const Request& request, const std::string& identity);
+  void HandlePing(const Request& request, const std::string& identity);
+  void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal);
+  void Send(const std::string& identity, Reply& reply);
+
+  void Dispatch();
+  bool RunsHere(const Session& session) const;
+  void GiveToWorkers(const std::shared_ptr<Session>& session);
+  Work TakeWork(Session& session);
+  Reply RunWork(Session& session, const Work& work);
+  Reply RunOperation(Session& session, const Work& work);
+  void TakeFinished();
+  void Finish(const std::shared_ptr<Session>& session, Reply reply);
+  void ReleaseEnvironment(Session& session);
+  void ExpireSessions();
+  void Close(const std::vector<std::shared_ptr<Session>>& closed);
+  int PollTimeoutMs() const;
+
+  const ServerSettings settings_;
+  Catalogue& catalogue_;
+  SnapshotStore snapshots_;
+  AttachContext attach_context_;
+  std::unique_ptr<zmq::context_t> own_context_;
+  zmq::socket_t router_;
+  std::vector<std::string> endpoints_;
+  HelloReply hello_;  // what is the same for all sessions
+
+  SessionTable sessions_;
+  std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
+  int running_ = 0;                              // pieces of work that are with workers
+  Deadline next_expiry_check_;
+  Deadline stop_deadline_ = kNoDeadline;  // once stopping
+
+  int wakeup_fd_;  // eventfd: workers and Stop wake the socket's thread
+  std::atomic<bool> stopping_{false};
+  std::mutex finished_mutex_;
+  std::vector<Finished> finished_;
+  std::atomic<std::uint64_t> num_messages_{0}, num_malformed_{0}, num_inline_{0}, num_sessions_{0};
+
+  // Last, so that their threads end before what they use goes.
+  Workers step_workers_;     // simulated rows: never wait
+  Workers patient_workers_;  // games behind buffers, and whatever may take long
+};
+
+}  // namespace hotlap::transport

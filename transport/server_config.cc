@@ -1,0 +1,103 @@
+#include "transport/server_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+#include "env/config.h"
+#include "env/tminterface/mapped_buffer.h"
+
+namespace hotlap::transport {
+namespace {
+
+int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+bool IsSpeed(const std::string& text) {
+  double speed = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), speed);
+  return text == "max" || (read.ec == std::errc() && read.ptr == text.data() + text.size() &&
+                           speed >= 0.01 && speed <= 1000);
+}
+
+void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
+  settings.sessions.max_sessions = map.Int("max", 1, 10000, settings.sessions.max_sessions);
+  settings.max_rows = map.Int("max_rows", 1, kMaxRows, settings.max_rows);
+  settings.sessions.timeout = map.Milliseconds("timeout_s", 0.1, 3600, settings.sessions.timeout);
+  settings.sessions.window = map.Int("window", 1, 64, settings.sessions.window);
+  const int snapshots_mib =
+      map.Int("snapshots_mib", 1, 1 << 20, static_cast<int>(settings.snapshot_bytes >> 20));
+  settings.snapshot_bytes = static_cast<std::size_t>(snapshots_mib) << 20;
+}
+
+void ReadGames(const ConfigMap& map, ServeConfig& config) {
+  GamePoolSettings& games = config.games;
+  games.games = map.Int("count", 0, tminterface::kMaxInstances, games.games);
+  if (map.Has("names")) {
+    games.names = map.Strings("names", static_cast<std::size_t>(games.games),
+                              static_cast<std::size_t>(games.games));
+    std::set<std::string> seen;
+    for (const std::string& name : games.names) {
+      const auto known = [&name] {
+        for (int i = 0; i < tminterface::kMaxInstances; ++i) {
+          if (name == tminterface::BufferName(i)) return true;
+        }
+        return false;
+      };
+      if (!known()) map.Fail("names", "'" + name + "' is not one of TMInterface0 to TMInterface15");
+      if (!seen.insert(name).second) map.Fail("names", "'" + name + "' is there twice");
+    }
+  }
+  if (map.Has("program")) config.game_program = map.Path("program");
+  config.game_speed = map.String("speed", config.game_speed);
+  if (!IsSpeed(config.game_speed)) {
+    map.Fail("speed", "'" + config.game_speed + "'; allowed: max, or a number in [0.01, 1000]");
+  }
+  games.tminterface.game_timeout =
+      map.Milliseconds("game_timeout_s", 0.1, 60, games.tminterface.game_timeout);
+  games.tminterface.start_timeout =
+      map.Milliseconds("start_timeout_s", 1, 600, games.tminterface.start_timeout);
+}
+
+}  // namespace
+
+ServeConfig LoadServeConfig(const std::filesystem::path& file) {
+  const ConfigMap map = ConfigMap::Load(file);
+  ServeConfig config;
+  config.server.endpoints = map.Strings("endpoints", 1, 16);
+  config.server.threads = map.Int("threads", 0, 256, 0);
+  if (config.server.threads == 0) config.server.threads = Cores();
+  config.server.inline_limit_us = static_cast<double>(
+      map.Float("inline_limit_us", 0, 10000, static_cast<float>(config.server.inline_limit_us)));
+  config.paths.environments = map.Path("environments");
+  config.paths.tracks = map.Path("tracks");
+  config.paths.vehicle = map.Path("vehicle");
+  config.games.simulated = map.Int("simulated", 0, 1 << 20, config.games.simulated);
+  ReadGames(map.Map("games"), config);
+  ReadSessions(map.Map("sessions"), config.server);
+  constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error", "off"};
+  config.log_level = kLevels[map.Choice("log_level", kLevels, 1)];
+  map.Finish();
+  return config;
+}
+
+void FillGameCommand(ServeConfig& config, const Catalogue& catalogue) {
+  if (config.games.games == 0) return;
+  config.games.program = config.game_program;
+  if (config.games.program.empty()) {
+    config.games.program =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "hotlap-game";
+  }
+  if (!std::filesystem::exists(config.games.program)) {
+    throw std::runtime_error(config.games.program.string() +
+                             ": there is no such program; games.program names hotlap-game");
+  }
+  config.games.arguments = {
+      "--track",     std::filesystem::absolute(catalogue.any_track_file()).string(),
+      "--vehicle",   std::filesystem::absolute(config.paths.vehicle).string(),
+      "--speed",     config.game_speed,
+      "--log-level", config.log_level == "off" ? "off" : "error"};
+}
+
+}  // namespace hotlap::transport

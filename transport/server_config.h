@@ -1,0 +1,29 @@
+// Settings of hotlap-serve, from YAML. configs/servers/default.yaml lists every key.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "transport/catalogue.h"
+#include "transport/game_pool.h"
+#include "transport/server.h"
+
+namespace hotlap::transport {
+
+struct ServeConfig {
+  ServerSettings server;
+  GamePoolSettings games;  // without program and arguments: those are FillGameCommand's
+  CataloguePaths paths;
+  std::filesystem::path game_program;  // empty: hotlap-game beside hotlap-serve
+  std::string game_speed = "max";      // of hotlap-game; real time is 1
+  std::string log_level = "info";
+};
+
+// Throws ConfigError naming file, line, key and what is allowed.
+ServeConfig LoadServeConfig(const std::filesystem::path& file);
+
+// Sets the command that starts a game: hotlap-game with the server's vehicle and any of its tracks
+// (each attach loads its own). Throws std::runtime_error when the program is not there.
+void FillGameCommand(ServeConfig& config, const Catalogue& catalogue);
+
+}  // namespace hotlap::transport

@@ -1,0 +1,61 @@
+#include "transport/status.h"
+
+namespace hotlap::transport {
+
+const char* StatusName(Status status) {
+  switch (status) {
+    case Status::kOk:
+      return "ok";
+    case Status::kServerFull:
+      return "server_full";
+    case Status::kInvalidPacket:
+      return "invalid_packet";
+    case Status::kInvalidId:
+      return "invalid_id";
+    case Status::kInvalidKey:
+      return "invalid_key";
+    case Status::kAlreadyConnected:
+      return "already_connected";
+    case Status::kPermissionDenied:
+      return "permission_denied";
+    case Status::kStale:
+      return "stale";
+    case Status::kGap:
+      return "gap";
+    case Status::kBusy:
+      return "busy";
+    case Status::kNotAttached:
+      return "not_attached";
+    case Status::kAlreadyAttached:
+      return "already_attached";
+    case Status::kBadArgument:
+      return "bad_argument";
+    case Status::kWrongVersion:
+      return "wrong_version";
+    case Status::kSpecMismatch:
+      return "spec_mismatch";
+    case Status::kUnknownEnvironment:
+      return "unknown_environment";
+    case Status::kUnknownTrack:
+      return "unknown_track";
+    case Status::kUnknownOperation:
+      return "unknown_operation";
+    case Status::kShuttingDown:
+      return "shutting_down";
+    case Status::kTimedOut:
+      return "timed_out";
+    case Status::kUnknownError:
+      return "unknown_error";
+  }
+  return "unknown";
+}
+
+std::string Quoted(std::string_view foreign) {
+  constexpr std::size_t kMaxLength = 40;
+  std::string out = "'";
+  for (const char c : foreign.substr(0, kMaxLength)) out += c >= 0x20 && c < 0x7f ? c : '?';
+  if (foreign.size() > kMaxLength) out += "...";
+  return out + "'";
+}
+
+}  // namespace hotlap::transport
