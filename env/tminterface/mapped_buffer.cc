@@ -88,7 +88,12 @@ bool MappedBuffer::Exchange(std::uint32_t seen, std::uint32_t word) {
 
 void MappedBuffer::WritePayload(Encoded encoded) {
   std::memcpy(base_ + sizeof(*word_), &encoded.error, sizeof encoded.error);
-  used_ = std::max(used_, kHeaderSize + encoded.payload_size);
+  const std::size_t end = kHeaderSize + encoded.payload_size;
+  if (is_game_ && used_ > end) {  // the game zeroes the request that it answers
+    std::memset(base_ + end, 0, used_ - end);
+    used_ = end;
+  }
+  used_ = std::max(used_, end);
 }
 
 RawMessage MappedBuffer::Read(MessageType request) {
