@@ -1,0 +1,123 @@
+#include "env/environment_snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+namespace hotlap {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr std::uint32_t kSnapshotVersion = 1;
+constexpr std::array<char, 8> kMagic = {'h', 'o', 't', 'l', 'a', 'p', 'E', 'S'};
+constexpr std::size_t kMaxKind = 24;
+
+struct Header {
+  std::array<char, 8> magic = kMagic;
+  std::uint32_t version = kSnapshotVersion;
+  std::uint32_t record_size = sizeof(RowRecord);
+  std::array<char, kMaxKind> kind{};  // padded with zeros
+  std::uint64_t track_hash = 0;
+  std::uint64_t policy_hash = 0;
+  std::uint64_t task_hash = 0;
+};
+static_assert(std::is_trivially_copyable_v<Header>);
+static_assert(sizeof(Header) == 8 + 4 + 4 + kMaxKind + 3 * 8,
+              "Header changed: bump kSnapshotVersion");
+
+std::array<char, kMaxKind> Padded(std::string_view kind) {
+  std::array<char, kMaxKind> padded{};
+  std::ranges::copy(kind.substr(0, kMaxKind), padded.begin());
+  return padded;
+}
+
+// So far beyond any episode that it stands for a broken number, and sums of two fit.
+constexpr std::int32_t kMaxCount = 1'000'000'000;
+constexpr float kFarM = 1e6f;
+
+const char* WrongField(const RowRecord& record, const Centreline& line) {
+  const auto count = [](std::int32_t value) { return value >= 0 && value <= kMaxCount; };
+  const auto near = [](float value) { return value >= -kFarM && value <= kFarM; };
+  if (record.phase != RowPhase::kRunning && record.phase != RowPhase::kEnded) return "phase";
+  if (record.full_lap != 0 && record.full_lap != 1) return "full_lap";
+  if (!count(record.steps)) return "steps";
+  if (!count(record.ticks)) return "ticks";
+  if (!count(record.ticks_without_progress)) return "ticks_without_progress";
+  if (!count(record.ticks_off_road)) return "ticks_off_road";
+  if (!count(record.ticks_on_roof)) return "ticks_on_roof";
+  if (!count(record.checkpoints_passed)) return "checkpoints_passed";
+  if (!near(record.place.s_m) || record.place.s_m > line.finish_s_m()) return "place.s";
+  if (!near(record.place.lateral_m)) return "place.lateral";
+  if (!near(record.place.height_m)) return "place.height";
+  if (!std::isfinite(record.place_of_m.x) || !std::isfinite(record.place_of_m.y) ||
+      !std::isfinite(record.place_of_m.z)) {
+    return "place_of";
+  }
+  if (!near(record.episode_start_m)) return "episode_start";
+  if (!near(record.best_m)) return "best";
+  for (const double sum : record.reward_sums) {
+    if (!std::isfinite(sum)) return "reward_sums";
+  }
+  const auto within = [](float value, float low) { return value >= low && value <= 1; };
+  for (const AppliedAction& action : record.past_actions) {
+    if (!within(action.steer, -1) || !within(action.gas, 0) || !within(action.brake, 0)) {
+      return "past_actions";
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::byte> PackSnapshot(const SnapshotOrigin& origin, const RowRecord& record,
+                                    std::span<const std::byte> game) {
+  Header header;
+  header.kind = Padded(origin.game_kind);
+  header.track_hash = origin.track_hash;
+  header.policy_hash = origin.policy_hash;
+  header.task_hash = origin.task_hash;
+  std::vector<std::byte> bytes(sizeof header + sizeof record + game.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::memcpy(bytes.data() + sizeof header, &record, sizeof record);
+  std::ranges::copy(game, bytes.begin() + sizeof header + sizeof record);
+  return bytes;
+}
+
+tl::expected<OpenedSnapshot, std::string> OpenSnapshot(std::span<const std::byte> bytes,
+                                                       const SnapshotOrigin& here,
+                                                       const Centreline& line, SnapshotUse use) {
+  Header header;
+  OpenedSnapshot opened;
+  if (bytes.size() < sizeof header + sizeof opened.record) {
+    return tl::unexpected(std::string("the snapshot is cut short"));
+  }
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) return tl::unexpected(std::string("this is no snapshot of a row"));
+  if (header.version != kSnapshotVersion || header.record_size != sizeof opened.record) {
+    return tl::unexpected("the snapshot has format version " + std::to_string(header.version) +
+                          ", this is version " + std::to_string(kSnapshotVersion));
+  }
+  const auto foreign = [](const char* what) {
+    return tl::unexpected(std::string("the snapshot is of another ") + what);
+  };
+  if (header.kind != Padded(here.game_kind)) return foreign("kind of game");
+  if (header.track_hash != here.track_hash) return foreign("track");
+  if (header.policy_hash != here.policy_hash) {
+    return foreign("configuration: observation, actions or ticks per step differ");
+  }
+  if (use == SnapshotUse::kRestore && header.task_hash != here.task_hash) {
+    return foreign("configuration: reward or episode rules differ");
+  }
+  std::memcpy(&opened.record, bytes.data() + sizeof header, sizeof opened.record);
+  if (const char* field = WrongField(opened.record, line)) {
+    return tl::unexpected(std::string("the snapshot's row has a wrong ") + field);
+  }
+  opened.game = bytes.subspan(sizeof header + sizeof opened.record);
+  return opened;
+}
+
+}  // namespace hotlap
