@@ -32,22 +32,21 @@ std::optional<std::string_view> ValueOf(std::string_view header, std::string_vie
   return rest;
 }
 
-// n of "(n, 3)".
-std::optional<std::size_t> RowsOf(std::string_view shape) {
-  if (!shape.starts_with('(')) return std::nullopt;
+// n of "(n, 3)"; 0 when it is anything else.
+std::size_t RowsOf(std::string_view shape) {
+  if (!shape.starts_with('(')) return 0;
   shape.remove_prefix(1);
   std::size_t rows = 0, digits = 0;
   while (digits < shape.size() && shape[digits] >= '0' && shape[digits] <= '9') {
     rows = rows * 10 + static_cast<std::size_t>(shape[digits] - '0');
-    if (++digits > 9) return std::nullopt;
+    if (++digits > 9) return 0;
   }
-  if (digits == 0) return std::nullopt;
+  if (digits == 0) return 0;
   std::string rest;
   for (char c : shape.substr(digits, shape.find(')') - digits)) {
     if (c != ' ') rest += c;
   }
-  if (rest != ",3" && rest != ",3,") return std::nullopt;
-  return rows;
+  return rest == ",3" || rest == ",3," ? rows : 0;
 }
 
 template <class T>
@@ -92,15 +91,15 @@ std::vector<Vec3> ReadNpyPoints(const std::filesystem::path& path) {
   const auto order = ValueOf(header, "fortran_order");
   require(order && order->starts_with("False"), "fortran_order: must be False");
   const auto shape = ValueOf(header, "shape");
-  const auto rows = shape ? RowsOf(*shape) : std::nullopt;
-  require(rows && *rows >= 1, "shape: must be (n, 3) with n >= 1");
+  const std::size_t rows = shape ? RowsOf(*shape) : 0;
+  require(rows >= 1, "shape: must be (n, 3) with n >= 1");
   const std::size_t number_size = is_double ? 8 : 4;
   const std::size_t data = start + length;
-  require(bytes.size() - data == *rows * 3 * number_size,
+  require(bytes.size() - data == rows * 3 * number_size,
           "data: " + std::to_string(bytes.size() - data) + " bytes, the shape asks for " +
-              std::to_string(*rows * 3 * number_size));
+              std::to_string(rows * 3 * number_size));
 
-  std::vector<Vec3> points(*rows);
+  std::vector<Vec3> points(rows);
   const char* at = bytes.data() + data;
   for (std::size_t i = 0; i < points.size(); ++i) {
     float xyz[3];

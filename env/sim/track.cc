@@ -58,7 +58,7 @@ std::vector<Point> Resampled(const std::vector<Point>& line, bool closed, int st
       length = (at(i + 1) - at(i)).Length();
     }
     const double u = std::clamp((s - from) / length, 0.0, 1.0);
-    points.push_back(at(i) * (1.0 - u) + at(i + 1) * u);
+    points.push_back(at(i) + (at(i + 1) - at(i)) * u);
   }
   if (!closed) points.back() = line.back();
   return points;
@@ -89,17 +89,18 @@ void Require(bool ok, const std::string& field, const std::string& allowed) {
 void CheckLine(const TrackSpec& spec) {
   Require(spec.line.size() >= (spec.closed ? 3u : 2u), "line",
           spec.closed ? "a circuit needs at least 3 points" : "needs at least 2 points");
+  const auto field = [](std::size_t i) { return "line[" + std::to_string(i) + "]"; };
   for (std::size_t i = 0; i < spec.line.size(); ++i) {
     const Vec3 p = spec.line[i];
-    const std::string field = "line[" + std::to_string(i) + "]";
     for (float value : {p.x, p.y, p.z}) {
-      Require(std::isfinite(value) && std::fabs(value) <= kMaxCoordinateM, field,
+      Require(std::isfinite(value) && std::fabs(value) <= kMaxCoordinateM, field(i),
               "coordinates must be finite and within +-60000 m");
     }
-    const bool last = i + 1 == spec.line.size();
-    if (last && !spec.closed) break;
-    const Vec3 next = spec.line[last ? 0 : i + 1];
-    Require(Length(next - p) >= 0.01f, field, "must be at least 1 cm from the next point");
+  }
+  for (std::size_t i = 0; i + (spec.closed ? 0 : 1) < spec.line.size(); ++i) {
+    const Vec3 next = spec.line[i + 1 == spec.line.size() ? 0 : i + 1];
+    Require(Length(next - spec.line[i]) >= 0.01f, field(i),
+            "must be at least 1 cm from the next point");
   }
 }
 
@@ -332,32 +333,26 @@ Pose Track::pose_at_gate(int gate) const {
 }
 
 RoadContact Track::Walk(Vec3 position_m, int hint, int max_steps) const {
-  int i = hint;
-  float behind, ahead;  // of the point, from the planes across the road at both ends of the stretch
-  int steps = 0;
-  bool beyond_end = false;
+  // `behind` and `ahead`: of the point, from the planes across the road at both ends of stretch i.
+  int i = hint, steps = 0;
+  float behind, ahead;
   for (;; ++steps) {
-    const RoadPoint& a = road_[static_cast<std::size_t>(i)];
-    behind = Dot(position_m - a.position_m, a.tangent);
-    if (behind >= 0 || steps == max_steps) break;
-    if (i == 0 && !closed_) {
-      beyond_end = true;
-      break;
-    }
+    const RoadPoint& start = road_[static_cast<std::size_t>(i)];
+    behind = Dot(position_m - start.position_m, start.tangent);
+    if (behind >= 0 || steps == max_steps || (i == 0 && !closed_)) break;
     i = i == 0 ? num_stretches_ - 1 : i - 1;
   }
   const bool went_back = steps > 0;
   for (;; ++steps) {
-    const RoadPoint& b = point_after(i);
-    ahead = Dot(b.position_m - position_m, b.tangent);
-    if (ahead >= 0 || went_back || steps == max_steps) break;
-    if (i == num_stretches_ - 1 && !closed_) {
-      beyond_end = true;
+    const RoadPoint& end = point_after(i);
+    ahead = Dot(end.position_m - position_m, end.tangent);
+    if (ahead >= 0 || went_back || steps == max_steps || (i == num_stretches_ - 1 && !closed_)) {
       break;
     }
     behind = -ahead;
     i = i == num_stretches_ - 1 ? 0 : i + 1;
   }
+  const bool is_beside = behind >= 0 && ahead >= 0;
   const RoadPoint& a = road_[static_cast<std::size_t>(i)];
   const RoadPoint& b = point_after(i);
   const float both = behind + ahead;
@@ -374,7 +369,7 @@ RoadContact Track::Walk(Vec3 position_m, int hint, int max_steps) const {
   contact.lateral_m = Dot(offset, a.left + (b.left - a.left) * u);
   contact.height_m = Dot(offset, contact.normal) + kRideHeightM;
   contact.surface = a.surface;
-  contact.on_road = !beyond_end && !a.is_gap && contact.lateral_m <= a.half_width_left_m &&
+  contact.on_road = is_beside && !a.is_gap && contact.lateral_m <= a.half_width_left_m &&
                     contact.lateral_m >= -a.half_width_right_m && contact.height_m >= -kMaxDepthM;
   return contact;
 }

@@ -39,13 +39,14 @@ void Steer(const VehicleParams& params, float wanted, VehicleState& state) {
 
 float FullLockAngle(const VehicleParams& params, float speed_mps) {
   const float kmh = speed_mps * 3.6f;
-  float angle = params.steer_angle_rad[0];
-  for (std::size_t i = 1; i < params.steer_speed_kmh.size(); ++i) {
-    const float from = params.steer_speed_kmh[i - 1], to = params.steer_speed_kmh[i];
-    const float u = Clamp((kmh - from) / (to - from), 0, 1);
-    angle += (params.steer_angle_rad[i] - params.steer_angle_rad[i - 1]) * u;
+  std::size_t i = 1;  // the point that ends the stretch
+  for (std::size_t k = 1; k + 1 < params.steer_speed_kmh.size(); ++k) {
+    i += kmh > params.steer_speed_kmh[k] ? 1u : 0u;
   }
-  return angle;
+  const float from = params.steer_speed_kmh[i - 1], to = params.steer_speed_kmh[i];
+  const float u = Clamp((kmh - from) / (to - from), 0, 1);
+  return params.steer_angle_rad[i - 1] +
+         (params.steer_angle_rad[i] - params.steer_angle_rad[i - 1]) * u;
 }
 
 // Changes gear, and gives the acceleration that the engine asks of all four wheels together.
@@ -126,12 +127,13 @@ struct Powertrain {
   float brake_stiffness = 0;           // 1/s
   float engine_brake_per_wheel = 0;    // m/s^2, at most
   float engine_brake_stiffness = 0;    // 1/s
+  float wheel_spin_radps = 0;          // of a wheel that rolls
   float steer_sin = 0, steer_cos = 1;  // of the front wheels, positive is right
 };
 
 void AddWheel(const VehicleParams& params, const Track& track, const BodyState& body,
-              const Mat3& rotation, const Powertrain& power, std::size_t i, float forward_mps,
-              VehicleState& state, Load& load) {
+              const Mat3& rotation, const Powertrain& power, std::size_t i, VehicleState& state,
+              Load& load) {
   const bool is_front = i < 2;
   const Vec3 mount = rotation * params.wheel_offset_m[i];
   const RoadContact road = track.Query(body.position_m + mount, state.road_index);
@@ -149,7 +151,7 @@ void AddWheel(const VehicleParams& params, const Track& track, const BodyState& 
   }
   wheel.has_contact = 1;
   wheel.material = static_cast<std::int32_t>(road.surface);
-  wheel.angular_speed_radps = forward_mps / params.wheel_radius_m;
+  wheel.angular_speed_radps = power.wheel_spin_radps;
 
   const Vec3 at = mount - road.normal * road.height_m;
   const Vec3 slip = body.velocity_mps + Cross(body.angular_velocity_radps, at);
@@ -275,6 +277,7 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   power.brake_stiffness = 0.25f * params.brake_stiffness;
   power.engine_brake_per_wheel = drive == 0 ? 0.25f * params.engine_brake_mps2 : 0.0f;
   power.engine_brake_stiffness = 0.25f * params.engine_brake_stiffness;
+  power.wheel_spin_radps = forward_mps / params.wheel_radius_m;
   power.steer_sin = Sin(angle);
   power.steer_cos = Cos(angle);
 
@@ -283,7 +286,7 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   Load load;
   TickResult result;
   for (std::size_t i = 0; i < kNumWheels; ++i) {
-    AddWheel(params, track, body, rotation, power, i, forward_mps, state, load);
+    AddWheel(params, track, body, rotation, power, i, state, load);
     result.wheels_in_contact += state.wheels[i].has_contact;
   }
   state.has_body_contact = AddBody(params, road, body, rotation, load) ? 1 : 0;

@@ -1,5 +1,5 @@
-// A plain closed-loop driver for tests: steers at a point of the road ahead, brakes for what the car
-// could not hold. Shows that the car can be driven; no reference for how fast.
+// A plain closed-loop driver for tests: steers at a point of the road ahead, brakes for what the
+// car could not hold. Shows that the car can be driven; no reference for how fast.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +44,7 @@ class LineDriver {
 
   Inputs Drive(const RaceState& race) const {
     const BodyState& body = race.vehicle.body;
-    const Mat3 rotation = [&] { return RotationOf(body.orientation); }();
+    const Mat3 rotation = RotationOf(body.orientation);
     const RoadContact here = track_.Query(body.position_m, race.vehicle.road_index);
     const float speed = Length(body.velocity_mps);
     const float reach = 5 + 0.22f * speed;
@@ -81,7 +81,7 @@ class LineDriver {
   const RoadPoint& At(float s_m) const { return track_.points()[Index(s_m)]; }
 
   const Track& track_;
-  const VehicleParams& params_;
+  VehicleParams params_;
   std::vector<float> speed_mps_;
 };
 

@@ -1,0 +1,394 @@
+#include "env/sim/vehicle_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "env/sim/scalar_math.h"
+#include "tests/env/sim/scenarios.h"
+#include "tests/test_size.h"
+
+namespace hotlap::sim {
+namespace {
+
+constexpr float kDegrees = 180 / kPi;
+const Inputs kThrottle{.accelerate = true};
+const Inputs kBrake{.brake = true};
+
+// A car on a wide flat road, towards +z.
+class VehicleModelTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Place(0, false); }
+
+  // Standing (or at the start, dropped), then set rolling.
+  void Place(float kmh, bool dropped) {
+    Pose pose = track_->start();
+    pose.position_m.z += 200;  // room to reverse
+    if (!dropped) pose.position_m.y -= kDropHeightM;
+    car_ = CarAt(params_, *track_, pose, dropped);
+    car_.body.velocity_mps = {0, 0, kmh / 3.6f};
+    car_.gear = kmh < 90 ? 1 : kmh < 165 ? 2 : kmh < 203 ? 3 : kmh < 400 ? 4 : 5;
+  }
+  void Drive(const Inputs& inputs, int ticks) {
+    for (int i = 0; i < ticks; ++i) Advance(params_, *track_, inputs, car_);
+  }
+  float Kmh() const { return Length(car_.body.velocity_mps) * 3.6f; }
+  float ForwardKmh() const {
+    return TransposeTimes(RotationOf(car_.body.orientation), car_.body.velocity_mps).z * 3.6f;
+  }
+  float YawDegrees() const { return -car_.body.angular_velocity_radps.y * kDegrees; }
+
+  VehicleParams params_;
+  std::shared_ptr<const Track> track_ = FlatTrack(20000);
+  VehicleState car_;
+};
+
+// The rows of the measured Stadium car ("What the Stadium car does").
+
+TEST_F(VehicleModelTest, LaunchMeetsTheMeasuredRow) {
+  Place(0, true);
+  const float kmh[] = {28, 57.5f, 88.5f, 102, 123};
+  for (int i = 0; i < 5; ++i) {
+    Drive(kThrottle, 50);
+    EXPECT_NEAR(Kmh(), kmh[i], 2) << "at " << 0.5 * (i + 1) << " s";
+  }
+}
+
+TEST_F(VehicleModelTest, FreeFallMeetsTheMeasuredGravity) {
+  for (float kmh : {100.0f, 190.0f}) {
+    Place(kmh, false);
+    car_.body.position_m.y += 100;
+    const float before = car_.body.velocity_mps.y;
+    Drive({}, 100);
+    EXPECT_NEAR(before - car_.body.velocity_mps.y, 25.0f, 0.25f);
+  }
+}
+
+TEST_F(VehicleModelTest, TopSpeedIsApproachedAndNotPassed) {
+  Place(500, false);
+  float last = 0;
+  for (int i = 0; i < 4000; ++i) {
+    Drive(kThrottle, 1);
+    ASSERT_LT(Kmh(), 556);
+    last = Kmh();
+  }
+  EXPECT_GT(last, 552);
+}
+
+TEST_F(VehicleModelTest, NothingPassesTheMaximumLinearSpeed) {
+  Place(5000, false);
+  const TickResult result = Advance(params_, *track_, {}, car_);
+  EXPECT_TRUE(result.speed_limited);
+  EXPECT_LE(Kmh(), 1000.1f);
+}
+
+TEST_F(VehicleModelTest, AccelerationFollowsTheMeasuredRows) {
+  struct Row {
+    float kmh, low, high;
+  };
+  // Within 10 % of the measured spans.
+  for (const Row& row :
+       {Row{20, 15.8f, 15.8f}, Row{70, 15.8f, 15.8f}, Row{112, 9.9f, 10.9f}, Row{130, 10.9f, 10.9f},
+        Row{185, 8.5f, 9.9f}, Row{212, 6.5f, 6.5f}, Row{320, 6.9f, 6.9f}, Row{390, 7.1f, 7.1f},
+        Row{412, 5.6f, 5.6f}, Row{460, 5.1f, 5.6f}}) {
+    Place(row.kmh, false);
+    Drive(kThrottle, 5);
+    const float before = Kmh();
+    Drive(kThrottle, 10);
+    const float acceleration = (Kmh() - before) / 3.6f / 0.1f;
+    EXPECT_GE(acceleration, 0.9f * row.low) << row.kmh;
+    EXPECT_LE(acceleration, 1.1f * row.high) << row.kmh;
+  }
+}
+
+TEST_F(VehicleModelTest, FullLockYawRateFollowsTheMeasuredRows) {
+  struct Row {
+    float kmh, low, high;
+  };
+  // Within 20 % of the measured spans. The speed goes on growing; it is taken back each tick.
+  for (const Row& row : {Row{100, 100, 100}, Row{180, 70, 70}, Row{290, 47, 47}, Row{370, 45, 45},
+                         Row{410, 30, 39}, Row{460, 24, 24}}) {
+    Place(row.kmh, false);
+    for (int i = 0; i < 100; ++i) {
+      Drive({.right = true, .accelerate = true}, 1);
+      car_.body.velocity_mps = car_.body.velocity_mps * (row.kmh / Kmh());
+    }
+    EXPECT_GE(YawDegrees(), 0.8f * row.low) << row.kmh;
+    EXPECT_LE(YawDegrees(), 1.2f * row.high) << row.kmh;
+    for (const WheelContact& wheel : car_.wheels) EXPECT_EQ(wheel.is_sliding, 0) << row.kmh;
+  }
+}
+
+TEST_F(VehicleModelTest, CoastingAndBrakingSlowTheCar) {
+  Place(150, false);
+  Drive({}, 20);
+  EXPECT_NEAR((150 - Kmh()) / 3.6f / 0.2f, 13.5f, 1.5f);
+  Place(150, false);
+  Drive(kBrake, 20);
+  EXPECT_GT((150 - Kmh()) / 3.6f / 0.2f, 30);
+}
+
+// How it stands and falls.
+
+TEST_F(VehicleModelTest, StandsAtTheRideHeightWithItsRestExtension) {
+  Place(0, true);
+  Drive({}, 300);
+  EXPECT_NEAR(car_.body.position_m.y, 9.4f, 0.001f) << "the line is the car's origin";
+  for (const WheelContact& wheel : car_.wheels) {
+    EXPECT_EQ(wheel.has_contact, 1);
+    EXPECT_EQ(wheel.material, static_cast<int>(Surface::kAsphalt));
+    EXPECT_NEAR(wheel.extension_m, 0.0126f, 0.001f);
+  }
+  EXPECT_LT(Kmh(), 0.01f);
+}
+
+TEST_F(VehicleModelTest, EngineActsInTheAirOnlyBeforeTheFirstTouchdown) {
+  Place(0, true);
+  Drive(kThrottle, 10);
+  EXPECT_EQ(car_.has_touched_down, 0);
+  EXPECT_NEAR(ForwardKmh(), 16.2f * 0.1f * 3.6f, 0.1f);
+  Drive(kThrottle, 40);
+  EXPECT_EQ(car_.has_touched_down, 1);
+  car_.body.position_m.y += 100;
+  const float before = ForwardKmh();
+  Drive(kThrottle, 50);
+  EXPECT_LT(ForwardKmh(), before + 0.1f) << "off a jump there is nothing to push against";
+}
+
+TEST_F(VehicleModelTest, HardLandingsBounceLittle) {
+  Place(200, false);
+  car_.body.position_m.y += 30;
+  float highest_after = 0;
+  bool landed = false;
+  for (int i = 0; i < 600; ++i) {
+    Drive({}, 1);
+    landed = landed || car_.wheels[0].has_contact != 0;
+    if (landed) highest_after = std::max(highest_after, car_.body.position_m.y);
+    ASSERT_GT(car_.body.position_m.y, 9.4f - 1.5f);
+  }
+  EXPECT_TRUE(landed);
+  EXPECT_LT(highest_after, 9.4f + 1);
+}
+
+TEST_F(VehicleModelTest, CarOnItsRoofComesToRestAboveTheGround) {
+  Place(100, false);
+  car_.body.position_m.y += 3;
+  car_.body.orientation = {0, 0, 0, 1};  // half a roll
+  Drive(kThrottle, 1000);
+  EXPECT_LT(Kmh(), 0.5f);
+  EXPECT_GT(car_.body.position_m.y, 9.9f);
+  EXPECT_EQ(car_.has_body_contact, 1);
+  for (const WheelContact& wheel : car_.wheels) EXPECT_EQ(wheel.has_contact, 0);
+}
+
+TEST_F(VehicleModelTest, CarThatLeavesTheRoadFallsToTheGrass) {
+  track_ = FlatTrack(4000, 20);
+  Place(100, false);
+  Drive({.right = true, .accelerate = true}, 150);
+  Drive({}, 150);
+  EXPECT_NEAR(car_.body.position_m.y, track_->ground_y_m() + kRideHeightM, 0.1f);
+  EXPECT_EQ(car_.wheels[0].material, static_cast<int>(Surface::kGrass));
+}
+
+TEST_F(VehicleModelTest, SpinInTheAirKeepsItsEnergyButForTheDamping) {
+  params_.air_angular_damping_per_s = 0;
+  Place(0, false);
+  car_.body.position_m.y += 1000;
+  car_.body.angular_velocity_radps = {3, -2, 5};
+  const auto energy = [&] {
+    const Vec3 w =
+        TransposeTimes(RotationOf(car_.body.orientation), car_.body.angular_velocity_radps);
+    return 0.5f * ((w.x * w.x + w.y * w.y) / 0.48f + w.z * w.z / 1.2f);
+  };
+  const float before = energy();
+  Drive({}, 500);
+  EXPECT_NEAR(energy() / before, 1, 1e-3f);
+}
+
+TEST_F(VehicleModelTest, CarIsHeldInsideTheWorld) {
+  Place(0, false);
+  car_.body.position_m = {kWorldLimitM - 0.1f, 100, 0};
+  car_.body.velocity_mps = {100, 0, 0};
+  const TickResult result = Advance(params_, *track_, {}, car_);
+  EXPECT_TRUE(result.left_world);
+  EXPECT_EQ(car_.body.position_m.x, kWorldLimitM);
+}
+
+// What the driver does.
+
+TEST_F(VehicleModelTest, SteeringBuildsUpAndRightIsRight) {
+  Place(100, false);
+  Drive({.right = true}, 1);
+  const float first = car_.steering;
+  EXPECT_GT(first, 0);
+  EXPECT_LT(first, 0.2f);
+  Drive({.right = true}, 30);
+  EXPECT_EQ(car_.steering, 1);
+  EXPECT_GT(YawDegrees(), 0);
+  EXPECT_LT(car_.body.position_m.x, 1000) << "right of a car towards +z is -x";
+  Drive({}, 30);
+  EXPECT_EQ(car_.steering, 0);
+}
+
+TEST_F(VehicleModelTest, AnalogSteerIsProportionalAndWinsOverKeys) {
+  Place(100, false);
+  Drive({.steer = 32768}, 50);
+  EXPECT_FLOAT_EQ(car_.steering, 0.5f);
+  Drive({.steer = -16384, .right = true}, 50);
+  EXPECT_FLOAT_EQ(car_.steering, -0.25f);
+  Drive({.steer = 0, .right = true}, 50);
+  EXPECT_FLOAT_EQ(car_.steering, 1) << "a key wins over an analog zero";
+  Drive({.steer = 6553600}, 50);
+  EXPECT_FLOAT_EQ(car_.steering, 1) << "clipped";
+}
+
+TEST_F(VehicleModelTest, LastPressedOfLeftAndRightWins) {
+  Place(100, false);
+  Drive({.left = true}, 1);
+  EXPECT_EQ(car_.steer_key, -1);
+  Drive({.left = true, .right = true}, 5);
+  EXPECT_EQ(car_.steer_key, 1);
+  Drive({.left = true}, 1);
+  EXPECT_EQ(car_.steer_key, -1) << "the one still held acts again";
+  Drive({}, 1);
+  EXPECT_EQ(car_.steer_key, 0);
+  Drive({.right = true}, 1);
+  Drive({.left = true, .right = true}, 1);
+  EXPECT_EQ(car_.steer_key, -1);
+  Drive({}, 1);
+  Drive({.left = true, .right = true}, 3);
+  EXPECT_EQ(car_.steer_key, 0) << "both in one tick cancel out";
+}
+
+TEST_F(VehicleModelTest, AnalogGasAcceleratesAndBrakes) {
+  Place(50, false);
+  Drive({.gas = kMaxAnalog}, 20);
+  const float full = Kmh();
+  Place(50, false);
+  Drive({.gas = kMaxAnalog / 2}, 20);
+  EXPECT_NEAR(Kmh() - 50, (full - 50) / 2, 0.3f);
+  Place(50, false);
+  Drive({.gas = -kMaxAnalog}, 20);
+  const float braked = Kmh();
+  Place(50, false);
+  Drive(kBrake, 20);
+  EXPECT_FLOAT_EQ(Kmh(), braked);
+}
+
+TEST_F(VehicleModelTest, BrakeBecomesReverseAtStandstillAndThrottleLeavesIt) {
+  Place(60, false);
+  Drive(kBrake, 300);
+  EXPECT_EQ(car_.gear, 0);
+  EXPECT_LT(ForwardKmh(), -10);
+  EXPECT_GT(ForwardKmh(), -61) << "reverse has a top speed";
+  Drive(kThrottle, 300);
+  EXPECT_GE(car_.gear, 1);
+  EXPECT_GT(ForwardKmh(), 20);
+}
+
+TEST_F(VehicleModelTest, GearsShiftUpAndDownWithADipInBetween) {
+  Place(0, false);
+  int highest = 1, shifting = 0;
+  float last_rpm = 0, highest_rpm = 0;
+  bool dropped = false;
+  for (int i = 0; i < 2500; ++i) {
+    Drive(kThrottle, 1);
+    highest = std::max(highest, car_.gear);
+    shifting += car_.shift_ticks_left > 0 ? 1 : 0;
+    dropped = dropped || car_.rpm < last_rpm - 500;
+    highest_rpm = std::max(highest_rpm, car_.rpm);
+    last_rpm = car_.rpm;
+  }
+  EXPECT_EQ(highest, 5);
+  EXPECT_EQ(shifting, 4 * 18);
+  EXPECT_TRUE(dropped);
+  EXPECT_GT(highest_rpm, 10000);
+  EXPECT_LE(highest_rpm, 11000);
+  Drive(kBrake, 450);
+  EXPECT_EQ(car_.gear, 0);
+}
+
+TEST_F(VehicleModelTest, LeftAndRightAreMirrorImages) {
+  Place(150, false);
+  Drive({.left = true, .accelerate = true}, 200);
+  const BodyState left = car_.body;
+  Place(150, false);
+  Drive({.right = true, .accelerate = true}, 200);
+  EXPECT_NEAR(left.position_m.x - 1000, -(car_.body.position_m.x - 1000), 0.02f);
+  EXPECT_NEAR(left.position_m.z, car_.body.position_m.z, 0.02f);
+}
+
+TEST_F(VehicleModelTest, GrassGripsLessThanAsphalt) {
+  TrackSpec spec;
+  spec.name = "grass";
+  spec.line = {{1000, 9.4f, 500}, {1000, 9.4f, 1500}};
+  spec.width_m = 200;
+  spec.surface = Surface::kGrass;
+  const auto yaw = [&] {
+    Place(180, false);
+    Drive({.right = true}, 60);
+    return YawDegrees();
+  };
+  const float asphalt = yaw();
+  track_ = Track::Build(spec);
+  EXPECT_LT(yaw(), 0.9f * asphalt);
+  EXPECT_EQ(car_.wheels[0].is_sliding, 1);
+}
+
+TEST_F(VehicleModelTest, RollingWheelsTurnWithTheSpeedOfATickAgo) {
+  Place(100, false);
+  Drive(kThrottle, 20);
+  const float forward =
+      TransposeTimes(RotationOf(car_.previous_body.orientation), car_.previous_body.velocity_mps).z;
+  for (const WheelContact& wheel : car_.wheels) {
+    EXPECT_EQ(wheel.angular_speed_radps, forward / 0.364f);
+  }
+}
+
+// Energy: what the car has can only come from where it stood and from the engine.
+
+float Energy(const VehicleParams& params, const VehicleState& car) {
+  const BodyState& body = car.body;
+  const Vec3 w = TransposeTimes(RotationOf(body.orientation), body.angular_velocity_radps);
+  const float spin = (w.x * w.x + w.y * w.y) / params.inverse_inertia_pitch_yaw +
+                     w.z * w.z / params.inverse_inertia_roll;
+  return 0.5f * (Dot(body.velocity_mps, body.velocity_mps) + spin) +
+         params.gravity_mps2 * body.position_m.y;
+}
+
+TEST_F(VehicleModelTest, EnergyDoesNotComeFromNothing) {
+  const std::uint64_t seed = 20240817;
+  SCOPED_TRACE(seed);
+  Draws draws(seed);
+  const float strongest = 16.5f;  // m/s^2, of any gear and of reverse
+  for (int run = 0; run < TestCount(20, 100, 3000); ++run) {
+    // Thrown in any attitude at any speed, then driven at random.
+    Place(0, false);
+    car_.body.position_m = {draws.Within(920, 1080), draws.Within(13, 60), draws.Within(600, 9000)};
+    car_.body.velocity_mps = {draws.Within(-100, 100), draws.Within(-60, 40),
+                              draws.Within(-100, 150)};
+    car_.body.angular_velocity_radps = {draws.Within(-12, 12), draws.Within(-12, 12),
+                                        draws.Within(-12, 12)};
+    const Quaternion q{draws.Within(-1, 1), draws.Within(-1, 1), draws.Within(-1, 1),
+                       draws.Within(-1, 1)};
+    const float scale = 1 / std::sqrt(q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z + 1e-6f);
+    car_.body.orientation = {q.w * scale, q.x * scale, q.y * scale, q.z * scale};
+    const bool coasts = run % 2 == 0;
+    double budget = static_cast<double>(Energy(params_, car_));
+    Inputs inputs;
+    for (int tick = 0; tick < 1000; ++tick) {
+      if (tick % 20 == 0) inputs = AnyInputs(draws);
+      if (coasts) inputs = {.steer = inputs.steer};
+      Advance(params_, *track_, inputs, car_);
+      if (!coasts) {
+        budget += static_cast<double>(strongest * kTickSeconds * Length(car_.body.velocity_mps));
+      }
+      ASSERT_LE(static_cast<double>(Energy(params_, car_)), budget * 1.0001 + 0.5)
+          << "run " << run << " tick " << tick;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::sim
