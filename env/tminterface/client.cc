@@ -46,11 +46,13 @@ std::optional<Client::Incoming> Client::TakeResponse() {
 }
 
 std::optional<Client::Incoming> Client::TakeCall(MessageType type) {
-  if (awaited_ != MessageType::kNone && type != MessageType::kShutdown) {
-    return Incoming{type, DecodeError{Name(type), "is out of place: the response to " +
-                                                      Name(awaited_) + " is awaited"}};
+  if (type != MessageType::kShutdown) {
+    if (awaited_ != MessageType::kNone) {
+      return Incoming{type, DecodeError{Name(type), "is out of place: the response to " +
+                                                        Name(awaited_) + " is awaited"}};
+    }
+    if (pending_ != MessageType::kNone) return std::nullopt;  // the one that we are answering
   }
-  if (pending_ != MessageType::kNone) return std::nullopt;  // the one that we are answering
   const RawMessage raw = buffer_.Read();
   if (type == MessageType::kShutdown) {
     SendDeregister(Registering::kNo);

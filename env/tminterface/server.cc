@@ -35,7 +35,8 @@ Server::CallResult Server::Call(const ServerCall& call) {
     } else if (IsClientCall(buffer_.ready_type())) {
       continue;  // just in time
     }
-    buffer_.Clear();
+    // A response that the client has not read yet is left to it.
+    if (buffer_.ready_type() != MessageType::kResponse) buffer_.Clear();
     Drop();
     return CallResult::kTimedOut;
   }
