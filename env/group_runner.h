@@ -1,0 +1,111 @@
+// The rows of one group of games: gives the games their commands, waits for them, and writes each
+// row's part of the batch. One thread at a time; different runners touch different rows and share
+// only what is constant.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "env/environment_snapshot.h"
+#include "env/row.h"
+#include "env/vector_environment.h"
+
+namespace hotlap {
+
+// What all rows of a VectorEnvironment have in common.
+struct BatchShape {
+  EnvironmentConfig config;
+  EnvironmentSpec spec;
+  Observer observer;
+  Autoreset autoreset = Autoreset::kNextStep;
+  std::vector<std::size_t> chosen_info;  // indices of spec.info
+  std::size_t num_rows = 0;
+};
+
+class GroupRunner {
+ public:
+  // Its rows are first_row on, one per slot. `shape` outlives it.
+  GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> games, std::size_t first_row,
+              std::span<RowConfig> rows);
+
+  std::size_t first_row() const { return first_row_; }
+  std::size_t end_row() const { return first_row_ + places_.size(); }
+
+  // As in VectorEnvironment, for these rows; `row` counts over the whole batch.
+  void Reset(const ResetOptions& options, const BatchView& out);
+  // The final observation and info of an episode that ended in kSameStep mode are written in the
+  // row's own place.
+  void Step(const ActionView& actions, const BatchView& out);
+  bool has_final(std::size_t row) const { return at(row).has_final; }  // of the last Step
+  std::vector<std::byte> Save(std::size_t row);
+  tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
+                                          const BatchView& out);
+  const GameState& state(std::size_t row) const { return at(row).row.state(); }
+
+ private:
+  // What a row waits for.
+  enum class Task : std::uint8_t {
+    kNone,
+    kAdvance,
+    kBegin,       // reset: the game restarts, then an episode begins
+    kBeginStep,   // step after an end: likewise
+    kBeginAfter,  // in the step of the end (kSameStep): likewise
+    kRevive,      // a lost game restarts, then `after_revival`
+    kBeginAt,     // reset: a snapshot is restored, then an episode begins there
+    kContinue,    // restore: a snapshot is restored, and its episode goes on
+    kSave,
+  };
+  struct Place {
+    Row row;
+    bool has_final = false;
+    // Of the call under way.
+    Task task = Task::kNone;
+    Task after_revival = Task::kNone;
+    Deadline deadline{};
+    Inputs inputs{};                      // kAdvance
+    OpenedSnapshot snapshot{};            // kRevive, kBeginAt, kContinue
+    std::optional<std::uint64_t> seed{};  // of the episode that begins
+    std::string error{};                  // of kContinue, kSave
+    std::vector<std::byte> saved{};       // of kSave
+  };
+
+  Place& at(std::size_t row) { return places_[row - first_row_]; }
+  const Place& at(std::size_t row) const { return places_[row - first_row_]; }
+  SnapshotOrigin OriginOf(const Row& row) const;
+
+  // Gives the row a task; its command starts with StartCommands.
+  void Assign(std::size_t row, Task task, Deadline now);
+  void AssignRestore(std::size_t row, Task task, Deadline now);  // a lost game restarts first
+  void StartCommands();
+  void EndTask(Place& place);
+  // Returns when no row has a task.
+  void Finish(const BatchView& out);
+  void Handle(const Completion& completion, const BatchView& out);
+  void Reject(std::size_t row, const std::string& error, const BatchView& out);
+  void Lose(std::size_t row, const std::string& error, const BatchView& out);
+  void EndStep(std::size_t row, const RowResult& result, const BatchView& out);
+
+  std::optional<Inputs> InputsAt(const ActionView& actions, std::size_t row) const;
+  void WriteStatus(std::size_t row, RowStatus status, const BatchView& out) const;
+  void WriteObservation(std::size_t row, std::span<float> observations) const;
+  void WriteInfo(std::size_t row, const InfoWords& words, std::span<std::byte> info) const;
+  void WriteFlags(std::size_t row, const RowResult& result, const BatchView& out) const;
+  void WriteFinal(std::size_t row, const RowResult& result, const BatchView& out);
+  void WriteAll(std::size_t row, const RowResult& result, const BatchView& out) const;
+
+  const BatchShape& shape_;
+  std::unique_ptr<GameGroup> games_;
+  std::size_t first_row_;
+  std::vector<Place> places_;      // by slot
+  std::vector<Command> commands_;  // about to start
+  int num_waiting_ = 0;            // rows with a task
+};
+
+}  // namespace hotlap

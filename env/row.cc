@@ -1,0 +1,185 @@
+#include "env/row.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace hotlap {
+namespace {
+
+// Where a game may stand at s(0), around the start of the line.
+constexpr float kStartReachM = 30;
+// How far along the line a place may move beyond what the car did: on the inside of a bend the line
+// goes by faster than the car.
+constexpr float kReachPerMetre = 3;
+constexpr float kReachM = 4;
+
+// Places in InfoWords; the order of EnvironmentSpec::info.
+enum InfoIndex : std::size_t {
+  kTicks,
+  kRaceTime,
+  kProgress,
+  kCheckpoint,
+  kValid,
+  kEndReason,
+  kEpisodeLength,
+  kEpisodeReturn,
+  kFinishTime,
+  kFullLap,
+  kEpisodeReward,
+  kReward = kEpisodeReward + kNumRewardTerms,
+};
+static_assert(kReward + kNumRewardTerms == kNumInfoColumns);
+
+std::uint32_t Word(std::int32_t value) { return std::bit_cast<std::uint32_t>(value); }
+std::uint32_t Word(float value) { return std::bit_cast<std::uint32_t>(value); }
+
+}  // namespace
+
+Row::Row(std::shared_ptr<const Centreline> line, std::uint64_t track_hash, std::uint64_t base_seed,
+         const GameState& state)
+    : line_(std::move(line)), track_hash_(track_hash), base_seed_(base_seed) {
+  if (FinitePhysics(state)) state_ = state;
+  record_.place.s_m = line_->start_s_m();
+  here_ = line_->At(record_.place.s_m);
+}
+
+void Row::Reseed(std::uint64_t base_seed) {
+  base_seed_ = base_seed;
+  next_episode_ = 0;
+}
+
+void Row::FollowLine(float reach_m) {
+  const float s = record_.place.s_m;
+  const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
+  record_.place = line_->Project(state_.position_m, s - reach_m, std::min(s + reach_m, gate));
+  record_.place_of_m = state_.position_m;
+  here_ = line_->At(record_.place.s_m);
+}
+
+bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& result) {
+  if (!FinitePhysics(state)) return false;
+  state_ = state;
+  is_lost_ = false;
+  record_ = RowRecord{};
+  record_.base_seed = base_seed_;
+  record_.episode = next_episode_++;
+  record_.phase = RowPhase::kRunning;
+  record_.checkpoints_passed = state.checkpoints_passed;
+  if (snapshot != nullptr) {
+    record_.past_actions = snapshot->past_actions;
+    record_.place = snapshot->place;
+    record_.place_of_m = snapshot->place_of_m;
+    here_ = line_->At(record_.place.s_m);
+  } else {
+    record_.full_lap = 1;
+    record_.place.s_m = line_->start_s_m();
+    FollowLine(kStartReachM);
+  }
+  record_.episode_start_m = record_.place.s_m;
+  record_.best_m = record_.place.s_m;
+  result = {};
+  result.info = Info(0, true);
+  return true;
+}
+
+bool Row::Continue(const GameState& state, const RowRecord& record, RowResult& result) {
+  if (!FinitePhysics(state)) return false;
+  state_ = state;
+  is_lost_ = false;
+  record_ = record;
+  base_seed_ = record.base_seed;
+  next_episode_ = record.episode + 1;
+  here_ = line_->At(record_.place.s_m);
+  result = {};
+  result.info = Info(0, true);
+  return true;
+}
+
+bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const Inputs& inputs,
+                  const Completion& completion, RowResult& result) {
+  if (!FinitePhysics(state)) return false;
+  state_ = state;
+  ++record_.steps;
+  std::shift_right(record_.past_actions.begin(), record_.past_actions.end(), 1);
+  record_.past_actions[0] = AppliedActionOf(inputs);
+
+  StepOutcome outcome;
+  outcome.ticks = completion.ticks;
+  outcome.finished = completion.finished;
+  std::int32_t finish_time_ms = 0;
+  for (const RaceEvent& event : completion.events) {
+    if (event.kind == RaceEventKind::kCheckpoint) ++outcome.checkpoints;
+    if (event.kind == RaceEventKind::kFinish) finish_time_ms = event.race_time_ms;
+  }
+  record_.checkpoints_passed =
+      completion.finished ? state.checkpoints_target : state.checkpoints_passed;
+
+  const float before_m = record_.place.s_m;
+  FollowLine(kReachM + kReachPerMetre * Length(state.position_m - record_.place_of_m));
+  outcome.progress_m = record_.place.s_m - before_m;
+
+  const Verdict verdict =
+      Judge(config.rules, completion.finished, completion.ticks, View(), record_);
+  outcome.failed = verdict.failed;
+  const RewardByTerm rewards = Rewards(config.reward, outcome, View());
+
+  result = {};
+  for (std::size_t i = 0; i < kNumRewardTerms; ++i) {
+    result.reward += rewards[i];
+    record_.reward_sums[i] += static_cast<double>(rewards[i]);
+  }
+  result.terminated = verdict.terminated;
+  result.truncated = verdict.truncated;
+  result.info = Info(completion.ticks, !completion.inputs_missed);
+  for (std::size_t i = 0; i < kNumRewardTerms; ++i) result.info[kReward + i] = Word(rewards[i]);
+  if (verdict.reason != EndReason::kNone) {
+    record_.phase = RowPhase::kEnded;
+    AddEnd(verdict.reason, result.info);
+    result.info[kFinishTime] = Word(finish_time_ms);
+    result.info[kFullLap] = Word(completion.finished ? record_.full_lap : 0);
+  }
+  return true;
+}
+
+void Row::Lose(bool in_step, RowResult& result) {
+  if (in_step) {
+    ++record_.steps;
+  } else {  // an episode that did not begin has no length and no return
+    record_.steps = 0;
+    record_.reward_sums = {};
+  }
+  is_lost_ = true;
+  record_.phase = RowPhase::kEnded;
+  result = {};
+  result.truncated = true;
+  result.info = Info(0, false);
+  AddEnd(EndReason::kGameLost, result.info);
+}
+
+void Row::WriteObservation(const Observer& observer, std::span<float> out) const {
+  observer.Write(View(), out);
+}
+
+InfoWords Row::Info(int ticks, bool valid) const {
+  InfoWords info{};
+  info[kTicks] = Word(ticks);
+  info[kRaceTime] = Word(state_.race_time_ms);
+  info[kProgress] = Word(record_.place.s_m - record_.episode_start_m);
+  info[kCheckpoint] = Word(record_.checkpoints_passed);
+  info[kValid] = Word(valid ? 1 : 0);
+  return info;
+}
+
+void Row::AddEnd(EndReason reason, InfoWords& info) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < kNumRewardTerms; ++i) {
+    sum += record_.reward_sums[i];
+    info[kEpisodeReward + i] = Word(static_cast<float>(record_.reward_sums[i]));
+  }
+  info[kEndReason] = Word(static_cast<std::int32_t>(reason));
+  info[kEpisodeLength] = Word(record_.steps);
+  info[kEpisodeReturn] = Word(static_cast<float>(sum));
+}
+
+}  // namespace hotlap

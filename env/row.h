@@ -1,0 +1,75 @@
+// One row of a VectorEnvironment: its episode, told from what its game completed. No games, no
+// threads and no memory of the caller's in here. Used by one thread at a time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "env/environment_config.h"
+#include "env/game_group.h"
+#include "env/row_record.h"
+
+namespace hotlap {
+
+// Every info column of the spec, in its order, as the four bytes of each.
+inline constexpr std::size_t kNumInfoColumns = 10 + 2 * kNumRewardTerms;
+using InfoWords = std::array<std::uint32_t, kNumInfoColumns>;
+
+// What a step or the beginning of an episode gave, beside the observation.
+struct RowResult {
+  float reward = 0;
+  bool terminated = false;
+  bool truncated = false;
+  InfoWords info{};
+};
+
+class Row {
+ public:
+  Row(std::shared_ptr<const Centreline> line, std::uint64_t track_hash, std::uint64_t base_seed,
+      const GameState& state);
+
+  const RowRecord& record() const { return record_; }
+  const GameState& state() const { return state_; }  // the last good one
+  const Centreline& line() const { return *line_; }
+  std::uint64_t track_hash() const { return track_hash_; }
+  RowPhase phase() const { return record_.phase; }
+  bool is_lost() const { return is_lost_; }  // has no game now
+
+  // The next episode is the first of this base seed.
+  void Reseed(std::uint64_t base_seed);
+
+  // The game stands at s(0), or at the state of a snapshot, whose record this is. False when the
+  // state is not finite: then nothing has changed.
+  [[nodiscard]] bool Begin(const GameState& state, const RowRecord* snapshot, RowResult& result);
+  // The game stands where this record was saved; its episode goes on. False as for Begin.
+  [[nodiscard]] bool Continue(const GameState& state, const RowRecord& record, RowResult& result);
+  // The game has advanced. False as for Begin.
+  [[nodiscard]] bool Advance(const EnvironmentConfig& config, const GameState& state,
+                             const Inputs& inputs, const Completion& completion, RowResult& result);
+  // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
+  // could not begin or go on.
+  void Lose(bool in_step, RowResult& result);
+  // The game is gone, between two steps; Lose() tells it with the next one.
+  void MarkLost() { is_lost_ = true; }
+
+  void WriteObservation(const Observer& observer, std::span<float> out) const;
+
+ private:
+  RowView View() const { return {state_, *line_, record_, here_}; }
+  // Moves the place on the line to where the car is now.
+  void FollowLine(float reach_m);
+  InfoWords Info(int ticks, bool valid) const;
+  void AddEnd(EndReason reason, InfoWords& info) const;
+
+  std::shared_ptr<const Centreline> line_;
+  std::uint64_t track_hash_;
+  std::uint64_t base_seed_, next_episode_ = 0;  // of the episode that begins next
+  bool is_lost_ = false;
+  RowRecord record_;
+  GameState state_;
+  LinePoint here_;  // at record_.place
+};
+
+}  // namespace hotlap

@@ -1,0 +1,201 @@
+#include "env/vector_environment.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "env/group_runner.h"
+#include "env/sim/floating_point_guard.h"
+#include "env/worker_pool.h"
+
+namespace hotlap {
+namespace {
+
+std::size_t Size(int n) { return static_cast<std::size_t>(n); }
+
+// Default: all but the rewards of each step.
+std::vector<std::size_t> ChooseInfo(const EnvironmentSpec& spec,
+                                    const std::vector<std::string>& names) {
+  assert(spec.info.size() == kNumInfoColumns);
+  std::vector<std::size_t> chosen;
+  if (names.empty()) {
+    for (std::size_t i = 0; i < kNumInfoColumns - kNumRewardTerms; ++i) chosen.push_back(i);
+  }
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(spec.info, name, &InfoColumn::name);
+    if (found == spec.info.end()) {
+      std::string allowed;
+      for (const InfoColumn& column : spec.info) {
+        allowed += (allowed.empty() ? "" : ", ") + column.name;
+      }
+      throw std::invalid_argument("info column '" + name + "' is unknown; allowed: " + allowed);
+    }
+    const auto index = static_cast<std::size_t>(found - spec.info.begin());
+    if (std::ranges::find(chosen, index) != chosen.end()) {
+      throw std::invalid_argument("info column '" + name + "' is chosen twice");
+    }
+    chosen.push_back(index);
+  }
+  return chosen;
+}
+
+BatchShape MakeShape(const VectorEnvironmentConfig& config, std::size_t num_rows) {
+  const EnvironmentConfig& environment = config.environment;
+  EnvironmentSpec spec = MakeSpec(environment);
+  std::vector<std::size_t> chosen_info = ChooseInfo(spec, config.info_columns);
+  return {environment,      std::move(spec),        Observer(environment.observation),
+          config.autoreset, std::move(chosen_info), num_rows};
+}
+
+int CheckedThreads(int num_threads, std::size_t num_groups) {
+  if (num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
+  return std::min(num_threads, static_cast<int>(num_groups));
+}
+
+}  // namespace
+
+struct VectorEnvironment::Impl {
+  Impl(const VectorEnvironmentConfig& config, std::vector<std::unique_ptr<GameGroup>> groups,
+       std::vector<RowConfig> rows);
+
+  GroupRunner& RunnerOf(int row);
+  void CheckSizes(const BatchView& out) const;
+  // Moves the ended episodes from their rows' places to the front; no row moves backwards.
+  BatchResult CompactFinals(const BatchView& out) const;
+
+  const BatchShape shape;
+  std::vector<InfoColumn> info_columns;
+  std::vector<GroupRunner> runners;
+  WorkerPool pool;
+};
+
+VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
+                              std::vector<std::unique_ptr<GameGroup>> groups,
+                              std::vector<RowConfig> rows)
+    : shape(MakeShape(config, rows.size())),
+      pool(CheckedThreads(config.num_threads, groups.size())) {
+  std::size_t slots = 0;
+  for (const auto& group : groups) slots += Size(group->num_slots());
+  if (slots != rows.size()) {
+    throw std::invalid_argument("there are " + std::to_string(rows.size()) +
+                                " rows, but the groups have " + std::to_string(slots) + " slots");
+  }
+  for (const std::size_t column : shape.chosen_info) {
+    info_columns.push_back(shape.spec.info[column]);
+  }
+  runners.reserve(groups.size());
+  std::size_t first_row = 0;
+  for (auto& group : groups) {
+    const std::size_t count = Size(group->num_slots());
+    runners.emplace_back(shape, std::move(group), first_row,
+                         std::span(rows).subspan(first_row, count));
+    first_row += count;
+  }
+}
+
+GroupRunner& VectorEnvironment::Impl::RunnerOf(int row) {
+  assert(row >= 0 && Size(row) < shape.num_rows);
+  return *std::prev(std::ranges::upper_bound(runners, Size(row), {}, &GroupRunner::first_row));
+}
+
+void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const BatchView& out) const {
+  [[maybe_unused]] const std::size_t n = shape.num_rows;
+  [[maybe_unused]] const std::size_t d = shape.spec.observation.size();
+  [[maybe_unused]] const std::size_t c = shape.chosen_info.size();
+  assert(out.observations.size() == n * d && out.rewards.size() == n);
+  assert(out.terminated.size() == n && out.truncated.size() == n && out.status.size() == n);
+  assert(out.info.size() == c * n * 4);
+  assert(shape.autoreset != Autoreset::kSameStep ||
+         (out.final_rows.size() == n && out.final_observations.size() == n * d &&
+          out.final_info.size() == c * n * 4));
+}
+
+BatchResult VectorEnvironment::Impl::CompactFinals(const BatchView& out) const {
+  const std::size_t n = shape.num_rows;
+  const std::size_t d = shape.spec.observation.size();
+  std::size_t k = 0;
+  for (const GroupRunner& runner : runners) {
+    for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
+      if (!runner.has_final(r)) continue;
+      out.final_rows[k] = static_cast<std::int32_t>(r);
+      if (k != r) {
+        std::copy_n(&out.final_observations[r * d], d, &out.final_observations[k * d]);
+        for (std::size_t j = 0; j < shape.chosen_info.size(); ++j) {
+          std::memcpy(&out.final_info[(j * n + k) * 4], &out.final_info[(j * n + r) * 4], 4);
+        }
+      }
+      ++k;
+    }
+  }
+  return {static_cast<int>(k)};
+}
+
+VectorEnvironment::VectorEnvironment(const VectorEnvironmentConfig& config,
+                                     std::vector<std::unique_ptr<GameGroup>> groups,
+                                     std::vector<RowConfig> rows) {
+  const sim::FloatingPointGuard guard;
+  impl_ = std::make_unique<Impl>(config, std::move(groups), std::move(rows));
+}
+
+VectorEnvironment::~VectorEnvironment() = default;
+
+int VectorEnvironment::num_rows() const { return static_cast<int>(impl_->shape.num_rows); }
+const EnvironmentSpec& VectorEnvironment::spec() const { return impl_->shape.spec; }
+std::span<const InfoColumn> VectorEnvironment::info_columns() const { return impl_->info_columns; }
+Autoreset VectorEnvironment::autoreset() const { return impl_->shape.autoreset; }
+
+void VectorEnvironment::Reset(const ResetOptions& options, const BatchView& out) {
+  [[maybe_unused]] const std::size_t n = impl_->shape.num_rows;
+  impl_->CheckSizes(out);
+  assert(options.mask.empty() || options.mask.size() == n);
+  assert(options.seeds.empty() || options.seeds.size() == n);
+  assert(options.snapshots.empty() || options.snapshots.size() == n);
+  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
+                  [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
+}
+
+BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& out) {
+  impl_->CheckSizes(out);
+  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
+                  [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
+  return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
+}
+
+std::vector<std::byte> VectorEnvironment::Save(int row) {
+  return impl_->RunnerOf(row).Save(Size(row));
+}
+
+tl::expected<void, std::string> VectorEnvironment::Restore(int row,
+                                                           std::span<const std::byte> snapshot,
+                                                           const BatchView& out) {
+  impl_->CheckSizes(out);
+  return impl_->RunnerOf(row).Restore(Size(row), snapshot, out);
+}
+
+const GameState& VectorEnvironment::game_state(int row) const {
+  return impl_->RunnerOf(row).state(Size(row));
+}
+
+BatchBuffer::BatchBuffer(const BatchSizes& sizes) {
+  const std::size_t n = Size(sizes.rows);
+  const std::size_t d = Size(sizes.observation_size);
+  const std::size_t c = Size(sizes.info_columns);
+  observations.resize(n * d);
+  final_observations.resize(n * d);
+  rewards.resize(n);
+  terminated.resize(n);
+  truncated.resize(n);
+  status.resize(n);
+  info.resize(c * n * 4);
+  final_info.resize(c * n * 4);
+  final_rows.resize(n);
+}
+
+BatchView BatchBuffer::view() {
+  return {observations, rewards,    terminated,         truncated, status,
+          info,         final_rows, final_observations, final_info};
+}
+
+}  // namespace hotlap
