@@ -1,5 +1,6 @@
-// n environments over groups of games and a pool of threads: reset, step, save, restore. reference:
-// docs/step.md says what one step means. Row i is the same environment for its whole life.
+// n environments over groups of games and a pool of threads: reset, step, save, restore.
+// docs/step.md is the normative text of what they mean. Row i is the same environment for its whole
+// life.
 #pragma once
 
 #include <cstddef>
@@ -28,13 +29,13 @@ enum class Autoreset : std::uint8_t {
 enum class RowStatus : std::uint8_t {
   kOk = 0,
   kNotReset = 1,     // stepped before the first reset, or ended in kDisabled mode
-  kBadAction = 2,    // outside the action set, or not finite
+  kBadAction = 2,    // outside the discrete set, or not finite; continuous ones are clipped
   kBadSnapshot = 3,  // not of this kind of game, track or configuration
   kSkipped = 4,      // masked out of a reset
 };
 
-// The caller's memory for one reset or step, row-major, all of n rows. A skipped row's part is not
-// touched.
+// The caller's memory for one reset or step, row-major, all of n rows. Of a row that is skipped or
+// refused only the status is written.
 struct BatchView {
   std::span<float> observations;       // [n, d]
   std::span<float> rewards;            // [n]
@@ -43,7 +44,8 @@ struct BatchView {
   std::span<std::uint8_t> status;      // [n], RowStatus
   std::span<std::byte>
       info;  // [c, n] of 4 bytes: one contiguous column after another, in the order chosen
-  // kSameStep: the ended episodes of this step, compact, in row order; capacity n each.
+  // kSameStep: the ended episodes of this step, compact, in row order; capacity n each (what is
+  // behind the first k is scratch). Other modes do not touch them.
   std::span<std::int32_t> final_rows;   // [k]
   std::span<float> final_observations;  // [k, d]
   std::span<std::byte> final_info;  // [c, n]: column j starts at j * n, its first k entries are set
@@ -106,15 +108,16 @@ class VectorEnvironment {
   // One step of every row. Blocks until all are done.
   BatchResult Step(const ActionView& actions, const BatchView& out);
 
-  // The whole row: game and record. Empty when the row has no game now.
+  // The whole row: game and record. Empty when the row has no game now or was never reset.
   std::vector<std::byte> Save(int row);
-  // Continues the snapshot's episode in this row, bit for bit, and writes its observation and info
-  // into row `row` of `out`.
+  // Continues the snapshot's episode in this row, bit for bit, and writes its observation and info,
+  // reward 0 and flags false into row `row` of `out`. The error says what is foreign or broken, or
+  // that the game is lost; then only a status may have been written.
   tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
 
-  // What the game of a row tells now: for spectators, pictures and tests; not part of the
-  // observation.
+  // What the game of a row told last, as far as it was good: for spectators, pictures and tests;
+  // not part of the observation.
   const GameState& game_state(int row) const;
 
  private:
