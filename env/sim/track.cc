@@ -87,20 +87,22 @@ void Require(bool ok, const std::string& field, const std::string& allowed) {
 }
 
 void CheckLine(const TrackSpec& spec) {
-  Require(spec.line.size() >= (spec.closed ? 3u : 2u), "line",
+  const std::size_t n = spec.line.size();
+  Require(n >= (spec.closed ? 3u : 2u), "line",
           spec.closed ? "a circuit needs at least 3 points" : "needs at least 2 points");
-  const auto field = [](std::size_t i) { return "line[" + std::to_string(i) + "]"; };
-  for (std::size_t i = 0; i < spec.line.size(); ++i) {
-    const Vec3 p = spec.line[i];
-    for (float value : {p.x, p.y, p.z}) {
-      Require(std::isfinite(value) && std::fabs(value) <= kMaxCoordinateM, field(i),
-              "coordinates must be finite and within +-60000 m");
+  const auto refuse = [](std::size_t i, const char* allowed) {
+    Require(false, "line[" + std::to_string(i) + "]", allowed);
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    for (float value : {spec.line[i].x, spec.line[i].y, spec.line[i].z}) {
+      if (!(std::fabs(value) <= kMaxCoordinateM)) {  // NaN too
+        refuse(i, "coordinates must be finite and within +-60000 m");
+      }
     }
   }
-  for (std::size_t i = 0; i + (spec.closed ? 0 : 1) < spec.line.size(); ++i) {
-    const Vec3 next = spec.line[i + 1 == spec.line.size() ? 0 : i + 1];
-    Require(Length(next - spec.line[i]) >= 0.01f, field(i),
-            "must be at least 1 cm from the next point");
+  for (std::size_t i = 0; i + (spec.closed ? 0 : 1) < n; ++i) {
+    const Vec3 next = spec.line[i + 1 == n ? 0 : i + 1];
+    if (Length(next - spec.line[i]) < 0.01f) refuse(i, "must be at least 1 cm from the next point");
   }
 }
 

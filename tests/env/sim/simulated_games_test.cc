@@ -1,0 +1,261 @@
+#include "env/simulated_games.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "env/sim/floating_point_guard.h"
+#include "tests/env/sim/line_driver.h"
+#include "tests/env/sim/scenarios.h"
+
+// Counts what this program allocates, for the test that stepping allocates nothing.
+namespace {
+std::atomic<long> allocations{0};
+}
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace hotlap {
+namespace {
+
+using sim::Draws;
+
+const Inputs kThrottle{.accelerate = true};
+
+std::shared_ptr<const sim::Track> Sprint() {
+  static const auto track = sim::NamedTrack("short_sprint");
+  return track;
+}
+
+Command Advance(int slot, int ticks, const Inputs& inputs = kThrottle) {
+  Command command;
+  command.slot = slot;
+  command.ticks = ticks;
+  command.inputs = inputs;
+  return command;
+}
+
+Command Of(int slot, CommandKind kind, std::span<const std::byte> snapshot = {}) {
+  Command command;
+  command.slot = slot;
+  command.kind = kind;
+  command.snapshot = snapshot;
+  return command;
+}
+
+class SimulatedGamesTest : public ::testing::Test {
+ protected:
+  Completion Do(const Command& command) {
+    group_->Start({&command, 1});
+    const auto done = group_->Collect(kNoDeadline);
+    EXPECT_EQ(done.size(), 1u);
+    return done.empty() ? Completion{} : done[0];
+  }
+  std::vector<std::byte> Save(int slot) {
+    const auto bytes = Do(Of(slot, CommandKind::kSave)).snapshot;
+    return {bytes.begin(), bytes.end()};
+  }
+  Completion Restore(int slot, std::span<const std::byte> snapshot) {
+    return Do(Of(slot, CommandKind::kRestore, snapshot));
+  }
+  // Drives slot 0 to its finish in steps of five ticks.
+  Completion DriveToFinish() {
+    sim::Race shadow(Sprint(), {});
+    shadow.Restart(false);
+    const sim::LineDriver driver(*Sprint());
+    for (int step = 0; step < 2000; ++step) {
+      const Inputs inputs = driver.Drive(shadow.state());
+      const Completion done = Do(Advance(0, 5, inputs));
+      if (done.finished) return done;
+      for (int i = 0; i < 5; ++i) shadow.Tick(inputs);
+    }
+    ADD_FAILURE() << "no finish";
+    return {};
+  }
+
+  std::unique_ptr<GameGroup> group_ =
+      MakeSimulatedGames({{Sprint(), {}}, {Sprint(), {}}, {sim::Hairpins(), {}}});
+};
+
+TEST_F(SimulatedGamesTest, StandsAtTimeZeroWithNeutralInputs) {
+  EXPECT_EQ(group_->num_slots(), 3);
+  EXPECT_EQ(group_->kind(), "simulated");
+  EXPECT_EQ(group_->state(0).race_time_ms, 0);
+  EXPECT_EQ(group_->state(0).inputs, Inputs{});
+  EXPECT_EQ(group_->state(2).checkpoints_target, 7);
+}
+
+TEST_F(SimulatedGamesTest, StartComputesNothingAndCollectDoesItOnce) {
+  const Command commands[] = {Advance(1, 7), Advance(0, 3)};
+  group_->Start(commands);
+  EXPECT_EQ(group_->state(0).race_time_ms, 0);
+  const auto done = group_->Collect(kNoDeadline);
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_EQ(done[0].slot, 1);
+  EXPECT_EQ(done[0].ticks, 7);
+  EXPECT_EQ(done[0].status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(1).race_time_ms, 70);
+  EXPECT_EQ(group_->state(0).race_time_ms, 30);
+  EXPECT_EQ(group_->state(0).inputs, kThrottle);
+  EXPECT_EQ(group_->state(2).race_time_ms, 0) << "a slot that rests is left alone";
+  EXPECT_TRUE(group_->Collect(kNoDeadline).empty());
+}
+
+TEST_F(SimulatedGamesTest, FinishEndsTheStepEarlyAndIsPrevented) {
+  const Completion done = DriveToFinish();
+  EXPECT_TRUE(done.finished);
+  EXPECT_LE(done.ticks, 5);
+  ASSERT_FALSE(done.events.empty());
+  const RaceEvent finish = done.events.back();
+  EXPECT_EQ(finish.kind, RaceEventKind::kFinish);
+  EXPECT_EQ(finish.count, 4);
+  EXPECT_EQ(finish.race_time_ms, group_->state(0).race_time_ms)
+      << "the state is that of the finish";
+  EXPECT_EQ(group_->state(0).checkpoints_passed, 3) << "its last time is unset again";
+  // Every command may follow.
+  EXPECT_EQ(Do(Advance(0, 5)).ticks, 5);
+  EXPECT_EQ(group_->state(0).race_time_ms, finish.race_time_ms + 50);
+}
+
+TEST_F(SimulatedGamesTest, LongStepStopsAtTheFinish) {
+  // A state just before the finish, then a step that is far too long.
+  std::vector<std::byte> before;
+  sim::Race shadow(Sprint(), {});
+  shadow.Restart(false);
+  const sim::LineDriver driver(*Sprint());
+  while (shadow.state().num_passed < 3) {
+    const Inputs inputs = driver.Drive(shadow.state());
+    shadow.Tick(inputs);
+    Do(Advance(0, 1, inputs));
+  }
+  before = Save(0);
+  const Completion done = Do(Advance(0, 100000, {.accelerate = true}));
+  if (done.finished) {
+    EXPECT_LT(done.ticks, 100000);
+    EXPECT_EQ(done.events.size(), 1u);
+  }
+  EXPECT_EQ(Restore(0, before).status, CompletionStatus::kOk);
+}
+
+TEST_F(SimulatedGamesTest, RestartBeginsANewRace) {
+  const GameState start = group_->state(0);
+  Do(Advance(0, 300));
+  EXPECT_NE(group_->state(0), start);
+  EXPECT_EQ(Do(Of(0, CommandKind::kRestart)).status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(0), start);
+}
+
+TEST_F(SimulatedGamesTest, RestoredSlotStaysInLockstepWithTheOneThatWasSaved) {
+  const std::uint64_t seed = 5;
+  SCOPED_TRACE(seed);
+  Draws draws(seed);
+  Do(Advance(0, 137, {.left = true, .accelerate = true}));
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<std::byte> snapshot = Save(0);
+    ASSERT_EQ(Restore(1, snapshot).status, CompletionStatus::kOk);
+    ASSERT_EQ(group_->state(1), group_->state(0));
+    for (int step = 0; step < 30; ++step) {
+      const Inputs inputs = sim::AnyInputs(draws);
+      const int ticks = 1 + draws.Below(10);
+      const Command commands[] = {Advance(0, ticks, inputs), Advance(1, ticks, inputs)};
+      group_->Start(commands);
+      group_->Collect(kNoDeadline);
+      ASSERT_EQ(group_->state(0), group_->state(1));
+    }
+    ASSERT_EQ(Save(0), Save(1));
+  }
+}
+
+TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing) {
+  Do(Advance(0, 50));
+  const std::vector<std::byte> good = Save(0);
+  Do(Advance(0, 50));
+  const GameState before = group_->state(0);
+  const auto expect_rejected = [&](std::span<const std::byte> bytes, const char* reason) {
+    const Completion done = Restore(0, bytes);
+    EXPECT_EQ(done.status, CompletionStatus::kRejected) << reason;
+    EXPECT_NE(done.error.find(reason), std::string::npos) << done.error;
+    EXPECT_EQ(group_->state(0), before);
+  };
+  expect_rejected({}, "size");
+  expect_rejected(std::span(good).first(good.size() - 1), "size");
+  expect_rejected(Save(2), "another track");
+  const auto changed = [&](std::size_t at) {
+    std::vector<std::byte> bytes = good;
+    bytes[at] = std::byte{0xFF};
+    return bytes;
+  };
+  expect_rejected(changed(0), "magic");
+  expect_rejected(changed(4), "version");
+  expect_rejected(changed(8), "another track");
+  constexpr std::size_t kHeader = 16;
+  expect_rejected(changed(kHeader + offsetof(sim::RaceState, finished)), "damaged");
+  expect_rejected(changed(kHeader + offsetof(sim::RaceState, num_passed) + 3), "damaged");
+  expect_rejected(changed(kHeader + offsetof(sim::VehicleState, road_index) + 3), "damaged");
+  expect_rejected(changed(kHeader + offsetof(sim::VehicleState, gear)), "damaged");
+  std::vector<std::byte> infinite = good;
+  const float infinity = 1e38f;
+  std::memcpy(infinite.data() + kHeader + 16, &infinity, 4);
+  expect_rejected(infinite, "damaged");
+  EXPECT_EQ(Restore(0, good).status, CompletionStatus::kOk);
+}
+
+TEST_F(SimulatedGamesTest, AbandonedSlotIsLostUntilItIsRestarted) {
+  const Command command = Advance(0, 5);
+  group_->Start({&command, 1});
+  group_->Abandon(0);
+  EXPECT_TRUE(group_->Collect(kNoDeadline).empty()) << "the late completion is dropped";
+  EXPECT_EQ(Do(Advance(0, 5)).status, CompletionStatus::kGameLost);
+  EXPECT_EQ(Do(Of(0, CommandKind::kRestart)).status, CompletionStatus::kOk);
+  EXPECT_EQ(Do(Advance(0, 5)).ticks, 5);
+}
+
+TEST_F(SimulatedGamesTest, AllocatesNothingAfterTheFirstStep) {
+  std::vector<std::byte> snapshot = Save(0);
+  Draws draws(9);
+  const auto round = [&] {
+    const Inputs inputs = sim::AnyInputs(draws);
+    const Command commands[] = {Advance(0, 5, inputs), Advance(1, 5, inputs),
+                                Advance(2, 5, inputs)};
+    group_->Start(commands);
+    group_->Collect(kNoDeadline);
+    const Command others[] = {Of(0, CommandKind::kSave), Of(1, CommandKind::kRestore, snapshot),
+                              Of(2, CommandKind::kRestart)};
+    group_->Start(others);
+    group_->Collect(kNoDeadline);
+  };
+  round();
+  const long before = allocations;
+  for (int i = 0; i < 200; ++i) round();
+  EXPECT_EQ(allocations - before, 0);
+}
+
+#if defined(HOTLAP_HAS_MXCSR)
+TEST_F(SimulatedGamesTest, CallersFloatingPointEnvironmentChangesNoBit) {
+  Draws draws(11);
+  const unsigned int before = _mm_getcsr();
+  for (int step = 0; step < 400; ++step) {
+    const Inputs inputs = sim::AnyInputs(draws);
+    const Command right = Advance(0, 5, inputs), wrong = Advance(1, 5, inputs);
+    group_->Start({&right, 1});
+    group_->Collect(kNoDeadline);
+    _mm_setcsr(before | 0x8000 | 0x0040 | 0x4000);  // flush to zero, denormals are zero, round up
+    group_->Start({&wrong, 1});
+    group_->Collect(kNoDeadline);
+    EXPECT_EQ(_mm_getcsr(), before | 0x8000 | 0x0040 | 0x4000);
+    _mm_setcsr(before);
+  }
+  EXPECT_EQ(Save(0), Save(1));
+}
+#endif
+
+}  // namespace
+}  // namespace hotlap
