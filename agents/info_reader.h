@@ -1,0 +1,21 @@
+// One info column of a batch, by name.
+#pragma once
+
+#include <string_view>
+
+#include "transport/learner_environment.h"
+
+namespace hotlap::agents {
+
+class InfoReader {
+ public:
+  // Throws std::invalid_argument that names the column when it is not among those chosen.
+  InfoReader(const transport::LearnerEnvironment& environment, std::string_view column);
+  double operator()(const transport::ConstBatchView& batch, std::size_t row) const;
+
+ private:
+  std::size_t first_byte_ = 0;
+  InfoType type_ = InfoType::kInt32;
+};
+
+}  // namespace hotlap::agents

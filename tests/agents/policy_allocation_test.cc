@@ -1,0 +1,44 @@
+// Counts what the whole test program allocates, to hold policies to allocating nothing when they
+// act.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "agents/policy.h"
+#include "tests/agents/driving_spec.h"
+
+namespace {
+
+std::atomic<long> num_allocations{0};
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++num_allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace hotlap::agents {
+namespace {
+
+TEST(PolicyAllocationTest, ActingAllocatesNothing) {
+  for (const ActionSpec& action : {KeyActions(), ContinuousActions()}) {
+    const EnvironmentSpec spec = DrivingSpec(action, 40);
+    const std::vector<float> observations(spec.observation.size() * 16, 0.1f);
+    ActionBuffer actions(action, 16);
+    for (const std::string_view name : PolicyNames()) {
+      const auto policy = MakePolicy(name, spec, 1);
+      const long before = num_allocations;
+      for (int call = 0; call < 10; ++call) policy->Act(observations, actions);
+      EXPECT_EQ(num_allocations, before) << name << " with " << action.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::agents

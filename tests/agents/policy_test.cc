@@ -1,0 +1,109 @@
+#include "agents/policy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "agents/random_policy.h"
+#include "tests/agents/driving_spec.h"
+
+namespace hotlap::agents {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+TEST(ColumnReaderTest, GivesThePhysicalValue) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 3);
+  const ColumnReader forward = FindColumn(spec, "velocity.z", "test");
+  const std::vector<float> row = DrivingRow(35, {{}, {}, {}});
+  EXPECT_FLOAT_EQ(forward(row), 35);
+}
+
+TEST(ColumnReaderTest, NamesTheMissingColumnAndWhoWantsIt) {
+  EXPECT_THAT(
+      [] { FindColumn(DrivingSpec(KeyActions(), 3), "rpm", "somebody"); },
+      ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr("'rpm'"), HasSubstr("somebody"))));
+}
+
+TEST(MakePolicyTest, MakesEveryNameItOffers) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
+  for (const std::string_view name : PolicyNames()) {
+    EXPECT_NE(MakePolicy(name, spec, 1), nullptr) << name;
+  }
+}
+
+TEST(MakePolicyTest, RefusesAnUnknownNameAndSaysWhatIsAllowed) {
+  EXPECT_THAT([] { MakePolicy("persuit", DrivingSpec(KeyActions(), 5), 1); },
+              ThrowsMessage<std::invalid_argument>(
+                  AllOf(HasSubstr("'persuit'"), HasSubstr("random, pursuit"))));
+}
+
+TEST(RandomPolicyTest, DrawsEveryKeyActionAboutEquallyOften) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 3);
+  RandomPolicy policy(spec, 7);
+  ActionBuffer actions(spec.action, 10);
+  std::vector<int> counts(spec.action.names.size(), 0);
+  constexpr int kCalls = 900;
+  for (int call = 0; call < kCalls; ++call) {
+    policy.Act({}, actions);
+    for (const std::int32_t action : actions.discrete)
+      ++counts.at(static_cast<std::size_t>(action));
+  }
+  for (const int count : counts) EXPECT_NEAR(count, kCalls * 10 / 9, 150);
+}
+
+TEST(RandomPolicyTest, StaysWithinTheBoundsOfEachComponent) {
+  EnvironmentSpec spec = DrivingSpec(ContinuousActions(), 3);
+  spec.action.low = {-1, 0.25f};
+  spec.action.high = {1, 0.5f};
+  RandomPolicy policy(spec, 7);
+  ActionBuffer actions(spec.action, 500);
+  policy.Act({}, actions);
+  float least = 1, most = -1;
+  for (std::size_t i = 0; i < actions.continuous.size(); i += 2) {
+    least = std::min(least, actions.continuous[i]);
+    most = std::max(most, actions.continuous[i]);
+    EXPECT_GE(actions.continuous[i], -1);
+    EXPECT_LE(actions.continuous[i], 1);
+    EXPECT_GE(actions.continuous[i + 1], 0.25f);
+    EXPECT_LE(actions.continuous[i + 1], 0.5f);
+  }
+  EXPECT_LT(least, -0.9f);
+  EXPECT_GT(most, 0.9f);
+}
+
+TEST(RandomPolicyTest, RepeatsItselfWithTheSameSeedOnly) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 3);
+  const auto draw = [&spec](std::uint64_t seed) {
+    RandomPolicy policy(spec, seed);
+    ActionBuffer actions(spec.action, 4);
+    std::vector<std::int32_t> all;
+    for (int call = 0; call < 50; ++call) {
+      policy.Act({}, actions);
+      all.insert(all.end(), actions.discrete.begin(), actions.discrete.end());
+    }
+    return all;
+  };
+  EXPECT_EQ(draw(3), draw(3));
+  EXPECT_NE(draw(3), draw(4));
+}
+
+TEST(RandomPolicyTest, DrawsForARowWhateverTheNumberOfRows) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 3);
+  RandomPolicy few(spec, 3);
+  RandomPolicy many(spec, 3);
+  ActionBuffer two(spec.action, 2);
+  ActionBuffer nine(spec.action, 9);
+  for (int call = 0; call < 50; ++call) {
+    few.Act({}, two);
+    many.Act({}, nine);
+    EXPECT_EQ(two.discrete[0], nine.discrete[0]);
+    EXPECT_EQ(two.discrete[1], nine.discrete[1]);
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::agents
