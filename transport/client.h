@@ -34,8 +34,8 @@ struct ConnectOptions {
   std::chrono::milliseconds retry_interval{500};  // after which an unanswered request goes again
   zmq::context_t* context = nullptr;  // shared with the server for inproc://; else one of its own
   // What the learner was made for, checked by the server; an empty name checks nothing.
-  std::string environment;
-  std::optional<std::uint64_t> policy_hash, task_hash;
+  std::string environment{};
+  std::optional<std::uint64_t> policy_hash{}, task_hash{};
 };
 
 struct AttachOptions {
@@ -44,7 +44,7 @@ struct AttachOptions {
   std::vector<std::string> tracks;  // row i drives tracks[i % size]
   GameKind kind = GameKind::kAny;
   Autoreset autoreset = Autoreset::kNextStep;
-  std::vector<std::string> info;       // columns; empty: the default ones
+  std::vector<std::string> info{};     // columns; empty: the default ones
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
 };
 

@@ -22,9 +22,11 @@ namespace hotlap::transport {
 using SnapshotId = std::uint64_t;
 
 struct ResetRequest {
-  std::span<const std::uint8_t> mask;     // [n], 1 resets; empty: all
-  std::span<const std::uint64_t> seeds;   // [n], new base seeds; empty: go on with the next episode
-  std::span<const SnapshotId> snapshots;  // [n], where to begin, 0: at the start; empty: all there
+  std::span<const std::uint8_t> mask{};  // [n], 1 resets; empty: all
+  std::span<const std::uint64_t>
+      seeds{};  // [n], new base seeds; empty: go on with the next episode
+  std::span<const SnapshotId>
+      snapshots{};  // [n], where to begin, 0: at the start; empty: all there
 };
 
 // Not thread-safe. Deadlines: a call gives up with kTimedOut once its own has passed; in process

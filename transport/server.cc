@@ -28,13 +28,21 @@ std::span<const std::byte> BytesOf(const zmq::message_t& message) {
   return {static_cast<const std::byte*>(message.data()), message.size()};
 }
 
+constexpr std::string_view kIpc = "ipc://";
+
+// The socket file of an endpoint; empty when it has none.
+std::string SocketFile(const std::string& endpoint) {
+  if (!endpoint.starts_with(kIpc) || endpoint[kIpc.size()] == '@') return {};
+  return endpoint.substr(kIpc.size());
+}
+
 // A path that a living server listens on is not taken from it; one that a killed server left behind
 // is (libzmq unlinks it).
 void CheckNobodyListens(const std::string& endpoint) {
-  const std::string path = endpoint.substr(std::strlen("ipc://"));
+  const std::string path = SocketFile(endpoint);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path) || path[0] == '@') return;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) return;
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
@@ -45,7 +53,7 @@ void CheckNobodyListens(const std::string& endpoint) {
 }
 
 std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
-  if (endpoint.rfind("ipc://", 0) == 0) CheckNobodyListens(endpoint);
+  CheckNobodyListens(endpoint);
   try {
     socket.bind(endpoint);
   } catch (const zmq::error_t& error) {
@@ -156,7 +164,10 @@ bool Server::Run() {
     patient_workers_.Stop();
   }
   router_.close();
-  if (own_context_ != nullptr) own_context_->close();  // waits until the socket's paths are gone
+  if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
+  for (const std::string& endpoint : endpoints_) {
+    if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
+  }
   return is_finished;
 }
 
@@ -171,22 +182,18 @@ bool Server::Receive(Message& message) {
   zmq::message_t frame;
   if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
   message.identity = frame.to_string();
-  for (int index = 0; frame.more(); ++index) {
+  bool more = frame.more();
+  for (std::size_t index = 0; more; ++index) {
     if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
     TakeOver(frame);
+    more = frame.more();
     if (index == 0) {
-      message.header.move(frame);
-      if (!message.header.more()) break;
-      frame.rebuild();
-      continue;
-    }
-    const bool more = frame.more();
-    if (index <= static_cast<int>(kMaxRequestArrays)) {
+      message.header = std::move(frame);
+    } else if (index <= kMaxRequestArrays) {
       message.arrays.push_back(std::move(frame));
     } else {
       message.too_many_frames = true;
     }
-    if (!more) break;
   }
   return true;
 }

@@ -1,0 +1,246 @@
+#include "transport/client.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/test_size.h"
+#include "tests/transport/serving.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr int kRows = 9;  // more than a block
+
+class ClientTest : public ServingTest {};
+
+class EveryEndpointTest : public ServingTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void StartAtEndpoint() {
+    const std::string scheme = GetParam();
+    server_settings.endpoints = {scheme == "tcp"   ? "tcp://127.0.0.1:*"
+                                 : scheme == "ipc" ? "ipc://" + (directory.path() / "s").string()
+                                                   : "inproc://server"};
+    Start();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Endpoints, EveryEndpointTest, ::testing::Values("inproc", "ipc", "tcp"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(EveryEndpointTest, GivesTheBitsOfTheEnvironmentInProcess) {
+  StartAtEndpoint();
+  const int steps = TestCount(60, 400, 4000);
+  for (const Autoreset autoreset :
+       {Autoreset::kNextStep, Autoreset::kSameStep, Autoreset::kDisabled}) {
+    SCOPED_TRACE(AutoresetName(autoreset));
+    const auto local = Local(kRows, autoreset);
+    const auto remote = Attached(kRows, autoreset);
+    const auto expected = Race(*local, steps), got = Race(*remote, steps);
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], expected[i]) << "step " << i;
+  }
+}
+
+TEST_P(EveryEndpointTest, RestoredRowsGoOnBitForBit) {
+  StartAtEndpoint();
+  const auto remote = Attached(kRows);
+  Race(*remote, 20);
+  const auto ids = remote->Save({}, DeadlineIn(kPatience));
+  ASSERT_TRUE(ids) << ids.error().text;
+  const auto expected = Drive(*remote, 20, 30);
+  const auto restored = remote->Restore(*ids, DeadlineIn(kPatience));
+  ASSERT_TRUE(restored) << restored.error().text;
+  EXPECT_EQ(Drive(*remote, 20, 30), expected);
+}
+
+TEST_F(ClientTest, LearnsTheSpecOfAnEnvironment) {
+  Start();
+  const auto remote = Connected();
+  EXPECT_EQ(remote->hello().environments, (std::vector<std::string>{"five", "ten"}));
+  EXPECT_THAT(remote->hello().tracks, ::testing::Contains("short_sprint"));
+  const auto spec = remote->Spec("ten", DeadlineIn(kPatience));
+  ASSERT_TRUE(spec) << spec.error().text;
+  const EnvironmentSpec& offered = catalogue->FindEnvironment("ten").value()->spec;
+  EXPECT_EQ(spec->ticks_per_step, 10);
+  EXPECT_EQ(spec->policy_hash, offered.policy_hash);
+  EXPECT_EQ(spec->task_hash, offered.task_hash);
+  EXPECT_EQ(spec->observation_size(), offered.observation_size());
+  EXPECT_EQ(spec->action.names, offered.action.names);
+  EXPECT_EQ(spec->info.size(), offered.info.size());
+}
+
+TEST_F(ClientTest, AnotherPolicyIsRefusedAtTheHandshake) {
+  Start();
+  const auto remote = RemoteVectorEnvironment::Connect(
+      {.endpoint = endpoint, .context = &context, .environment = "five", .policy_hash = 1},
+      DeadlineIn(kPatience));
+  ASSERT_FALSE(remote);
+  EXPECT_EQ(remote.error().status, Status::kSpecMismatch);
+}
+
+TEST_F(ClientTest, AnotherTaskIsAWarning) {
+  Start();
+  const auto remote = RemoteVectorEnvironment::Connect(
+      {.endpoint = endpoint, .context = &context, .environment = "five", .task_hash = 1},
+      DeadlineIn(kPatience));
+  ASSERT_TRUE(remote);
+  EXPECT_THAT((*remote)->hello().warning, ::testing::HasSubstr("'task_hash' is 1"));
+}
+
+TEST_F(ClientTest, AMaskedResetServesItsRowsAlone) {
+  Start();
+  const auto remote = Attached(3);
+  Race(*remote, 5);
+  const std::vector<std::uint8_t> mask = {0, 1, 0};
+  const auto batch = remote->Reset({.mask = mask}, DeadlineIn(kPatience));
+  ASSERT_TRUE(batch);
+  EXPECT_THAT(batch->status, ::testing::ElementsAre(4, 0, 4));
+  const std::size_t d = batch->observations.size() / 3;
+  EXPECT_THAT(batch->observations.first(d), ::testing::Each(0.0f));
+  EXPECT_THAT(batch->observations.subspan(d, d), ::testing::Contains(::testing::Ne(0.0f)));
+}
+
+TEST_F(ClientTest, AResetToASnapshotBeginsThere) {
+  Start();
+  const auto remote = Attached(2);
+  Race(*remote, 30);
+  const auto ids = remote->Save({}, DeadlineIn(kPatience));
+  ASSERT_TRUE(ids);
+  const auto there = remote->Restore(*ids, DeadlineIn(kPatience));
+  ASSERT_TRUE(there);
+  const std::vector<float> observations(there->observations.begin(), there->observations.end());
+  const auto batch = remote->Reset({.snapshots = *ids}, DeadlineIn(kPatience));
+  ASSERT_TRUE(batch);
+  EXPECT_THAT(batch->status, ::testing::Each(0));
+  EXPECT_THAT(batch->observations.first(10),
+              ::testing::ElementsAreArray(std::span(observations).first(10)));
+}
+
+TEST_F(ClientTest, SavedBytesAreThoseOfTheEnvironment) {
+  Start();
+  const auto remote = Attached(2);
+  Race(*remote, 10);
+  const std::vector<std::uint8_t> mask = {0, 1};
+  const auto once = remote->SaveBytes(mask, DeadlineIn(kPatience));
+  const auto again = remote->SaveBytes(mask, DeadlineIn(kPatience));
+  ASSERT_TRUE(once) << once.error().text;
+  ASSERT_TRUE(again);
+  EXPECT_TRUE((*once)[0].empty());
+  EXPECT_FALSE((*once)[1].empty());
+  EXPECT_EQ(*once, *again);
+}
+
+TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
+  Start();
+  const auto one = Connected(), other = Connected();
+  const AttachOptions options{
+      .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = {7, 8}};
+  ASSERT_TRUE(one->Attach(options, DeadlineIn(kPatience)));
+  ASSERT_TRUE(other->Attach(options, DeadlineIn(kPatience)));
+  EXPECT_EQ(Race(*one, 20), Race(*other, 20));
+}
+
+TEST_F(ClientTest, TwoSessionsSideBySideDoNotTouchEachOther) {
+  Start();
+  const int steps = TestCount(50, 300, 3000);
+  const auto alone = Race(*Attached(kRows), steps);
+  std::vector<std::string> batches[2];
+  std::vector<std::thread> learners;
+  for (auto& mine : batches) {
+    learners.emplace_back([&] { mine = Race(*Attached(kRows), steps); });
+  }
+  for (std::thread& learner : learners) learner.join();
+  EXPECT_EQ(batches[0], alone);
+  EXPECT_EQ(batches[1], alone);
+}
+
+TEST_F(ClientTest, ACallGivesUpAtItsDeadlineAndResumesLater) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  const auto remote = Attached(2);
+  const auto twin = Attached(2);
+  ASSERT_EQ(Race(*remote, 3), Race(*twin, 3));
+  const std::string expected = Drive(*twin, 3, 1)[0];
+  gate->Shut();
+  const auto actions = Actions(remote->spec().action, 2, 3);
+  const auto late = remote->Step({.discrete = actions, .continuous = {}}, DeadlineIn(20ms));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().status, Status::kTimedOut);
+  gate->Open();
+  const auto resumed = remote->Resume(DeadlineIn(kPatience));
+  ASSERT_TRUE(resumed) << resumed.error().text;
+  EXPECT_EQ(BytesOf(*resumed), expected);
+  EXPECT_EQ(Drive(*remote, 4, 3), Drive(*twin, 4, 3));
+}
+
+TEST_F(ClientTest, AnUnansweredRequestIsSentAgainAndStepsOnce) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  auto impatient = RemoteVectorEnvironment::Connect(
+      {.endpoint = endpoint, .retry_interval = 1ms, .context = &context}, DeadlineIn(kPatience));
+  ASSERT_TRUE(impatient);
+  const AttachOptions options{.environment = "five", .rows = 2, .tracks = {"short_sprint"}};
+  ASSERT_TRUE((*impatient)->Attach(options, DeadlineIn(kPatience)));
+  const auto patient = Attached(2);
+  ASSERT_EQ(Race(**impatient, 3), Race(*patient, 3));
+  const auto expected = Drive(*patient, 3, 5);
+
+  gate->Shut();
+  const auto messages = server->counters().messages;
+  std::thread opener([&] {
+    // The request and two repeats of it, at least.
+    EXPECT_TRUE(Eventually([&] { return server->counters().messages >= messages + 20; }));
+    gate->Open();
+  });
+  EXPECT_EQ(Drive(**impatient, 3, 5), expected);
+  opener.join();
+}
+
+TEST_F(ClientTest, ALearnerThatPausesLongerThanTheTimeoutFindsItsGamesAsTheyWere) {
+  server_settings.sessions.timeout = 300ms;
+  Start();
+  const auto paused = Attached(kRows);
+  const auto steady = Local(kRows);
+  ASSERT_EQ(Race(*paused, 10), Race(*steady, 10));
+  std::this_thread::sleep_for(1s);
+  EXPECT_FALSE(paused->session_is_lost());
+  EXPECT_EQ(Drive(*paused, 10, 10), Drive(*steady, 10, 10));
+}
+
+TEST_F(ClientTest, AClientThatLeavesGivesItsRowsBackAtOnce) {
+  server_settings.sessions.timeout = 1h;
+  Start();
+  Attached(64).reset();
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
+}
+
+TEST_F(ClientTest, AServerThatIsGoneIsATimeout) {
+  Start();
+  const auto remote = Attached(2);
+  Stop();
+  const auto reply = remote->Ping(DeadlineIn(20ms));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().status, Status::kTimedOut);
+}
+
+TEST_F(ClientTest, PingMeasuresARoundTrip) {
+  Start();
+  const auto remote = Connected();
+  const auto round_trip = remote->Ping(DeadlineIn(kPatience));
+  ASSERT_TRUE(round_trip);
+  EXPECT_GT(*round_trip, 0ns);
+}
+
+TEST_F(ClientTest, WrongSizesAreRefusedBeforeTheyAreSent) {
+  Start();
+  const auto remote = Attached(2);
+  const std::vector<std::int32_t> actions(3);
+  const auto step = remote->Step({.discrete = actions, .continuous = {}}, DeadlineIn(kPatience));
+  ASSERT_FALSE(step);
+  EXPECT_EQ(step.error().status, Status::kBadArgument);
+  EXPECT_THAT(step.error().text, ::testing::HasSubstr("'actions.discrete' has 3 elements"));
+}
+
+}  // namespace
+}  // namespace hotlap::transport

@@ -1,0 +1,468 @@
+#include "transport/server.h"
+
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "tests/transport/serving.h"
+
+namespace hotlap::transport {
+namespace {
+
+constexpr int kRows = 4;
+
+class ServerTest : public ServingTest {
+ protected:
+  // A session with rows that have been reset; its next id is 3.
+  Token Ready(RawClient& client, int key = 1, int rows = kRows) {
+    const Token token = client.Hello(key);
+    EXPECT_EQ(client.Ask(AttachRequest(token, 1, rows), {""}).header.status, Status::kOk);
+    EXPECT_EQ(client.Ask(SessionRequest(Operation::kReset, token, 2), {"", "", ""}).header.status,
+              Status::kOk);
+    return token;
+  }
+  static Request StepRequest(const Token& token, std::uint64_t id) {
+    return SessionRequest(Operation::kStep, token, id);
+  }
+  static std::string SomeActions(int rows = kRows) {
+    return Packed(std::vector<std::int32_t>(static_cast<std::size_t>(rows), 0));
+  }
+};
+
+// ---- at most once
+
+TEST_F(ServerTest, AStepSentTwiceStepsOnceAndGetsTheSameReply) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const RawReply first = client.Ask(StepRequest(token, 3), {SomeActions()});
+  const RawReply again = client.Ask(StepRequest(token, 3), {SomeActions()});
+  EXPECT_EQ(first.header.status, Status::kOk);
+  EXPECT_EQ(first.frames, again.frames);
+
+  RawClient twin = Raw();
+  const Token twin_token = Ready(twin, 2);
+  twin.Ask(StepRequest(twin_token, 3), {SomeActions()});
+  // Both have stepped once, so their second steps are the same.
+  const RawReply second = client.Ask(StepRequest(token, 4), {SomeActions()});
+  EXPECT_EQ(second.frames, twin.Ask(StepRequest(twin_token, 4), {SomeActions()}).frames);
+  EXPECT_NE(second.frames[1], first.frames[1]);
+}
+
+TEST_F(ServerTest, ARepeatOfARunningStepIsJoined) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  gate->Shut();
+  client.Send(StepRequest(token, 3), {SomeActions()});
+  gate->AwaitWaiting();
+  client.Send(StepRequest(token, 3), {SomeActions()});
+  // The answer to a ping shows that the server has seen the repeat.
+  const RawReply pong = client.Ask(SessionRequest(Operation::kPing, token, 77));
+  EXPECT_EQ(pong.header.id, 77u);
+  gate->Open();
+  const RawReply reply = client.Receive().value();
+  EXPECT_EQ(reply.header.id, 3u);
+  EXPECT_EQ(reply.header.status, Status::kOk);
+  // One reply, not two.
+  EXPECT_EQ(client.Ask(SessionRequest(Operation::kPing, token, 78)).header.id, 78u);
+}
+
+TEST_F(ServerTest, AJoinedReplyGoesToTheLatestConnection) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient before = Raw(), after = Raw();
+  const Token token = Ready(before);
+  gate->Shut();
+  before.Send(StepRequest(token, 3), {SomeActions()});
+  gate->AwaitWaiting();
+  after.Send(StepRequest(token, 3), {SomeActions()});
+  EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
+  gate->Open();
+  EXPECT_EQ(after.Receive().value().header.id, 3u);
+}
+
+TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  std::vector<RawReply> replies;
+  for (std::uint64_t id = 3; id < 40; ++id) {
+    replies.push_back(client.Ask(StepRequest(token, id), {SomeActions()}));
+    for (std::uint64_t kept = std::max<std::uint64_t>(3, id - 3); kept <= id; ++kept) {
+      ASSERT_EQ(client.Ask(StepRequest(token, kept), {SomeActions()}).frames,
+                replies[static_cast<std::size_t>(kept - 3)].frames);
+    }
+  }
+}
+
+TEST_F(ServerTest, RequestsInFlightAreAnsweredInOrder) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  for (std::uint64_t id = 3; id < 3 + 4; ++id) client.Send(StepRequest(token, id), {SomeActions()});
+  for (std::uint64_t id = 3; id < 3 + 4; ++id) {
+    const RawReply reply = client.Receive().value();
+    EXPECT_EQ(reply.header.id, id);
+    EXPECT_EQ(reply.header.status, Status::kOk);
+  }
+}
+
+TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {"short"}).header.status, Status::kBadArgument);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kBadArgument);
+  EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions()}).header.status, Status::kOk);
+}
+
+// ---- what is refused
+
+TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
+  server_settings.inline_limit_us = 0;
+  const auto make_gated = game_settings.make_simulated;
+  bool fails = false;
+  game_settings.make_simulated = [&fails, make_gated](std::vector<SimulatedGame> settings) {
+    if (fails) throw std::runtime_error("out of cars");
+    return make_gated(std::move(settings));
+  };
+  Start();
+  RawClient client = Raw(), other = Raw();
+  std::set<Status> seen;
+  const auto expect = [&](Status status, const RawReply& reply) {
+    EXPECT_EQ(reply.header.status, status) << reply.header.error;
+    EXPECT_EQ(reply.header.error.empty(), status == Status::kOk);
+    seen.insert(reply.header.status);
+  };
+  const auto named = [](const RawReply& reply, const char* text) {
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr(text));
+  };
+
+  const Token token = client.Hello(1);
+  const auto send = [&](const std::string& frame) {
+    client.Send(std::vector<std::string>{frame});
+    return client.Receive().value();
+  };
+  expect(Status::kInvalidPacket, send("junk"));
+  Request wrong_version;
+  std::string frame = EncodeRequest(wrong_version);
+  frame[3] = 9;
+  expect(Status::kWrongVersion, send(frame));
+  frame = EncodeRequest(wrong_version);
+  frame[frame.find("ping")] = 'r';
+  expect(Status::kUnknownOperation, send(frame));
+  expect(Status::kInvalidKey, client.Ask(StepRequest(Token{}, 1), {""}));
+  expect(Status::kGap, client.Ask(StepRequest(token, 2), {""}));
+  expect(Status::kNotAttached, client.Ask(StepRequest(token, 1), {""}));
+
+  Request attach = AttachRequest(token, 2, 65);
+  expect(Status::kServerFull, client.Ask(attach, {""}));
+  attach = AttachRequest(token, 3, kRows);
+  attach.environment = "six";
+  RawReply reply = client.Ask(attach, {""});
+  expect(Status::kUnknownEnvironment, reply);
+  named(reply, "five, ten");
+  attach = AttachRequest(token, 4, kRows);
+  attach.tracks = {"short_sprint", "../../etc"};
+  reply = client.Ask(attach, {""});
+  expect(Status::kUnknownTrack, reply);
+  named(reply, "hairpins");
+  attach = AttachRequest(token, 5, kRows);
+  attach.policy_hash = 1;
+  expect(Status::kSpecMismatch, client.Ask(attach, {""}));
+  attach = AttachRequest(token, 6, kRows);
+  attach.info = {"colour"};
+  reply = client.Ask(attach, {""});
+  expect(Status::kBadArgument, reply);
+  named(reply, "colour");
+  fails = true;
+  expect(Status::kUnknownError, client.Ask(AttachRequest(token, 7, kRows), {""}));
+  fails = false;
+  expect(Status::kOk, client.Ask(AttachRequest(token, 8, kRows), {""}));
+  expect(Status::kAlreadyAttached, client.Ask(AttachRequest(token, 9, kRows), {""}));
+  expect(Status::kStale, client.Ask(StepRequest(token, 3), {""}));
+  expect(Status::kOk, client.Ask(SessionRequest(Operation::kReset, token, 10), {"", "", ""}));
+
+  Request hello;
+  hello.operation = Operation::kHello;
+  hello.key.fill(std::byte{1});
+  expect(Status::kAlreadyConnected, client.Ask(hello));
+
+  const std::string unknown_ids = Packed(std::vector<std::uint64_t>(kRows, 999));
+  expect(Status::kInvalidId,
+         client.Ask(SessionRequest(Operation::kRestore, token, 11), {unknown_ids}));
+  reply = client.Ask(SessionRequest(Operation::kSave, token, 12), {""});
+  expect(Status::kOk, reply);
+  const Token other_token = Ready(other, 2);
+  expect(Status::kPermissionDenied,
+         other.Ask(SessionRequest(Operation::kRestore, other_token, 3), {reply.frames[1]}));
+
+  gate->Shut();
+  for (std::uint64_t id = 13; id < 17; ++id) client.Send(StepRequest(token, id), {SomeActions()});
+  expect(Status::kBusy, client.Ask(StepRequest(token, 17), {SomeActions()}));
+  gate->AwaitWaiting();
+  server->Stop();
+  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, 4), {SomeActions()}));
+  gate->Open();
+
+  const auto lonely = RemoteVectorEnvironment::Connect(
+      {.endpoint = "ipc://" + (directory.path() / "nobody").string()}, DeadlineIn(20ms));
+  ASSERT_FALSE(lonely);
+  seen.insert(lonely.error().status);
+
+  std::ifstream page(std::string(HOTLAP_SOURCE_DIR) + "/docs/protocol.md");
+  const std::string text((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
+  int documented = 0;
+  for (int code = -200; code <= 0; ++code) {
+    const Status status = static_cast<Status>(code);
+    if (std::string(StatusName(status)) == "unknown") continue;
+    ++documented;
+    EXPECT_TRUE(seen.contains(status)) << StatusName(status);
+    EXPECT_THAT(text, ::testing::HasSubstr("\n| " + std::to_string(code) + " | `" +
+                                           StatusName(status) + "` |"));
+  }
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(documented));
+}
+
+TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const std::string three_seeds(24, '\0'), bad_mask("\0\1\2\1", 4);
+  struct {
+    Operation operation;
+    std::vector<std::string> arrays;
+    const char* text;
+  } cases[] = {
+      {Operation::kStep, {""}, "'actions' has 0 bytes, must have 16"},
+      {Operation::kStep, {SomeActions(5)}, "'actions' has 20 bytes, must have 16"},
+      {Operation::kReset, {"\1", "", ""}, "'mask' has 1 bytes, must have 4 or none"},
+      {Operation::kReset, {bad_mask, "", ""}, "'mask' is 2 at row 2"},
+      {Operation::kReset, {"", three_seeds, ""}, "'seeds' has 24 bytes, must have 32 or none"},
+      {Operation::kReset, {"", "", three_seeds}, "'snapshots' has 24 bytes"},
+      {Operation::kSave, {"\1"}, "'mask' has 1 bytes"},
+      {Operation::kRestore, {""}, "'snapshots' has 0 bytes, must have 32"},
+  };
+  std::uint64_t id = 3;
+  for (const auto& one : cases) {
+    const RawReply reply = client.Ask(SessionRequest(one.operation, token, id++), one.arrays);
+    EXPECT_EQ(reply.header.status, Status::kBadArgument);
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr(one.text));
+  }
+}
+
+TEST_F(ServerTest, AnotherNumberOfArraysIsRefusedAndNotCounted) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  for (const std::size_t count : {0, 2, 3, 4, 100}) {
+    const RawReply reply =
+        client.Ask(StepRequest(token, 3), std::vector<std::string>(count, SomeActions()));
+    EXPECT_EQ(reply.header.status, Status::kInvalidPacket);
+    EXPECT_EQ(reply.header.id, 3u);
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("'step' takes 1 array"));
+  }
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+}
+
+TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const RawReply reply =
+      client.Ask(StepRequest(token, 3), {Packed(std::vector<std::int32_t>{0, -1, 1000000, 0})});
+  EXPECT_EQ(reply.header.status, Status::kOk);
+  EXPECT_EQ(reply.frames[5], std::string("\0\2\2\0", 4));
+  const std::size_t row_bytes = reply.frames[1].size() / kRows;
+  EXPECT_EQ(reply.frames[1].substr(row_bytes, row_bytes), std::string(row_bytes, '\0'));
+  EXPECT_NE(reply.frames[1].substr(0, row_bytes), std::string(row_bytes, '\0'));
+}
+
+// ---- sessions
+
+TEST_F(ServerTest, ASilentSessionGivesItsRowsBack) {
+  server_settings.sessions.timeout = 100ms;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client, 1, 64);
+  EXPECT_EQ(games->free_simulated(), 0);
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status,
+            Status::kInvalidKey);
+  Ready(client, 2, 64);
+}
+
+TEST_F(ServerTest, ASessionThatExpiresWhileItRunsGivesItsRowsBackAfterwards) {
+  server_settings.sessions.timeout = 100ms;
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  gate->Shut();
+  client.Send(StepRequest(token, 3), {SomeActions()});
+  gate->AwaitWaiting();
+  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
+  EXPECT_EQ(games->free_simulated(), 60);
+  gate->Open();
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+}
+
+TEST_F(ServerTest, APingKeepsASessionAliveFromAnyConnection) {
+  server_settings.sessions.timeout = 300ms;
+  Start();
+  RawClient client = Raw(), pinger = Raw();
+  const Token token = Ready(client);
+  const Deadline until = DeadlineIn(1s);
+  while (Clock::now() < until) {
+    ASSERT_EQ(pinger.Ask(SessionRequest(Operation::kPing, token, 1)).header.status, Status::kOk);
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+}
+
+TEST_F(ServerTest, DetachGivesTheRowsBackAndKeepsTheSession) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  EXPECT_EQ(client.Ask(SessionRequest(Operation::kDetach, token, 3)).header.status, Status::kOk);
+  EXPECT_EQ(games->free_simulated(), 64);
+  EXPECT_EQ(client.Ask(AttachRequest(token, 4, 64), {""}).header.status, Status::kOk);
+}
+
+TEST_F(ServerTest, DetachWithCloseEndsTheSession) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  Request detach = SessionRequest(Operation::kDetach, token, 3);
+  detach.close = true;
+  EXPECT_EQ(client.Ask(detach).header.status, Status::kOk);
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+  EXPECT_EQ(server->counters().sessions, 0u);
+  EXPECT_EQ(client.Ask(detach).header.status, Status::kInvalidKey);
+}
+
+TEST_F(ServerTest, PingNeedsNoSession) {
+  Start();
+  Request ping;
+  ping.id = 5;
+  const RawReply reply = Raw().Ask(ping);
+  EXPECT_EQ(reply.header.status, Status::kOk);
+  EXPECT_EQ(reply.header.id, 5u);
+}
+
+// ---- threads
+
+TEST_F(ServerTest, ALoneSmallStepRunsOnTheSocketsThread) {
+  server_settings.inline_limit_us = 1e6;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const auto before = server->counters().inline_runs;
+  client.Ask(StepRequest(token, 3), {SomeActions()});
+  EXPECT_EQ(server->counters().inline_runs, before + 1);
+}
+
+TEST_F(ServerTest, AStepTheSocketsThreadMayNotTakeRunsOnAWorker) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(server->counters().inline_runs, 0u);
+}
+
+TEST_F(ServerTest, ABlockedSessionHoldsNobodyElse) {
+  server_settings.inline_limit_us = 0;
+  std::shared_ptr<Gate> first = gate, second = std::make_shared<Gate>();
+  int made = 0;
+  game_settings.make_simulated = [&](std::vector<SimulatedGame> settings) {
+    return std::make_unique<GatedGames>(MakeSimulatedGames(std::move(settings)),
+                                        made++ == 0 ? first : second);
+  };
+  Start();
+  RawClient blocked = Raw(), free = Raw();
+  const Token blocked_token = Ready(blocked, 1), free_token = Ready(free, 2);
+  gate->Shut();
+  blocked.Send(StepRequest(blocked_token, 3), {SomeActions()});
+  gate->AwaitWaiting();
+  for (std::uint64_t id = 3; id < 50; ++id) {
+    ASSERT_EQ(free.Ask(StepRequest(free_token, id), {SomeActions()}).header.status, Status::kOk);
+  }
+  gate->Open();
+  EXPECT_EQ(blocked.Receive().value().header.status, Status::kOk);
+}
+
+// ---- start and stop
+
+TEST_F(ServerTest, StopFinishesWhatRuns) {
+  server_settings.inline_limit_us = 0;
+  server_settings.stop_within = 60s;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  gate->Shut();
+  client.Send(StepRequest(token, 3), {SomeActions()});
+  client.Send(StepRequest(token, 4), {SomeActions()});
+  gate->AwaitWaiting();
+  server->Stop();
+  gate->Open();
+  EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
+  EXPECT_EQ(client.Receive().value().header.status, Status::kShuttingDown);
+  thread.join();
+  EXPECT_TRUE(finished);
+  EXPECT_EQ(games->free_simulated(), 64);
+}
+
+TEST_F(ServerTest, StopDoesNotWaitForeverForWhatHangs) {
+  server_settings.inline_limit_us = 0;
+  server_settings.stop_within = 1ms;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  gate->Shut();
+  client.Send(StepRequest(token, 3), {SomeActions()});
+  gate->AwaitWaiting();
+  server->Stop();
+  thread.join();
+  EXPECT_FALSE(finished);
+  gate->Open();
+}
+
+TEST_F(ServerTest, AStaleSocketFileIsTakenOver) {
+  const std::string path = (directory.path() / "server").string();
+  std::ofstream(path) << "left behind";
+  Start();
+  EXPECT_EQ(Raw().Ask(Request{}).header.status, Status::kOk);
+}
+
+TEST_F(ServerTest, ALivingServersPathIsNotTaken) {
+  Start();
+  EXPECT_THROW(Server(server_settings, *catalogue, *games), std::runtime_error);
+  EXPECT_EQ(Raw().Ask(Request{}).header.status, Status::kOk);
+}
+
+TEST_F(ServerTest, AStoppedServerLeavesNoSocketFile) {
+  zmq::context_t* const no_context = nullptr;
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  games = std::make_unique<GamePool>(game_settings);
+  Server own(server_settings, *catalogue, *games, no_context);
+  EXPECT_TRUE(std::filesystem::exists(directory.path() / "server"));
+  own.Stop();
+  own.Run();
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "server"));
+}
+
+TEST_F(ServerTest, AnEndpointThatCannotBeBoundIsNamed) {
+  server_settings.endpoints = {"tcp://127.0.0.1:notaport"};
+  try {
+    Start();
+    FAIL() << "was bound";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("tcp://127.0.0.1:notaport"));
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::transport
