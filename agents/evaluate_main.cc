@@ -125,6 +125,10 @@ class LocalVenue : public Venue {
 class RemoteVenue : public Venue {
  public:
   explicit RemoteVenue(const Flags& flags) : flags_(flags) {
+    if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
+      throw std::invalid_argument("--server: '" + flags.server +
+                                  "' is no endpoint; allowed: tcp://address:port, ipc://path");
+    }
     transport::ConnectOptions options;
     options.endpoint = flags.server;
     auto remote =
@@ -210,7 +214,7 @@ int EvaluateTracks(const Flags& flags) {
     drawn.push_back(*offered);
   }
 
-  ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0);
+  ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
   std::vector<TrackReport> reports;
   std::vector<PicturePanel> panels;
   for (std::size_t i = 0; i < tracks.size(); ++i) {

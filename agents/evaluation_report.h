@@ -41,7 +41,7 @@ struct TrackReport {
   std::vector<std::string> reward_terms;
   std::vector<EpisodeReport> episodes;
   std::vector<std::vector<LinePlace>> driven;  // of each episode
-  double steps_per_s = 0;  // of wall time: the one number that differs between runs
+  double steps_per_s = 0;  // over the wall time of all kinds; differs between runs
 };
 
 // One line per track; games that were lost are counted apart, and means leave their episodes out.

@@ -1,6 +1,7 @@
 #include "agents/progress_line.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace hotlap::agents {
@@ -10,8 +11,8 @@ constexpr std::chrono::milliseconds kTerminalPeriod{100}, kPlainPeriod{5000};
 
 }  // namespace
 
-ProgressLine::ProgressLine(std::ostream& out, bool is_terminal)
-    : out_(out), is_terminal_(is_terminal) {}
+ProgressLine::ProgressLine(std::ostream& out, bool is_terminal, Clock::time_point now)
+    : out_(out), is_terminal_(is_terminal), next_(is_terminal ? now : now + kPlainPeriod) {}
 
 void ProgressLine::Show(Clock::time_point now, const std::string& text) {
   next_ = now + (is_terminal_ ? kTerminalPeriod : kPlainPeriod);

@@ -2,7 +2,6 @@
 // and then elsewhere.
 #pragma once
 
-#include <chrono>
 #include <ostream>
 #include <string>
 
@@ -12,7 +11,8 @@ namespace hotlap::agents {
 
 class ProgressLine {
  public:
-  ProgressLine(std::ostream& out, bool is_terminal);
+  // `now` is when the job begins: a job that is done within seconds writes no plain line.
+  ProgressLine(std::ostream& out, bool is_terminal, Clock::time_point now);
 
   // True when it is time for another text, so that making one costs nothing in between.
   bool IsDue(Clock::time_point now) const { return now >= next_; }
@@ -24,7 +24,7 @@ class ProgressLine {
   std::ostream& out_;
   bool is_terminal_;
   bool is_shown_ = false;
-  Clock::time_point next_{};
+  Clock::time_point next_;
 };
 
 // [######----] of this many cells.

@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 TEST(ProgressLineTest, UpdatesOneLineOnATerminal) {
   std::ostringstream out;
-  ProgressLine line(out, true);
   const Clock::time_point now{};
+  ProgressLine line(out, true, now);
   line.Show(now, "one");
   line.Show(now, "two");
   line.Clear();
@@ -21,7 +21,7 @@ TEST(ProgressLineTest, UpdatesOneLineOnATerminal) {
 
 TEST(ProgressLineTest, WritesPlainLinesElsewhere) {
   std::ostringstream out;
-  ProgressLine line(out, false);
+  ProgressLine line(out, false, {});
   line.Show({}, "one");
   line.Show({}, "two");
   line.Clear();
@@ -30,10 +30,11 @@ TEST(ProgressLineTest, WritesPlainLinesElsewhere) {
 
 TEST(ProgressLineTest, IsDueMoreOftenOnATerminal) {
   std::ostringstream out;
-  ProgressLine terminal(out, true);
-  ProgressLine plain(out, false);
   const Clock::time_point now{};
+  ProgressLine terminal(out, true, now);
+  ProgressLine plain(out, false, now);
   EXPECT_TRUE(terminal.IsDue(now));
+  EXPECT_FALSE(plain.IsDue(now)) << "a short job is quiet";
   terminal.Show(now, "");
   plain.Show(now, "");
   EXPECT_FALSE(terminal.IsDue(now + 50ms));
