@@ -12,6 +12,10 @@
 namespace hotlap::transport {
 namespace {
 
+// A real game is TMInterface0 to TMInterface15; hotlap-game takes any plain name.
+constexpr std::string_view kBufferNameCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 bool IsSpeed(const std::string& text) {
@@ -39,13 +43,11 @@ void ReadGames(const ConfigMap& map, ServeConfig& config) {
                               static_cast<std::size_t>(games.games));
     std::set<std::string> seen;
     for (const std::string& name : games.names) {
-      const auto known = [&name] {
-        for (int i = 0; i < tminterface::kMaxInstances; ++i) {
-          if (name == tminterface::BufferName(i)) return true;
-        }
-        return false;
-      };
-      if (!known()) map.Fail("names", "'" + name + "' is not one of TMInterface0 to TMInterface15");
+      const bool is_plain = !name.empty() && name.size() <= 64 &&
+                            name.find_first_not_of(kBufferNameCharacters) == std::string::npos;
+      if (!is_plain) {
+        map.Fail("names", "'" + name + "' must be 1 to 64 letters, digits, '-' or '_'");
+      }
       if (!seen.insert(name).second) map.Fail("names", "'" + name + "' is there twice");
     }
   }

@@ -1,0 +1,400 @@
+// hotlap-serve and hotlap-eval as a user starts them: what a learner sees when a game, another
+// learner or the server itself is killed, and that nothing is left behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "env/sim_config.h"
+#include "env/simulated_games.h"
+#include "env/vector_environment.h"
+#include "tests/process.h"
+#include "tests/test_size.h"
+#include "transport/client.h"
+
+namespace hotlap {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using transport::ConstBatchView;
+using transport::GameKind;
+using transport::LearnerEnvironment;
+using transport::RemoteVectorEnvironment;
+
+const fs::path kSource = HOTLAP_SOURCE_DIR;
+const fs::path kPrograms = HOTLAP_PROGRAM_DIR;
+constexpr auto kLongEnough = 60s;  // for anything that must happen
+constexpr char kTrack[] = "short_sprint";
+
+template <class T, class E>
+T Got(tl::expected<T, E> result) {
+  if (!result) throw std::runtime_error("refused: " + result.error().text);
+  return std::move(*result);
+}
+
+bool WaitUntil(const std::function<bool()>& condition) {
+  const Deadline deadline = DeadlineIn(kLongEnough);
+  while (!condition()) {
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
+}
+
+bool IsAlive(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const auto name_end = text.rfind(')');
+  return name_end != std::string::npos && text.size() > name_end + 2 && text[name_end + 2] != 'Z';
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::vector<pid_t> children;
+  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(parent) + "/task")) {
+    std::ifstream list(task.path() / "children");
+    for (pid_t child; list >> child;) children.push_back(child);
+  }
+  return children;
+}
+
+// A server of its own for every test: endpoint, names of games and configuration are nobody else's.
+class RunningServer {
+ public:
+  RunningServer(int simulated, int games, const std::string& session_timeout_s = "5")
+      : tag_("hotlap-test-" + std::to_string(getpid()) + "-" + std::to_string(++count_)),
+        directory_(fs::temp_directory_path() / tag_) {
+    fs::create_directories(directory_);
+    endpoint_ = "ipc://" + (directory_ / "socket").string();
+    std::ofstream config(directory_ / "server.yaml");
+    config << "endpoints: [\"" << endpoint_ << "\"]\nthreads: 2\n"
+           << "environments: " << (kSource / "configs/environments").string() << "\n"
+           << "tracks: " << (kSource / "configs/tracks").string() << "\n"
+           << "vehicle: " << (kSource / "configs/vehicles/stadium.yaml").string() << "\n"
+           << "simulated: " << simulated << "\nsessions: {timeout_s: " << session_timeout_s
+           << "}\nlog_level: error\ngames:\n  count: " << games << "\n";
+    if (games > 0) {
+      config << "  names: [";
+      for (int i = 0; i < games; ++i) config << (i > 0 ? ", " : "") << GameName(i);
+      config << "]\n";
+    }
+    config.close();
+    Start();
+  }
+  ~RunningServer() {
+    process_.reset();
+    fs::remove_all(directory_);
+  }
+
+  void Start() {
+    process_ = std::make_unique<Process>(std::vector<std::string>{
+        (kPrograms / "hotlap-serve").string(), "--config", (directory_ / "server.yaml").string()});
+    if (process_->ReadLine() != "ready " + endpoint_) throw std::runtime_error("server not ready");
+  }
+
+  Process& process() { return *process_; }
+  const std::string& endpoint() const { return endpoint_; }
+  const fs::path& directory() const { return directory_; }
+  std::string GameName(int i) const { return tag_ + "-" + std::to_string(i); }
+  bool HasSharedMemory() const {
+    return std::ranges::any_of(fs::directory_iterator("/dev/shm"), [&](const auto& entry) {
+      return entry.path().filename().string().starts_with(tag_ + "-");
+    });
+  }
+
+  std::unique_ptr<RemoteVectorEnvironment> Attach(GameKind kind, int rows) const {
+    auto remote = Connect();
+    Got(remote->Attach({.environment = "default",
+                        .rows = rows,
+                        .tracks = {kTrack},
+                        .kind = kind,
+                        .autoreset = Autoreset::kNextStep,
+                        .info = {"ticks", "race_time", "progress", "checkpoint", "valid",
+                                 "end_reason", "episode_length", "episode_return"}},
+                       DeadlineIn(kLongEnough)));
+    return remote;
+  }
+  std::unique_ptr<RemoteVectorEnvironment> Connect() const {
+    transport::ConnectOptions options;
+    options.endpoint = endpoint_;
+    return Got(RemoteVectorEnvironment::Connect(options, DeadlineIn(kLongEnough)));
+  }
+
+ private:
+  static inline int count_ = 0;
+  const std::string tag_;
+  const fs::path directory_;
+  std::string endpoint_;
+  std::unique_ptr<Process> process_;
+};
+
+// The same rows in this process, with nobody between.
+std::unique_ptr<LearnerEnvironment> InProcess(int rows) {
+  VectorEnvironmentConfig config;
+  config.environment = LoadEnvironmentConfig(kSource / "configs/environments/default.yaml");
+  config.info_columns = {"ticks", "race_time",  "progress",       "checkpoint",
+                         "valid", "end_reason", "episode_length", "episode_return"};
+  const auto track = sim::Track::Build(
+      LoadTrackSpec(kSource / "configs/tracks" / (std::string(kTrack) + ".yaml")));
+  const auto vehicle = LoadVehicleParams(kSource / "configs/vehicles/stadium.yaml");
+  std::vector<std::unique_ptr<GameGroup>> groups;
+  std::vector<RowConfig> row_configs;
+  const auto centreline = Centreline::FromTrack(*track);
+  for (int row = 0; row < rows; ++row) {
+    groups.push_back(MakeSimulatedGames({{track, vehicle}}));
+    row_configs.push_back({centreline, track->hash(), static_cast<std::uint64_t>(row)});
+  }
+  return std::make_unique<transport::LocalVectorEnvironment>(
+      std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(row_configs)));
+}
+
+// What a learner saw of one row in one step, bit for bit.
+using Sight = std::string;
+
+Sight SightOf(const LearnerEnvironment& environment, const ConstBatchView& batch, int row) {
+  const auto rows = static_cast<std::size_t>(environment.num_rows());
+  const auto r = static_cast<std::size_t>(row);
+  const auto width = static_cast<std::size_t>(environment.spec().observation_size());
+  Sight sight(reinterpret_cast<const char*>(batch.observations.data() + r * width),
+              width * sizeof(float));
+  sight.append(reinterpret_cast<const char*>(&batch.rewards[r]), sizeof(float));
+  sight += static_cast<char>(batch.terminated[r]);
+  sight += static_cast<char>(batch.truncated[r]);
+  sight += static_cast<char>(batch.status[r]);
+  for (std::size_t c = 0; c < environment.info_columns().size(); ++c) {
+    sight.append(reinterpret_cast<const char*>(batch.info.data()) + (c * rows + r) * 4, 4);
+  }
+  return sight;
+}
+
+std::int32_t Info(const LearnerEnvironment& environment, const ConstBatchView& batch,
+                  std::string_view column, int row) {
+  const auto columns = environment.info_columns();
+  const auto found = std::ranges::find(columns, column, &InfoColumn::name);
+  const auto c = static_cast<std::size_t>(found - columns.begin());
+  std::int32_t value = 0;
+  std::memcpy(&value,
+              batch.info.data() + (c * static_cast<std::size_t>(environment.num_rows()) +
+                                   static_cast<std::size_t>(row)) *
+                                      4,
+              4);
+  return value;
+}
+
+// A learner whose actions depend on the step and the row alone, so that every run is the same run.
+class Learner {
+ public:
+  explicit Learner(std::unique_ptr<LearnerEnvironment> environment)
+      : environment_(std::move(environment)),
+        actions_(static_cast<std::size_t>(environment_->num_rows())) {}
+
+  LearnerEnvironment& environment() { return *environment_; }
+  int num_rows() const { return environment_->num_rows(); }
+  ConstBatchView Reset() { return Note(Got(environment_->Reset({}, DeadlineIn(kLongEnough)))); }
+  ConstBatchView Step() {
+    ++steps_;
+    for (std::size_t row = 0; row < actions_.size(); ++row) {
+      // Mostly straight on, a bend now and then; another one in each row.
+      const std::uint64_t draw =
+          (static_cast<std::uint64_t>(steps_ / 8) * 7919 + row * 104729) * 0x9E3779B97F4A7C15u >>
+          40;
+      actions_[row] = draw % 3 == 0 ? static_cast<std::int32_t>(draw / 3 % 12) : 0;
+    }
+    ActionView view;
+    view.discrete = actions_;
+    return Note(Got(environment_->Step(view, DeadlineIn(kLongEnough))));
+  }
+  // All that was seen of a row so far.
+  const Sight& seen(int row) const { return seen_[static_cast<std::size_t>(row)]; }
+
+ private:
+  ConstBatchView Note(const ConstBatchView& batch) {
+    seen_.resize(actions_.size());
+    for (int row = 0; row < num_rows(); ++row) {
+      seen_[static_cast<std::size_t>(row)] += SightOf(*environment_, batch, row);
+    }
+    return batch;
+  }
+
+  std::unique_ptr<LearnerEnvironment> environment_;
+  std::vector<std::int32_t> actions_;
+  std::vector<Sight> seen_;
+  int steps_ = 0;
+};
+
+std::vector<Sight> Rollout(std::unique_ptr<LearnerEnvironment> environment, int steps) {
+  Learner learner(std::move(environment));
+  learner.Reset();
+  for (int i = 0; i < steps; ++i) learner.Step();
+  std::vector<Sight> seen;
+  for (int row = 0; row < learner.num_rows(); ++row) seen.push_back(learner.seen(row));
+  return seen;
+}
+
+TEST(ServeTest, SameActionsGiveTheSameBitsInProcessThroughTheBufferAndOverZeroMQ) {
+  const int steps = TestCount(60, 400, 4000);
+  RunningServer server(3, 3);
+  const std::vector<Sight> in_process = Rollout(InProcess(3), steps);
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kSimulated, 3), steps), in_process);
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 3), steps), in_process);
+}
+
+TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
+  constexpr int kRows = 3;
+  const int steps = TestCount(60, 300, 2000);
+  const std::vector<Sight> undisturbed = Rollout(InProcess(kRows), steps);
+  RunningServer server(0, kRows);
+  Learner learner(server.Attach(GameKind::kTMInterface, kRows));
+  learner.Reset();
+  std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), static_cast<std::size_t>(kRows));
+
+  std::thread killer;
+  int lost_row = -1;
+  bool came_back = false;
+  for (int i = 0; i < steps; ++i) {
+    // From another thread, so that it happens while the server waits for the games.
+    if (i == steps / 3) killer = std::thread([&] { kill(games[1], SIGKILL); });
+    const ConstBatchView batch = learner.Step();
+    if (i == steps / 3) killer.join();
+    for (int row = 0; row < kRows; ++row) {
+      const auto r = static_cast<std::size_t>(row);
+      const auto reason =
+          static_cast<EndReason>(Info(learner.environment(), batch, "end_reason", row));
+      if (reason == EndReason::kGameLost) {
+        EXPECT_TRUE(lost_row == -1 || (lost_row == row && !came_back)) << "row " << row;
+        lost_row = row;
+        EXPECT_EQ(batch.truncated[r], 1);
+        EXPECT_EQ(batch.terminated[r], 0);
+        EXPECT_EQ(batch.rewards[r], 0);
+        EXPECT_EQ(Info(learner.environment(), batch, "valid", row), 0);
+      } else if (row == lost_row && batch.truncated[r] == 0) {
+        came_back = true;
+      }
+    }
+  }
+  ASSERT_NE(lost_row, -1);
+  EXPECT_TRUE(came_back);
+  for (int row = 0; row < kRows; ++row) {
+    if (row == lost_row) continue;
+    EXPECT_EQ(learner.seen(row), undisturbed[static_cast<std::size_t>(row)]) << "row " << row;
+  }
+}
+
+TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
+  const int steps = TestCount(60, 300, 2000);
+  RunningServer server(4, 0, "0.3");
+  Learner survivor(server.Attach(GameKind::kSimulated, 2));
+  survivor.Reset();
+  // It has the other two rows and would drive for long.
+  Process victim({(kPrograms / "hotlap-eval").string(), "--policy", "random", "--track", kTrack,
+                  "--episodes", "100000", "--rows", "2", "--server", server.endpoint(), "--configs",
+                  (kSource / "configs").string()});
+  ASSERT_TRUE(WaitUntil([&] {
+    auto remote = server.Connect();
+    return !remote->Attach({.environment = "default", .rows = 1, .tracks = {kTrack}, .info = {}},
+                           DeadlineIn(kLongEnough));
+  })) << "the other learner never took its rows";
+  for (int i = 0; i < steps; ++i) {
+    if (i == steps / 2) victim.Signal(SIGKILL);
+    survivor.Step();
+  }
+  const std::vector<Sight> undisturbed = Rollout(InProcess(2), steps);
+  EXPECT_EQ(survivor.seen(0), undisturbed[0]);
+  EXPECT_EQ(survivor.seen(1), undisturbed[1]);
+  EXPECT_TRUE(WaitUntil([&] {
+    auto remote = server.Connect();
+    return remote
+        ->Attach({.environment = "default", .rows = 2, .tracks = {kTrack}, .info = {}},
+                 DeadlineIn(kLongEnough))
+        .has_value();
+  })) << "the rows of the killed learner did not come back";
+}
+
+TEST(ServeTest, LearnerThatPausesFindsItsSessionAndItsGamesAsTheyWere) {
+  // Longer than the session's timeout, the game's and TMInterface's own 2 s at full size.
+  const bool full = TestCount(0, 0, 1) == 1;
+  const auto pause = full ? 30'000ms : 900ms;
+  RunningServer server(2, 2, full ? "5" : "0.2");
+  Learner simulated(server.Attach(GameKind::kSimulated, 2));
+  Learner behind_buffers(server.Attach(GameKind::kTMInterface, 2));
+  for (Learner* learner : {&simulated, &behind_buffers}) {
+    learner->Reset();
+    for (int i = 0; i < 30; ++i) learner->Step();
+  }
+  std::this_thread::sleep_for(pause);  // the learner computes
+  for (Learner* learner : {&simulated, &behind_buffers}) {
+    for (int i = 0; i < 30; ++i) learner->Step();
+  }
+  const std::vector<Sight> undisturbed = Rollout(InProcess(2), 60);
+  for (const int row : {0, 1}) {
+    EXPECT_EQ(simulated.seen(row), undisturbed[static_cast<std::size_t>(row)]);
+    EXPECT_EQ(behind_buffers.seen(row), undisturbed[static_cast<std::size_t>(row)]);
+  }
+}
+
+TEST(ServeTest, TerminatedServerLeavesNoProcessAndNoSharedMemory) {
+  RunningServer server(1, 2);
+  Learner learner(server.Attach(GameKind::kTMInterface, 2));
+  learner.Reset();
+  learner.Step();
+  const std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), 2u);
+  EXPECT_TRUE(server.HasSharedMemory());
+  server.process().Signal(SIGTERM);
+  const auto status = server.process().Wait(kLongEnough);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
+  for (const pid_t game : games) EXPECT_FALSE(IsAlive(game));
+  EXPECT_FALSE(server.HasSharedMemory());
+  EXPECT_FALSE(fs::exists(server.directory() / "socket"));
+}
+
+TEST(ServeTest, GamesOfAKilledServerEndAndTheNextServerServesTheSameNames) {
+  RunningServer server(0, 2);
+  Learner learner(server.Attach(GameKind::kTMInterface, 2));
+  learner.Reset();
+  learner.Step();
+  const std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), 2u);
+  server.process().Signal(SIGKILL);
+  ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  EXPECT_TRUE(WaitUntil(
+      [&] { return std::ranges::none_of(games, [](pid_t game) { return IsAlive(game); }); }));
+  server.Start();
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 2), 40), Rollout(InProcess(2), 40));
+}
+
+TEST(ServeTest, EvaluationDrivesBothKindsOfGamesAndWritesItsReports) {
+  RunningServer server(2, 2);
+  const fs::path csv = server.directory() / "episodes.csv", svg = server.directory() / "lines.svg";
+  Process evaluation({(kPrograms / "hotlap-eval").string(), "--policy", "pursuit", "--track",
+                      kTrack, "--episodes", "4", "--server", server.endpoint(), "--configs",
+                      (kSource / "configs").string(), "--csv", csv.string(), "--svg",
+                      svg.string()});
+  const auto status = evaluation.Wait(kLongEnough);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
+  std::ifstream file(csv);
+  std::string line;
+  std::vector<std::string> lines;
+  while (std::getline(file, line)) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 5u);
+  EXPECT_EQ(std::ranges::count_if(
+                lines, [](const std::string& l) { return l.find(",finish,") != l.npos; }),
+            4);
+  EXPECT_GT(fs::file_size(svg), 1000u);
+}
+
+}  // namespace
+}  // namespace hotlap
