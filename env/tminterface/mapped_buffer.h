@@ -76,6 +76,8 @@ class MappedBuffer {
 
   // Acquire load; the type if a message is ready, kNone otherwise. Costs one load.
   MessageType ready_type() const { return TypeIn(Load()); }
+  // Nothing is there, not even a message that is being written.
+  bool is_blank() const { return Load() == 0; }
   // Copies the ready message out once (as many bytes as its type and its counts imply, at most the
   // buffer). REQUIRES: ready_type() was not kNone. A response is as long as the request it answers
   // allows, hence `request`.

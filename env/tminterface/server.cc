@@ -23,8 +23,14 @@ Server::CallResult Server::Call(const ServerCall& call) {
   }
   Deadline deadline = CallDeadline();
   Backoff backoff;
+  bool is_untouched = true;
   for (;;) {
+    // The official client zeroes all of the buffer once it has read a response, with a memcpy that
+    // may write the first bytes twice: S_ON_REGISTERED is wiped by the second time. Nobody else
+    // zeroes a call, and until the client's first message nothing else can be there.
+    if (is_untouched && buffer_.is_blank()) buffer_.TryPublish(type, call);
     if (IsClientCall(buffer_.ready_type())) {
+      is_untouched = false;
       if (const std::optional<CallResult> result = Serve(type, deadline)) return *result;
       backoff.Reset();
       if (stop_()) return CallResult::kStopped;
