@@ -257,6 +257,7 @@ TEST_F(HostileBytes, OfAClientDoNoHarmToItsGame) {
   EXPECT_GT(game.num_bad, 0);
 
   // What the killed one left does not matter to the next.
+  server.Deregister();
   std::thread running([&] {
     Await([&] {
       server.Poll();
@@ -264,7 +265,6 @@ TEST_F(HostileBytes, OfAClientDoNoHarmToItsGame) {
     });
     EXPECT_EQ(server.Call(OnRunStep{0}), Server::CallResult::kProcessed);
   });
-  server.Deregister();
   Client next(OpenBuffer(name));
   ClientHandler handler;
   EXPECT_EQ(next.Register(Soon()), std::nullopt);
