@@ -85,6 +85,7 @@ Response Game::Handle(const tminterface::ClientCall& call) {
 }
 
 void Game::OnClientGone() {
+  host_.Log(LogSeverity::kLog, "the client is gone");
   custom_commands_.clear();
   run_client_commands_ = true;
 }
