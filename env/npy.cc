@@ -71,7 +71,8 @@ std::vector<Vec3> ReadNpyPoints(const std::filesystem::path& path) {
 
   require(bytes.size() >= 12 && std::string_view(bytes).starts_with("\x93NUMPY"),
           "magic: not a .npy file");
-  const int major = bytes[6], minor = bytes[7];
+  const auto major = static_cast<unsigned char>(bytes[6]);
+  const auto minor = static_cast<unsigned char>(bytes[7]);
   require((major == 1 || major == 2) && minor == 0, "version: " + std::to_string(major) + "." +
                                                         std::to_string(minor) +
                                                         ", allowed are 1.0 and 2.0");

@@ -117,7 +117,7 @@ std::vector<Vec3> SegmentLine(const ConfigMap& config) {
     } else {
       length = segment.Float("length_m", 1, 10000);
     }
-    const int steps = std::max(1, static_cast<int>(length + 0.5f));
+    const int steps = std::max(1, static_cast<int>(std::lround(length)));
     const float per_step = 1.0f / static_cast<float>(steps);
     // A step of an arc is its chord: in the direction half-way, and a little shorter.
     const float half = 0.5f * turn * per_step;

@@ -211,7 +211,7 @@ class SimulatedGames final : public GameGroup {
 
 }  // namespace
 
-std::unique_ptr<GameGroup> MakeSimulatedGames(std::vector<SimulatedGame> games) {
+std::unique_ptr<GameGroup> MakeSimulatedGames(const std::vector<SimulatedGame>& games) {
   return std::make_unique<SimulatedGames>(games);
 }
 

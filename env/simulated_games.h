@@ -17,6 +17,6 @@ struct SimulatedGame {  // settings of one slot
 
 // One slot per element. Starts at s(0). Snapshots are a versioned header, the track's hash and the
 // RaceState.
-std::unique_ptr<GameGroup> MakeSimulatedGames(std::vector<SimulatedGame> games);
+std::unique_ptr<GameGroup> MakeSimulatedGames(const std::vector<SimulatedGame>& games);
 
 }  // namespace hotlap

@@ -45,8 +45,8 @@ struct RaceState {
   std::array<std::int32_t, kMaxPasses> times_ms{};  // of the first num_passed passes
 };
 static_assert(std::is_trivially_copyable_v<RaceState>);
-static_assert(sizeof(RaceState) ==
-              sizeof(VehicleState) + 8 + 12 + 4 * kNumChannels + 12 + 4 * kMaxPasses);
+static_assert(sizeof(RaceState) == sizeof(VehicleState) + sizeof(Inputs) +
+                                       sizeof(float) * (2 + kNumChannels + 3 + kMaxPasses));
 
 // Not thread-safe. Callers hold a FloatingPointGuard around Tick, Respawn and Restart.
 class Race {

@@ -14,7 +14,6 @@ namespace {
 
 namespace layout = tminterface::layout;
 using tminterface::Control;
-using tminterface::Field;
 using tminterface::SimState;
 using tminterface::SimStateView;
 
@@ -37,7 +36,8 @@ struct Undocumented {
   std::int32_t has_touched_down = 0;
 };
 static_assert(sizeof(Undocumented) <= layout::kDynaRestSize);
-static_assert(sizeof(Undocumented) == 4 * 16, "Undocumented changed: bump kSimStateVersion");
+static_assert(sizeof(Undocumented) == 16 * sizeof(float),
+              "Undocumented changed: bump kSimStateVersion");
 
 constexpr float kMaxSpeedMps =
     10000.0f;  // of a state that is taken; the car's limits cut it further

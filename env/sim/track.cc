@@ -13,6 +13,7 @@ namespace {
 constexpr double kNominalSpacingM = 1.0;
 constexpr int kRunOnBehind = 20, kRunOnAhead = 60;  // stretches of an open road beyond its ends
 constexpr float kCellM = 16.0f;                     // of the grid
+constexpr float kGridStepM = 2.0f;                  // between the places across the road it marks
 constexpr float kGridReachM = 2.0f;                 // beyond the road's edges that is marked too
 constexpr int kMaxWalk = 16;                        // stretches, from one tick's answer to the next
 constexpr int kMaxWalkInCell = 64;                  // from a cell's hint to any stretch in it
@@ -79,7 +80,7 @@ std::vector<Point> Averaged(const std::vector<Point>& line, bool closed, int hal
 }
 
 int StretchesFor(double length) {
-  return std::max(1, static_cast<int>(length / kNominalSpacingM + 0.5));
+  return std::max(1, static_cast<int>(std::lround(length / kNominalSpacingM)));
 }
 
 void Require(bool ok, const std::string& field, const std::string& allowed) {
@@ -163,7 +164,7 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
     // Two passes of half the window each: the corners of one pass do not remain.
     const int fine = StretchesFor(raw_length * 2);
     const double step = raw_length / fine;
-    const int half = static_cast<int>(spec.smoothing_m * 0.25 / step + 0.5);
+    const int half = static_cast<int>(std::lround(spec.smoothing_m * 0.25 / step));
     line = Resampled(line, spec.closed, fine);
     line = Averaged(Averaged(line, spec.closed, half), spec.closed, half);
   }
@@ -183,7 +184,8 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
   track->first_s_m_ = -static_cast<float>(behind) * track->spacing_m_;
 
   double lowest = points[0].y;
-  track->road_.reserve(static_cast<std::size_t>(behind + n + ahead));
+  track->road_.reserve(static_cast<std::size_t>(behind) + points.size() +
+                       static_cast<std::size_t>(ahead));
   for (int i = -behind; i < n + ahead; ++i) {
     const int k = std::clamp(i, 0, n - 1);
     const int next = spec.closed ? (k + 1) % n : std::min(k + 1, n - 1);
@@ -284,8 +286,10 @@ void Track::BuildGrid() {
   std::vector<std::pair<int, int>> marks;  // cell, stretch
   for (int i = 0; i < num_stretches_; ++i) {
     const RoadPoint& p = road_[static_cast<std::size_t>(i)];
-    for (float side = -p.half_width_right_m - kGridReachM;
-         side <= p.half_width_left_m + kGridReachM; side += 2.0f) {
+    const float right = -p.half_width_right_m - kGridReachM;
+    const int steps = static_cast<int>((p.half_width_left_m + kGridReachM - right) / kGridStepM);
+    for (int k = 0; k <= steps; ++k) {
+      const float side = right + kGridStepM * static_cast<float>(k);
       const Vec3 q = p.position_m + p.left * side;
       const int column = static_cast<int>((q.x - grid_.origin_x_m) / kCellM);
       const int row = static_cast<int>((q.z - grid_.origin_z_m) / kCellM);
@@ -294,7 +298,8 @@ void Track::BuildGrid() {
     }
   }
   std::sort(marks.begin(), marks.end());
-  grid_.first.reserve(static_cast<std::size_t>(grid_.columns * grid_.rows) + 1);
+  grid_.first.reserve(
+      static_cast<std::size_t>(grid_.columns) * static_cast<std::size_t>(grid_.rows) + 1);
   std::size_t at = 0;
   for (int cell = 0; cell < grid_.columns * grid_.rows; ++cell) {
     grid_.first.push_back(static_cast<std::int32_t>(grid_.hints.size()));
@@ -384,8 +389,8 @@ RoadContact Track::Query(Vec3 position_m, int hint) const {
   const float z = (position_m.z - grid_.origin_z_m) / kCellM;
   if (x >= 0 && z >= 0 && x < static_cast<float>(grid_.columns) &&
       z < static_cast<float>(grid_.rows)) {
-    const auto cell =
-        static_cast<std::size_t>(static_cast<int>(z) * grid_.columns + static_cast<int>(x));
+    const int place = static_cast<int>(z) * grid_.columns + static_cast<int>(x);
+    const auto cell = static_cast<std::size_t>(place);
     RoadContact best;
     for (auto k = grid_.first[cell]; k < grid_.first[cell + 1]; ++k) {
       const RoadContact other =

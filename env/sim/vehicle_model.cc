@@ -74,7 +74,8 @@ float Drive(const VehicleParams& params, const Controls& controls, float forward
       --state.gear;
     }
     if (state.gear != before && state.gear > 0 && before > 0) {
-      state.shift_ticks_left = static_cast<std::int32_t>(params.shift_time_s * 100.0f + 0.5f);
+      state.shift_ticks_left =
+          static_cast<std::int32_t>(std::lround(params.shift_time_s / kTickSeconds));
     }
   }
 

@@ -59,7 +59,7 @@ struct VehicleState {
 };
 
 static_assert(std::is_trivially_copyable_v<VehicleState>);
-static_assert(sizeof(VehicleState) == 4 * (2 * 13 + 4 * 5 + 9 + 6),
+static_assert(sizeof(VehicleState) == sizeof(float) * (2 * 13 + 4 * 5 + 9 + 6),
               "VehicleState changed: bump kSimStateVersion (race_sim_state.cc) and "
               "kSnapshotVersion (simulated_games.cc)");
 
