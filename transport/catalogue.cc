@@ -53,7 +53,7 @@ Catalogue::Catalogue(const CataloguePaths& paths) : vehicle_(LoadVehicleParams(p
     auto entry = std::make_unique<TrackEntry>();
     entry->spec = LoadTrackSpec(file);
     entry->offered.name = file.stem().string();
-    entry->offered.file = std::filesystem::absolute(file);
+    entry->offered.file = std::filesystem::canonical(file);
     tracks_.emplace(file.stem().string(), std::move(entry));
   }
 }

@@ -16,28 +16,19 @@ namespace {
 
 constexpr int kBlock = 8;  // simulated cars that are computed together
 
-// Held until all are found, so that no name is found twice.
-std::vector<std::string> FirstFreeNames(int count) {
-  std::vector<tminterface::MappedBuffer> held;
-  std::vector<std::string> names;
-  while (static_cast<int>(names.size()) < count) {
-    try {
-      held.push_back(tminterface::MappedBuffer::CreateFirstFree());
-    } catch (const std::system_error& error) {
-      throw std::runtime_error("games.count is " + std::to_string(count) + ", but only " +
-                               std::to_string(names.size()) + " names are free: " + error.what());
-    }
-    names.push_back(held.back().name());
-  }
+std::vector<NameReservation> ReserveNames(const GamePoolSettings& settings) {
+  if (settings.names.empty()) return NameReservation::Free(settings.games);
+  std::vector<NameReservation> names;
+  for (const std::string& name : settings.names) names.push_back(NameReservation::Of(name));
   return names;
 }
 
 std::vector<GameProcessSettings> ProcessSettings(const GamePoolSettings& settings,
-                                                 const std::vector<std::string>& names) {
+                                                 const std::vector<NameReservation>& names) {
   std::vector<GameProcessSettings> processes;
-  for (const std::string& name : names) {
+  for (const NameReservation& reserved : names) {
     GameProcessSettings process{.program = settings.program, .arguments = settings.arguments};
-    process.arguments.insert(process.arguments.end(), {"--name", name});
+    process.arguments.insert(process.arguments.end(), {"--name", reserved.name()});
     processes.push_back(std::move(process));
   }
   return processes;
@@ -92,7 +83,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLease::MakeGroups(
 
 GamePool::GamePool(GamePoolSettings settings)
     : settings_(std::move(settings)),
-      names_(settings_.names.empty() ? FirstFreeNames(settings_.games) : settings_.names),
+      names_(ReserveNames(settings_)),
       processes_(std::make_unique<GameProcesses>(ProcessSettings(settings_, names_))),
       free_simulated_(settings_.simulated),
       lent_(names_.size()) {}
@@ -118,11 +109,11 @@ void GamePool::EndGames() {
     ended = std::move(processes_);
   }
   ended.reset();
-  for (const std::string& name : names_) {
+  for (const NameReservation& reserved : names_) {
     try {  // whoever holds a name frees it when leaving; what a killed game held is nobody's
-      tminterface::MappedBuffer::Create(name);
+      tminterface::MappedBuffer::Create(reserved.name());
     } catch (const std::system_error&) {
-      spdlog::warn("{} is held by a game of somebody else", name);
+      spdlog::warn("{} is held by a game of somebody else", reserved.name());
     }
   }
 }

@@ -16,18 +16,19 @@
 #include "env/simulated_games.h"
 #include "env/tminterface_games.h"
 #include "transport/catalogue.h"
+#include "transport/name_reservation.h"
 #include "transport/protocol.h"
 #include "transport/status.h"
 
 namespace hotlap::transport {
 
 struct GamePoolSettings {
-  int simulated = 1024;            // how many may be lent at a time
-  int games = 0;                   // processes behind mapped buffers, [0, 16]
-  std::vector<std::string> names;  // of their buffers, as many as games; empty: the first free ones
-  std::filesystem::path program;   // that is one game: hotlap-game
-  std::vector<std::string> arguments;  // of it; `--name <buffer>` follows
-  TMInterfaceSettings tminterface;     // on_lost is the pool's own
+  int simulated = 1024;                  // how many may be lent at a time
+  int games = 0;                         // processes behind mapped buffers, [0, 16]
+  std::vector<std::string> names{};      // of their buffers, as many as games; empty: free ones
+  std::filesystem::path program{};       // that is one game: hotlap-game
+  std::vector<std::string> arguments{};  // of it; `--name <buffer>` follows
+  TMInterfaceSettings tminterface{};     // on_lost is the pool's own
   // Makes a block of simulated games; another one in tests.
   std::function<std::unique_ptr<GameGroup>(std::vector<SimulatedGame>)> make_simulated =
       MakeSimulatedGames;
@@ -65,7 +66,7 @@ class GameLease {
 class GamePool {
  public:
   // Starts the processes; does not wait for them to be ready. Throws std::system_error naming the
-  // program, or std::runtime_error when there are not as many free names as games.
+  // program, or std::runtime_error when names are taken.
   explicit GamePool(GamePoolSettings settings);
   ~GamePool();  // ends the processes and frees their names
 
@@ -75,7 +76,7 @@ class GamePool {
   int num_games() const { return settings_.games; }
   int free_simulated() const;
   int free_games() const;
-  const std::string& name(int game) const { return names_[static_cast<std::size_t>(game)]; }
+  const std::string& name(int game) const { return names_[static_cast<std::size_t>(game)].name(); }
   pid_t pid(int game) const { return processes_->pid(game); }  // REQUIRES: not after KillGames
 
   // Ends the processes at once, also those that hang, and frees their names: for a program that is
@@ -89,7 +90,7 @@ class GamePool {
   void EndGames();
 
   const GamePoolSettings settings_;
-  std::vector<std::string> names_;
+  const std::vector<NameReservation> names_;
   std::unique_ptr<GameProcesses> processes_;
   mutable std::mutex mutex_;
   int free_simulated_;

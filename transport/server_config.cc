@@ -96,8 +96,8 @@ void FillGameCommand(ServeConfig& config, const Catalogue& catalogue) {
                              ": there is no such program; games.program names hotlap-game");
   }
   config.games.arguments = {
-      "--track",     std::filesystem::absolute(catalogue.any_track_file()).string(),
-      "--vehicle",   std::filesystem::absolute(config.paths.vehicle).string(),
+      "--track",     catalogue.any_track_file().string(),
+      "--vehicle",   std::filesystem::canonical(config.paths.vehicle).string(),
       "--speed",     config.game_speed,
       "--log-level", config.log_level == "off" ? "off" : "error"};
 }

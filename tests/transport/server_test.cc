@@ -339,7 +339,7 @@ TEST_F(ServerTest, DetachWithCloseEndsTheSession) {
   detach.close = true;
   EXPECT_EQ(client.Ask(detach).header.status, Status::kOk);
   EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
-  EXPECT_EQ(server->counters().sessions, 0u);
+  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
   EXPECT_EQ(client.Ask(detach).header.status, Status::kInvalidKey);
 }
 
@@ -405,6 +405,7 @@ TEST_F(ServerTest, StopFinishesWhatRuns) {
   gate->Shut();
   client.Send(StepRequest(token, 3), {SomeActions()});
   client.Send(StepRequest(token, 4), {SomeActions()});
+  EXPECT_EQ(client.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
   gate->AwaitWaiting();
   server->Stop();
   gate->Open();

@@ -1,0 +1,108 @@
+#include "transport/server_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "env/config.h"
+#include "tests/transport/serving.h"
+
+namespace hotlap::transport {
+namespace {
+
+class ServerConfigTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kNeeded =
+      "endpoints: [\"tcp://127.0.0.1:*\"]\nenvironments: e\ntracks: t\nvehicle: v.yaml\n";
+
+  ServeConfig Load(const std::string& text) {
+    const std::filesystem::path file = directory_.path() / "server.yaml";
+    std::ofstream(file) << text;
+    return LoadServeConfig(file);
+  }
+  std::string ErrorOf(const std::string& more) {
+    try {
+      Load(kNeeded + more);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
+  const ServeConfig file =
+      LoadServeConfig(std::string(HOTLAP_SOURCE_DIR) + "/configs/servers/default.yaml");
+  const ServeConfig bare = Load(kNeeded);
+  EXPECT_EQ(file.server.endpoints, std::vector<std::string>{"tcp://127.0.0.1:5555"});
+  EXPECT_EQ(file.server.threads, bare.server.threads);
+  EXPECT_EQ(file.server.inline_limit_us, bare.server.inline_limit_us);
+  EXPECT_EQ(file.server.max_rows, bare.server.max_rows);
+  EXPECT_EQ(file.server.snapshot_bytes, bare.server.snapshot_bytes);
+  EXPECT_EQ(file.server.sessions.max_sessions, bare.server.sessions.max_sessions);
+  EXPECT_EQ(file.server.sessions.timeout, bare.server.sessions.timeout);
+  EXPECT_EQ(file.server.sessions.window, bare.server.sessions.window);
+  EXPECT_EQ(file.games.simulated, bare.games.simulated);
+  EXPECT_EQ(file.games.games, bare.games.games);
+  EXPECT_EQ(file.games.tminterface.game_timeout, bare.games.tminterface.game_timeout);
+  EXPECT_EQ(file.games.tminterface.start_timeout, bare.games.tminterface.start_timeout);
+  EXPECT_EQ(file.game_speed, bare.game_speed);
+  EXPECT_EQ(file.log_level, bare.log_level);
+}
+
+TEST_F(ServerConfigTest, EveryKeyIsRead) {
+  const ServeConfig config = Load(std::string(kNeeded) +
+                                  "threads: 3\ninline_limit_us: 7\nsimulated: 9\n"
+                                  "log_level: error\n"
+                                  "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
+                                  "  game_timeout_s: 3, start_timeout_s: 30}\n"
+                                  "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
+                                  "  snapshots_mib: 8}\n");
+  EXPECT_EQ(config.server.threads, 3);
+  EXPECT_EQ(config.server.inline_limit_us, 7);
+  EXPECT_EQ(config.server.max_rows, 6);
+  EXPECT_EQ(config.server.snapshot_bytes, std::size_t{8} << 20);
+  EXPECT_EQ(config.server.sessions.max_sessions, 5);
+  EXPECT_EQ(config.server.sessions.timeout, 500ms);
+  EXPECT_EQ(config.server.sessions.window, 2);
+  EXPECT_EQ(config.games.simulated, 9);
+  EXPECT_EQ(config.games.games, 2);
+  EXPECT_EQ(config.games.names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(config.games.tminterface.game_timeout, 3s);
+  EXPECT_EQ(config.games.tminterface.start_timeout, 30s);
+  EXPECT_EQ(config.game_program, directory_.path() / "game");
+  EXPECT_EQ(config.game_speed, "10");
+  EXPECT_EQ(config.log_level, "error");
+  EXPECT_EQ(config.paths.environments, directory_.path() / "e");
+  EXPECT_EQ(config.paths.tracks, directory_.path() / "t");
+  EXPECT_EQ(config.paths.vehicle, directory_.path() / "v.yaml");
+}
+
+TEST_F(ServerConfigTest, ErrorsNameTheKeyAndWhatIsAllowed) {
+  EXPECT_THAT(ErrorOf("threads: -1\n"), ::testing::HasSubstr("threads"));
+  EXPECT_THAT(ErrorOf("colour: red\n"), ::testing::HasSubstr("colour"));
+  EXPECT_THAT(ErrorOf("sessions: {window: 0}\n"), ::testing::HasSubstr("window"));
+  EXPECT_THAT(ErrorOf("games: {count: 17}\n"), ::testing::HasSubstr("count"));
+  EXPECT_THAT(ErrorOf("games: {count: 1, names: [a/b]}\n"), ::testing::HasSubstr("'a/b'"));
+  EXPECT_THAT(ErrorOf("games: {count: 2, names: [a, a]}\n"), ::testing::HasSubstr("twice"));
+  EXPECT_THAT(ErrorOf("games: {count: 2, names: [a]}\n"), ::testing::HasSubstr("names"));
+  EXPECT_THAT(ErrorOf("games: {speed: fast}\n"), ::testing::HasSubstr("max, or a number"));
+  EXPECT_THAT(ErrorOf("log_level: loud\n"), ::testing::HasSubstr("warning"));
+}
+
+TEST_F(ServerConfigTest, AFolderWithoutConfigsIsRefusedByName) {
+  CataloguePaths paths = MakeCatalogue(directory_.path());
+  paths.tracks = directory_.path() / "nothing";
+  try {
+    Catalogue catalogue(paths);
+    FAIL() << "was read";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(paths.tracks.string()));
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::transport

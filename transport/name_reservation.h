@@ -1,0 +1,34 @@
+// Names of mapped buffers that a server means to use, so that two servers starting at once do not
+// choose the same ones. A game holds its name only once it runs; a reservation holds it for its
+// server all the time, and ends with the process however that ends.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace hotlap::transport {
+
+class NameReservation {
+ public:
+  // This name. Throws std::runtime_error when another server has reserved it.
+  static NameReservation Of(const std::string& name);
+  // `count` names that no server has reserved and no game holds, from TMInterface15 downwards: the
+  // low ones stay for games that are started by hand. Throws std::runtime_error when there are not
+  // as many.
+  static std::vector<NameReservation> Free(int count);
+
+  NameReservation(NameReservation&& other) noexcept;
+  NameReservation& operator=(NameReservation&& other) = delete;
+  ~NameReservation();
+
+  const std::string& name() const { return name_; }
+
+ private:
+  NameReservation(std::string name, int socket) : name_(std::move(name)), socket_(socket) {}
+  static int Reserve(const std::string& name);  // -1: another server has it
+
+  std::string name_;
+  int socket_;  // bound to an abstract address made from the name
+};
+
+}  // namespace hotlap::transport
