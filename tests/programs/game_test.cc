@@ -1,0 +1,460 @@
+// Program hotlap-game as a user and a launcher see it: its name, its console, its ends.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "env/deadline.h"
+#include "env/game_process.h"
+#include "env/tminterface/client.h"
+#include "env/tminterface/sim_state.h"
+#include "tests/process.h"
+
+namespace hotlap {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+namespace tmi = tminterface;
+
+const std::string kProgram = std::string(HOTLAP_PROGRAM_DIR) + "/hotlap-game";
+
+std::string TrackFile(const std::string& name) {
+  return std::string(HOTLAP_SOURCE_DIR) + "/tests/data/tracks/" + name + ".yaml";
+}
+
+std::string UniqueName() {
+  static std::atomic<int> next = 0;
+  return "hotlap-game-test-" + std::to_string(getpid()) + "-" + std::to_string(next++);
+}
+
+bool NameExists(const std::string& name) { return std::filesystem::exists("/dev/shm/" + name); }
+
+bool Eventually(const std::function<bool()>& condition) {
+  for (const Deadline deadline = DeadlineIn(30s); Clock::now() < deadline;) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(2ms);
+  }
+  return false;
+}
+
+// A client that counts and asks what a test tells it to.
+class TestClient : public tmi::ClientHandler {
+ public:
+  explicit TestClient(const std::string& name) : client_(Open(name)) {}
+
+  bool Register() { return !client_.Register(DeadlineIn(30s)); }
+  std::optional<tmi::ClientError> Pump() { return client_.Pump(*this, DeadlineIn(30s)); }
+  // Run steps until `step` returns true.
+  bool Drive(const std::function<bool(std::int32_t race_time_ms)>& step) {
+    step_ = step;
+    is_done_ = false;
+    while (!is_done_) {
+      if (const auto error = Pump()) {
+        ADD_FAILURE() << error->text;
+        return false;
+      }
+    }
+    return true;
+  }
+  tmi::Response Call(const tmi::ClientCall& call) {
+    auto response = client_.Call(call, DeadlineIn(30s));
+    if (const auto* error = std::get_if<tmi::ClientError>(&response)) {
+      ADD_FAILURE() << error->text;
+      return {};
+    }
+    return std::get<tmi::Response>(response);
+  }
+  tmi::SimStateView State() {
+    last_state_ = Call(tmi::SimGetState{});
+    return std::get<tmi::SimStateView>(
+        tmi::SimStateView::Parse(std::get<std::span<const std::byte>>(last_state_.content)));
+  }
+  void Leave() { client_.Deregister(); }
+  bool has_shut_down() const { return has_shut_down_; }
+
+ private:
+  static tmi::MappedBuffer Open(const std::string& name) {
+    std::string why_not;
+    auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
+    if (!buffer) throw std::runtime_error(why_not);
+    return std::move(*buffer);
+  }
+  void OnRunStep(tmi::Client&, std::int32_t race_time_ms) override {
+    is_done_ = is_done_ || step_(race_time_ms);
+  }
+  void OnShutdown(tmi::Client&) override { has_shut_down_ = true; }
+
+  tmi::Client client_;
+  std::function<bool(std::int32_t)> step_ = [](std::int32_t) { return true; };
+  bool is_done_ = false;
+  bool has_shut_down_ = false;
+  tmi::Response last_state_;
+};
+
+class GameTest : public ::testing::Test {
+ protected:
+  ~GameTest() override { shm_unlink(("/" + name).c_str()); }
+
+  std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {
+        kProgram,  "--name", name,          "--track", TrackFile("straight"),
+        "--speed", "max",    "--log-level", "off"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  Process Start(const std::vector<std::string>& more = {}) const {
+    Process process(Arguments(more));
+    EXPECT_EQ(process.ReadLine(), "ready " + name);
+    return process;
+  }
+
+  const std::string name = UniqueName();
+};
+
+// ---- names and ends
+
+TEST_F(GameTest, SaysItsNameOnceItsBufferIsThere) {
+  Process game = Start();
+  EXPECT_TRUE(NameExists(name));
+}
+
+TEST_F(GameTest, TakesTheFirstFreeName) {
+  // Other games may run on this machine, so only that the names differ is known.
+  const std::vector<std::string> arguments = {kProgram, "--track", TrackFile("straight")};
+  Process first(arguments), second(arguments);
+  const auto a = first.ReadLine(), b = second.ReadLine();
+  ASSERT_TRUE(a && b);
+  EXPECT_THAT(*a, StartsWith("ready TMInterface"));
+  EXPECT_THAT(*b, StartsWith("ready TMInterface"));
+  EXPECT_NE(*a, *b);
+  for (Process* game : {&first, &second}) {
+    game->Signal(SIGTERM);
+    game->Wait();
+  }
+}
+
+TEST_F(GameTest, NameInUseIsRefused) {
+  Process game = Start();
+  Process second(Arguments());
+  const auto status = second.Wait();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(WEXITSTATUS(*status), 2);
+  EXPECT_TRUE(NameExists(name));
+}
+
+TEST_F(GameTest, EverySignalThatAsksItToEndRemovesTheBuffer) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    Process game = Start();
+    game.Signal(signal);
+    EXPECT_EQ(game.Wait(), 0) << signal;
+    EXPECT_FALSE(NameExists(name)) << signal;
+  }
+}
+
+TEST_F(GameTest, EndsAtOnceWhileAClientHoldsIt) {
+  Process game = Start();
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  client.Drive([&](std::int32_t) {
+    client.Call(tmi::SetTimeout{-1});
+    game.Signal(SIGTERM);
+    EXPECT_EQ(game.Wait(), 0);
+    return true;
+  });
+  EXPECT_FALSE(NameExists(name));
+}
+
+TEST_F(GameTest, TellsItsClientThatItEnds) {
+  Process game = Start();
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  client.Drive([](std::int32_t race_time_ms) { return race_time_ms > -2500; });
+  game.Signal(SIGTERM);
+  while (!client.has_shut_down()) ASSERT_FALSE(client.Pump());
+  EXPECT_EQ(game.Wait(), 0);
+}
+
+TEST_F(GameTest, NameOfAKilledGameIsTakenOverInPlace) {
+  std::optional<TestClient> client;
+  {
+    Process game = Start();
+    client.emplace(name);
+    ASSERT_TRUE(client->Register());
+    client->Drive([](std::int32_t) { return true; });
+    game.Signal(SIGKILL);
+    game.Wait();
+  }
+  EXPECT_TRUE(NameExists(name)) << "nobody could remove it";
+  Process next = Start();
+  EXPECT_TRUE(client->Register()) << "the old client's mapping shows the new game";
+  client->Drive([](std::int32_t race_time_ms) { return race_time_ms == 0; });
+}
+
+TEST_F(GameTest, BadFlagsAndFilesAreErrorsOfStatusTwo) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {kProgram, "--name", name, "--track", "/no/such/track.yaml"},
+           {kProgram, "--name", name, "--track", TrackFile("straight"), "--speed", "fast"},
+           {kProgram, "--name", name, "--track", TrackFile("straight"), "--speed", "-1"},
+           {kProgram, "--name", "a/b", "--track", TrackFile("straight")},
+           {kProgram, "--name", name, "--track", TrackFile("straight"), "--vehicle", "/none"}}) {
+    const auto status = Process(arguments).Wait();
+    ASSERT_TRUE(status);
+    EXPECT_EQ(WEXITSTATUS(*status), 2) << arguments.back();
+    EXPECT_FALSE(NameExists(name));
+  }
+}
+
+// ---- parents
+
+TEST_F(GameTest, EndsWithTheProcessThatStartedIt) {
+  // The shell starts the game in the background, says who it is and waits; it is killed.
+  std::string command;
+  for (const std::string& argument : Arguments()) command += "'" + argument + "' ";
+  Process shell({"/bin/sh", "-c", command + "--exit-with-parent $$ & wait"});
+  ASSERT_EQ(shell.ReadLine(), "ready " + name);
+  {
+    TestClient client(name);  // holds the game for ever: it must end all the same
+    ASSERT_TRUE(client.Register());
+    client.Drive([&](std::int32_t) {
+      client.Call(tmi::SetTimeout{-1});
+      shell.Signal(SIGKILL);
+      shell.Wait();
+      EXPECT_TRUE(Eventually([&] { return !NameExists(name); }));
+      return true;
+    });
+  }
+}
+
+TEST_F(GameTest, OutlivesAProcessThatIsNotItsParent) {
+  Process other({"/bin/sh", "-c", "exit 0"});
+  other.Wait();
+  const auto status =
+      Process(Arguments({"--exit-with-parent", std::to_string(other.pid())})).Wait();
+  EXPECT_EQ(status, 0) << "PID is not its parent, so it ends at once";
+  Process game = Start({"--exit-with-parent", std::to_string(getpid())});
+  EXPECT_FALSE(game.Wait(100ms));
+}
+
+// ---- the console
+
+class GameConsoleTest : public GameTest {
+ protected:
+  GameConsoleTest() {
+    if (mkfifo(fifo.c_str(), 0600) != 0) throw std::runtime_error("mkfifo failed");
+  }
+  ~GameConsoleTest() override {
+    std::filesystem::remove(fifo);
+    std::filesystem::remove(log);
+  }
+  // A game whose standard input is the pipe and whose log is a file.
+  Process StartWithConsole(const std::string& more = "") {
+    std::string command = "exec '" + kProgram + "' --name " + name + " --track '" +
+                          TrackFile("straight") + "' --speed max " + more + " <'" + fifo + "' 2>'" +
+                          log + "'";
+    Process process({"/bin/sh", "-c", command});
+    console.open(fifo);
+    EXPECT_EQ(process.ReadLine(), "ready " + name);
+    return process;
+  }
+  void Type(const std::string& line) { console << line << std::endl; }
+  bool LogHas(const std::string& text) const {
+    std::ifstream file(log);
+    const std::string all((std::istreambuf_iterator<char>(file)), {});
+    return all.find(text) != std::string::npos;
+  }
+  bool LogTells(const std::string& text) const {
+    return Eventually([&] { return LogHas(text); });
+  }
+
+  const std::string fifo = testing::TempDir() + name + ".fifo";
+  const std::string log = testing::TempDir() + name + ".log";
+  std::ofstream console;
+};
+
+TEST_F(GameConsoleTest, AnswersEveryLine) {
+  Process game = StartWithConsole();
+  Type("fly home");
+  EXPECT_TRUE(LogTells("there is no command 'fly'"));
+  Type("set bf_mode 3");
+  EXPECT_TRUE(LogTells("bf_mode is 3"));
+  Type("set speed -2");
+  EXPECT_TRUE(LogTells("speed must be a number of at least 0"));
+  Type("map");
+  EXPECT_TRUE(LogTells("usage: map \"file\""));
+  Type("press down-under");
+  EXPECT_TRUE(LogTells("'down-under' is no key"));
+  Type("steer 70000");
+  EXPECT_TRUE(LogTells("'70000' is no number from -65536 to 65536"));
+  Type("1.50 press up");
+  EXPECT_TRUE(LogTells("takes no time here"));
+  Type("map \"ring.yaml\"");
+  EXPECT_TRUE(LogTells("racing on ring"));
+  Type("load /no/such/script");
+  EXPECT_TRUE(LogTells("/no/such/script cannot be read"));
+}
+
+TEST_F(GameConsoleTest, EndOfInputIsNoEnd) {
+  Process game = StartWithConsole();
+  console.close();
+  EXPECT_FALSE(game.Wait(100ms));
+  TestClient client(name);
+  EXPECT_TRUE(client.Register());
+}
+
+TEST_F(GameConsoleTest, TypedInputsDriveTheCar) {
+  Process game = StartWithConsole();
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  Type("press up; steer 4000");
+  client.Drive([&](std::int32_t) {
+    const auto state = client.State();
+    return state.input_accelerate() && state.input_steer() == 4000;
+  });
+  Type("rel up");
+  client.Drive([&](std::int32_t) { return !client.State().input_accelerate(); });
+}
+
+TEST_F(GameConsoleTest, DeregisterFreesAGameThatIsHeldForEver) {
+  Process game = StartWithConsole();
+  TestClient holder(name);
+  ASSERT_TRUE(holder.Register());
+  holder.Drive([&](std::int32_t) {
+    holder.Call(tmi::SetTimeout{-1});
+    Type("deregister");
+    EXPECT_TRUE(LogTells("the client is gone"));
+    return true;
+  });
+  TestClient next(name);
+  EXPECT_TRUE(next.Register());
+  EXPECT_TRUE(next.Drive([](std::int32_t) { return true; }));
+}
+
+TEST_F(GameConsoleTest, LoadedScriptDrivesEveryRaceUntilItIsUnloaded) {
+  const std::string script = testing::TempDir() + name + ".txt";
+  std::ofstream(script) << "0 press up\n0.50 steer -700\n1.00 rel up\n";
+  Process game = StartWithConsole();
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  Type("load \"" + script + "\"");
+  // The script may come in the middle of a race: the next one has all of it.
+  client.Drive([&](std::int32_t race_time_ms) {
+    if (race_time_ms < 2000) return false;
+    client.Call(tmi::GiveUp{});
+    return true;
+  });
+  for (int race = 0; race < 2; ++race) {
+    client.Drive([&](std::int32_t race_time_ms) {
+      const auto state = client.State();
+      EXPECT_EQ(state.input_accelerate(), race_time_ms > 0 && race_time_ms <= 1000) << race_time_ms;
+      EXPECT_EQ(state.input_steer(), race_time_ms > 500 ? -700 : 0) << race_time_ms;
+      if (race_time_ms < 1200) return false;
+      client.Call(tmi::GiveUp{});
+      return true;
+    });
+  }
+  Type("unload");
+  Type("set unloaded 1");
+  client.Drive([&](std::int32_t) {
+    if (!LogHas("unloaded is 1")) return false;
+    client.Call(tmi::GiveUp{});
+    return true;
+  });
+  client.Drive([&](std::int32_t race_time_ms) {
+    EXPECT_FALSE(client.State().input_accelerate());
+    return race_time_ms >= 100;
+  });
+  std::filesystem::remove(script);
+}
+
+// ---- processes that belong to a server
+
+class GameProcessTest : public GameTest {
+ protected:
+  GameProcessSettings Settings() const {
+    std::vector<std::string> arguments = Arguments();
+    arguments.erase(arguments.begin());
+    return {.program = kProgram, .arguments = std::move(arguments), .outlives_us = false};
+  }
+};
+
+TEST_F(GameProcessTest, RunsUntilItsOwnerGoes) {
+  {
+    GameProcess game(Settings());
+    EXPECT_TRUE(Eventually([&] { return NameExists(name); }));
+    EXPECT_TRUE(game.IsRunning());
+    EXPECT_EQ(game.end(), "");
+  }
+  EXPECT_FALSE(NameExists(name));
+}
+
+TEST_F(GameProcessTest, TellsHowItEnded) {
+  GameProcess killed(Settings());
+  kill(killed.pid(), SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return !killed.IsRunning(); }));
+  EXPECT_EQ(killed.end(), "was ended by signal 9");
+
+  GameProcessSettings settings = Settings();
+  settings.arguments = {"--no-such-flag"};
+  GameProcess refused(settings);
+  EXPECT_TRUE(Eventually([&] { return !refused.IsRunning(); }));
+  EXPECT_THAT(refused.end(), StartsWith("exited with status "));
+}
+
+TEST_F(GameProcessTest, ProgramThatIsNotThereIsAnError) {
+  GameProcessSettings settings = Settings();
+  settings.program = "/no/such/hotlap-game";
+  EXPECT_THROW(GameProcess{settings}, std::system_error);
+  EXPECT_THROW(GameProcesses({Settings(), settings}), std::system_error);
+  EXPECT_FALSE(NameExists(name)) << "none is left";
+}
+
+TEST_F(GameProcessTest, KilledGameIsStartedAgain) {
+  GameProcesses games({Settings()});
+  const pid_t first = games.pid(0);
+  EXPECT_TRUE(Eventually([&] { return NameExists(name); }));
+  kill(first, SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
+  EXPECT_NE(games.pid(0), first);
+  EXPECT_TRUE(Eventually([&] {
+    std::string why_not;
+    return tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not).has_value();
+  }));
+}
+
+TEST_F(GameProcessTest, HangingGameIsReplacedOnRequest) {
+  GameProcesses games({Settings()});
+  const pid_t first = games.pid(0);
+  std::this_thread::sleep_for(1100ms);  // younger ones count as the replacement
+  kill(first, SIGSTOP);
+  games.Replace(0);
+  EXPECT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
+  EXPECT_NE(kill(first, 0), 0) << "the hanging one is gone";
+}
+
+TEST_F(GameProcessTest, OtherChildrenOfTheProgramAreLeftAlone) {
+  GameProcesses games({Settings()});
+  Process other({"/bin/sh", "-c", "exit 7"});
+  std::this_thread::sleep_for(60ms);  // the watcher has looked a few times
+  const auto status = other.Wait();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(WEXITSTATUS(*status), 7);
+}
+
+}  // namespace
+}  // namespace hotlap
