@@ -65,7 +65,7 @@ class GameProcesses {
   pid_t pid(int game) const { return At(game).pid; }      // of the last one
   int starts(int game) const { return At(game).starts; }  // how many there have been
   // Puts a new process in the place of one that is dead or hangs. Never waits: for
-  // TMInterfaceSettings::on_lost.
+  // TMInterfaceSettings::on_lost. A process younger than a second is the new one already and stays.
   void Replace(int game);
 
  private:

@@ -65,7 +65,9 @@ TMInterfaceSlot::TMInterfaceSlot(int slot, TMInterfaceGame game,
 }
 
 TMInterfaceSlot::~TMInterfaceSlot() {
-  // A game in the middle of an answer would overwrite the deregistration: let it come to rest.
+  // A game in the middle of an answer would overwrite the deregistration: let it come to rest at
+  // its next run step.
+  command_.ticks = completion_.ticks + 1;
   tmi::Backoff backoff;
   const Deadline deadline = DeadlineIn(kLeaveWithin);
   while (client_ && is_under_way_ && (Poll() || backoff.Pause(deadline))) {

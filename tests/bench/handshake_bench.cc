@@ -1,0 +1,276 @@
+// What the mapped buffer costs: round trips per second beside a bare spin loop between the same two
+// threads, and ticks per second of hotlap-game through our client, beside the official Python
+// client on the same game when --python names an interpreter that has it.
+//
+// A tick of the last three rows is what a learner does: the run step call, the state read back, all
+// inputs set, the call answered. Compare rows of one run only: the machine moves its cores about.
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "env/tminterface/client.h"
+#include "env/tminterface/server.h"
+#include "env/tminterface_games.h"
+#include "tests/process.h"
+
+namespace hotlap {
+namespace {
+
+namespace tmi = tminterface;
+using Seconds = std::chrono::duration<double>;
+
+double g_seconds = 1;  // per row
+
+// How often `once` runs in a second; it is called in batches between looks at the clock.
+double RateOf(const std::function<void()>& once) {
+  constexpr int kBatch = 256;
+  for (int i = 0; i < 4 * kBatch; ++i) once();
+  const auto began = Clock::now();
+  std::int64_t count = 0;
+  Seconds elapsed{};
+  do {
+    for (int i = 0; i < kBatch; ++i) once();
+    count += kBatch;
+    elapsed = Clock::now() - began;
+  } while (elapsed.count() < g_seconds);
+  return static_cast<double>(count) / elapsed.count();
+}
+
+double SpinRoundTrips() {
+  alignas(64) std::atomic<std::uint32_t> word{0};
+  std::atomic<bool> is_over{false};
+  std::thread peer([&] {
+    while (!is_over.load(std::memory_order_relaxed)) {
+      if ((word.load(std::memory_order_acquire) & 1) != 0) {
+        word.store(word.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+      }
+    }
+  });
+  const double rate = RateOf([&] {
+    const std::uint32_t asked = word.load(std::memory_order_relaxed) + 1;
+    word.store(asked, std::memory_order_release);
+    while (word.load(std::memory_order_acquire) == asked) {
+    }
+  });
+  is_over = true;
+  peer.join();
+  return rate;
+}
+
+std::string UniqueName() {
+  static int next = 0;
+  return "hotlap-bench-" + std::to_string(getpid()) + "-" + std::to_string(next++);
+}
+
+tmi::Client RegisteredClient(const std::string& name) {
+  std::string why_not;
+  auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
+  if (!buffer) throw std::runtime_error(why_not);
+  tmi::Client client(std::move(*buffer));
+  if (const auto error = client.Register(DeadlineIn(std::chrono::seconds(10)))) {
+    throw std::runtime_error(error->text);
+  }
+  return client;
+}
+
+// Waits for the next message as the pump of TMInterfaceGames does.
+tmi::Client::Incoming Await(tmi::Client& client) {
+  tmi::Backoff backoff;
+  const Deadline deadline = DeadlineIn(std::chrono::seconds(10));
+  for (;;) {
+    if (auto incoming = client.Poll()) return std::move(*incoming);
+    if (!backoff.Pause(deadline)) throw std::runtime_error("the game is silent");
+  }
+}
+
+void Ask(tmi::Client& client, const tmi::ClientCall& call) {
+  client.Send(call);
+  Await(client);
+}
+
+// A game that does nothing but call.
+class EmptyGame final : public tmi::ServerHandler {
+ public:
+  EmptyGame()
+      : server_(tmi::MappedBuffer::Create(name), *this, [this] { return is_over_.load(); }),
+        thread_([this] {
+          while (!is_over_) {
+            server_.Poll();
+            if (server_.registered()) server_.Call(tmi::OnRunStep{0});
+          }
+        }) {}
+  ~EmptyGame() override {
+    is_over_ = true;
+    thread_.join();
+  }
+  const std::string name = UniqueName();
+
+ private:
+  tmi::Response Handle(const tmi::ClientCall&) override { return {}; }
+
+  std::atomic<bool> is_over_{false};
+  tmi::Server server_;
+  std::thread thread_;
+};
+
+double CallRoundTrips() {
+  EmptyGame game;
+  tmi::Client client = RegisteredClient(game.name);
+  auto pending = Await(client);
+  const double rate = RateOf([&] {
+    client.SendProcessed(pending.type);
+    pending = Await(client);
+  });
+  client.Deregister();
+  return rate;
+}
+
+class RunningGame {
+ public:
+  RunningGame()
+      : process_({std::string(HOTLAP_PROGRAM_DIR) + "/hotlap-game", "--name", name, "--track",
+                  std::string(HOTLAP_SOURCE_DIR) + "/tests/data/tracks/straight.yaml", "--speed",
+                  "max", "--log-level", "error", "--exit-with-parent", std::to_string(getpid())}) {
+    if (process_.ReadLine() != "ready " + name)
+      throw std::runtime_error("hotlap-game is not ready");
+  }
+  ~RunningGame() {
+    process_.Signal(SIGTERM);
+    process_.Wait();
+  }
+  const std::string name = UniqueName();
+
+ private:
+  Process process_;
+};
+
+// The learner's tick with the bare client.
+double ClientTicks(const RunningGame& game) {
+  tmi::Client client = RegisteredClient(game.name);
+  auto pending = Await(client);
+  const auto answer = [&] {
+    client.SendProcessed(pending.type);
+    pending = Await(client);
+  };
+  Ask(client, tmi::SetTimeout{-1});
+  Ask(client, tmi::GiveUp{});
+  answer();
+  while (std::get<tmi::OnRunStep>(std::get<tmi::ServerCall>(pending.message)).race_time_ms < 0) {
+    answer();
+  }
+  std::int32_t steer = 0;
+  const double rate = RateOf([&] {
+    Ask(client, tmi::SimGetState{});
+    steer = (steer + 1) % 65536;
+    tmi::SetInputStates inputs;
+    inputs.accelerate = 1;
+    inputs.brake = inputs.left = inputs.right = 0;
+    inputs.steer = steer;
+    inputs.gas = 0;
+    Ask(client, inputs);
+    answer();
+  });
+  client.Deregister();
+  return rate;
+}
+
+// Environment commands of `ticks` ticks each; ticks per second.
+double GroupTicks(const RunningGame& game, int ticks) {
+  const auto group = MakeTMInterfaceGames({{game.name, "", 0}}, {});
+  const auto run = [&](const Command& command) {
+    group->Start({&command, 1});
+    const auto completions = group->Collect(DeadlineIn(std::chrono::seconds(20)));
+    if (completions.size() != 1 || completions[0].status != CompletionStatus::kOk) {
+      throw std::runtime_error("the command failed");
+    }
+  };
+  run({.slot = 0, .kind = CommandKind::kRestart, .inputs = {}});
+  std::int32_t steer = 0;
+  return ticks * RateOf([&] {
+           steer = (steer + 1) % 65536;
+           run({.slot = 0, .ticks = ticks, .inputs = {.steer = steer, .accelerate = true}});
+         });
+}
+
+double OfficialClientTicks(const std::string& python, const RunningGame& game) {
+  Process script({python, std::string(HOTLAP_SOURCE_DIR) + "/tests/bench/official_client_bench.py",
+                  "--name", game.name, "--seconds", std::to_string(2 * g_seconds)});
+  const auto line = script.ReadLine();
+  if (!line) throw std::runtime_error("official_client_bench.py failed");
+  return nlohmann::json::parse(*line).at("official_client_ticks_per_s").get<double>();
+}
+
+int Run(int argc, char** argv) {
+  std::string python, out;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string flag = argv[i];
+    if (i + 1 < argc && flag == "--python") {
+      python = argv[i + 1];
+    } else if (i + 1 < argc && flag == "--out") {
+      out = argv[i + 1];
+    } else if (i + 1 < argc && flag == "--seconds") {
+      g_seconds = std::stod(argv[i + 1]);
+    } else {
+      std::cerr << "usage: handshake_bench [--seconds S] [--python PYTHON] [--out FILE.json]\n";
+      return 2;
+    }
+  }
+
+  nlohmann::json results;
+  const auto row = [&](const char* key, const char* text, double rate, double base) {
+    results[key] = rate;
+    std::printf("%-58s %12.0f /s %9.2f us", text, rate, 1e6 / rate);
+    if (base > 0) std::printf("  %8.2f x", rate / base);
+    std::printf("\n");
+    std::fflush(stdout);
+  };
+  const double spin = SpinRoundTrips();
+  row("spin_round_trips_per_s", "bare spin loop, round trips", spin, 0);
+  row("call_round_trips_per_s", "mapped buffer, S_ON_RUN_STEP and its answer", CallRoundTrips(),
+      spin);
+
+  RunningGame game;
+  double official = 0;
+  if (!python.empty()) {
+    official = OfficialClientTicks(python, game);
+    row("official_client_ticks_per_s", "hotlap-game, official Python client, learner's ticks",
+        official, 0);
+  }
+  row("client_ticks_per_s", "hotlap-game, our client, learner's ticks", ClientTicks(game),
+      official);
+  row("group_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 1 tick", GroupTicks(game, 1),
+      official);
+  row("group_5_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 5 ticks, ticks",
+      GroupTicks(game, 5), official);
+  if (!out.empty()) std::ofstream(out) << results.dump(2) << '\n';
+  return 0;
+}
+
+}  // namespace
+}  // namespace hotlap
+
+int main(int argc, char** argv) {
+  try {
+    return hotlap::Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "handshake_bench: " << error.what() << '\n';
+    return 1;
+  }
+}
