@@ -191,19 +191,36 @@ TEST_F(VehicleModelTest, CarThatLeavesTheRoadFallsToTheGrass) {
   EXPECT_EQ(car_.wheels[0].material, static_cast<int>(Surface::kGrass));
 }
 
-TEST_F(VehicleModelTest, SpinInTheAirKeepsItsEnergyButForTheDamping) {
+TEST_F(VehicleModelTest, SpinInTheAirKeepsEnergyAndAngularMomentum) {
   params_.air_angular_damping_per_s = 0;
   Place(0, false);
   car_.body.position_m.y += 1000;
   car_.body.angular_velocity_radps = {3, -2, 5};
-  const auto energy = [&] {
-    const Vec3 w =
-        TransposeTimes(RotationOf(car_.body.orientation), car_.body.angular_velocity_radps);
-    return 0.5f * ((w.x * w.x + w.y * w.y) / 0.48f + w.z * w.z / 1.2f);
+  const auto spin = [&] {
+    return TransposeTimes(RotationOf(car_.body.orientation), car_.body.angular_velocity_radps);
   };
-  const float before = energy();
+  const auto momentum = [&] {
+    const Vec3 w = spin();
+    return RotationOf(car_.body.orientation) * Vec3{w.x / 0.48f, w.y / 0.48f, w.z / 1.2f};
+  };
+  const auto energy = [&] { return 0.5f * Dot(momentum(), car_.body.angular_velocity_radps); };
+  const float energy_before = energy();
+  const Vec3 momentum_before = momentum();
   Drive({}, 500);
-  EXPECT_NEAR(energy() / before, 1, 1e-3f);
+  EXPECT_NEAR(energy() / energy_before, 1, 1e-3f);
+  EXPECT_LT(Length(momentum() - momentum_before), 0.05f * Length(momentum_before));
+}
+
+TEST_F(VehicleModelTest, CarUnderTheGroundIsPushedOutGently) {
+  track_ = FlatTrack(4000, 20);
+  Place(0, false);
+  car_.body.position_m.x += 50;
+  car_.body.position_m.y = track_->ground_y_m() - 5;
+  for (int i = 0; i < 500; ++i) {
+    Drive({}, 1);
+    ASSERT_LT(Length(car_.body.velocity_mps), 15);
+  }
+  EXPECT_NEAR(car_.body.position_m.y, track_->ground_y_m() + kRideHeightM, 0.05f);
 }
 
 TEST_F(VehicleModelTest, CarIsHeldInsideTheWorld) {
