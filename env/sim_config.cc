@@ -38,7 +38,7 @@ constexpr FloatKey kVehicleKeys[] = {
     {"spring_free_front_m", &P::spring_free_front_m, 0, 0.2f},
     {"spring_free_rear_m", &P::spring_free_rear_m, 0, 0.2f},
     {"spring_stiffness", &P::spring_stiffness, 50, 800},
-    {"spring_max_compression_m", &P::spring_max_compression_m, 0.02f, 0.3f},
+    {"max_compression_m", &P::max_compression_m, 0.02f, 0.3f},
     {"damping", &P::damping, 1, 25},
     {"lateral_stiffness_front", &P::lateral_stiffness_front, 1, 25},
     {"lateral_stiffness_rear", &P::lateral_stiffness_rear, 1, 25},

@@ -138,8 +138,8 @@ void AddWheel(const VehicleParams& params, const Track& track, const BodyState& 
   const bool is_front = i < 2;
   const Vec3 mount = rotation * params.wheel_offset_m[i];
   const RoadContact road = track.Query(body.position_m + mount, state.road_index);
-  const float extension =
-      Clamp(road.height_m - params.wheel_radius_m, -params.max_extension_m, params.max_extension_m);
+  const float extension = Clamp(road.height_m - params.wheel_radius_m, -params.max_compression_m,
+                                params.max_extension_m);
   WheelContact& wheel = state.wheels[i];
   wheel.extension_m = Most(extension, 0);
   wheel.is_sliding = 0;
@@ -158,7 +158,7 @@ void AddWheel(const VehicleParams& params, const Track& track, const BodyState& 
   const Vec3 slip = body.velocity_mps + Cross(body.angular_velocity_radps, at);
   const float opening = Dot(slip, road.normal);
   const float spring_free = is_front ? params.spring_free_front_m : params.spring_free_rear_m;
-  const float compression = Clamp(spring_free - extension, 0, params.spring_max_compression_m);
+  const float compression = Most(0, spring_free - extension);
   const float normal_load =
       Most(0, params.droop_stiffness * (params.max_extension_m - extension) +
                   params.spring_stiffness * compression - params.damping * opening);
@@ -197,9 +197,8 @@ bool AddBody(const VehicleParams& params, const RoadContact& road, const BodySta
     const Vec3 at = rotation * point;
     const Vec3 slip = body.velocity_mps + Cross(body.angular_velocity_radps, at);
     const float opening = Dot(slip, road.normal);
-    const float push =
-        Most(0, params.body_stiffness * Least(-height, params.spring_max_compression_m) -
-                    params.body_damping * opening);
+    const float push = Most(0, params.body_stiffness * Least(-height, params.max_compression_m) -
+                                   params.body_damping * opening);
     const Vec3 scrape = slip - road.normal * opening;
     const float speed = Length(scrape);
     const float asked = speed * params.body_damping;

@@ -37,9 +37,10 @@ struct VehicleParams {
   float droop_stiffness = 12.0f;          // 1/s^2 and wheel
   float spring_free_front_m = 0.021088f;  // extension below which the main spring pushes
   float spring_free_rear_m = 0.027118f;
-  float spring_stiffness = 400.0f;         // 1/s^2 and wheel
-  float spring_max_compression_m = 0.15f;  // of the main spring; it pushes no harder beyond
-  float damping = 20.0f;                   // 1/s and wheel
+  float spring_stiffness = 400.0f;  // 1/s^2 and wheel
+  float max_compression_m =
+      0.15f;              // beyond a wheel's stop, and of a body point; no harder push beyond
+  float damping = 20.0f;  // 1/s and wheel
 
   // Tyres: force against the slip velocity, up to grip times load.
   float lateral_stiffness_front = 14.0f;  // 1/s and wheel
