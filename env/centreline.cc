@@ -91,7 +91,8 @@ float Centreline::next_gate_s_m(int passed) const {
          static_cast<float>(lap) * length_m_;
 }
 
-Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m) const {
+Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m,
+                               LinePoint* here) const {
   const float first_s = closed_ ? start_s_m_ - length_m_ : 0.0f;
   const float to = std::clamp(s_to_m, first_s, finish_s_m_);
   const float from = std::clamp(s_from_m, first_s, to);
@@ -134,10 +135,11 @@ Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m) co
       result.s_m = s;
     }
   }
-  const LinePoint here = At(result.s_m);
-  const Vec3 offset = position_m - here.position_m;
-  result.lateral_m = Bounded(Dot(offset, here.left));
-  result.height_m = Bounded(Dot(offset, here.normal));
+  const LinePoint point = At(result.s_m);
+  const Vec3 offset = position_m - point.position_m;
+  result.lateral_m = Bounded(Dot(offset, point.left));
+  result.height_m = Bounded(Dot(offset, point.normal));
+  if (here != nullptr) *here = point;
   return result;
 }
 

@@ -54,7 +54,9 @@ class Centreline {
   // Closest point of the line, in three dimensions, among the unwrapped distances [s_from_m,
   // s_to_m]; these are cut to the race: from the line's start (on a circuit: a lap before the start
   // line) to the finish. Time grows with their difference. Always finite, for any position.
-  Projection Project(Vec3 position_m, float s_from_m, float s_to_m) const;
+  // `here`: At() the place found.
+  Projection Project(Vec3 position_m, float s_from_m, float s_to_m,
+                     LinePoint* here = nullptr) const;
 
   // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
   // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.

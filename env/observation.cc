@@ -147,14 +147,27 @@ float HeadingError(const RowView& row) {
   return sim::Atan2(Dot(forward, row.here.left), Dot(forward, row.here.tangent));
 }
 
+bool HasParts(const ObservationTerm& term) {
+  return term.with_half_widths || term.with_normal || term.with_surface || term.with_gap;
+}
+
+// The points' positions first, into an array of its own that nothing else can be part of: the loops
+// keep what they need in registers.
 void WriteAhead(const ObservationTerm& term, const RowView& row, float*& out) {
   const Vec3 origin = row.state.position_m;
-  const Mat3& rotation = row.state.rotation;
+  const Mat3 rotation = row.state.rotation;
   const float s = row.record.place.s_m;
-  if (!term.with_half_widths && !term.with_normal && !term.with_surface && !term.with_gap) {
+  if (!HasParts(term)) {
+    std::array<float, 3 * kMaxPointsAhead> offsets;
+    float* end = offsets.data();
     for (const float distance : term.distances_m) {
-      WriteVector(TransposeTimes(rotation, row.line.PositionAt(s + distance) - origin), out);
+      WriteVector(row.line.PositionAt(s + distance) - origin, end);
     }
+    float* next = out;
+    for (const float* p = offsets.data(); p != end; p += 3) {
+      WriteVector(TransposeTimes(rotation, {p[0], p[1], p[2]}), next);
+    }
+    out = next;
     return;
   }
   for (const float distance : term.distances_m) {

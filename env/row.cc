@@ -52,9 +52,9 @@ void Row::Reseed(std::uint64_t base_seed) {
 void Row::FollowLine(float reach_m) {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
-  record_.place = line_->Project(state_.position_m, s - reach_m, std::min(s + reach_m, gate));
+  record_.place =
+      line_->Project(state_.position_m, s - reach_m, std::min(s + reach_m, gate), &here_);
   record_.place_of_m = state_.position_m;
-  here_ = line_->At(record_.place.s_m);
 }
 
 bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& result) {
