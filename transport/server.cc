@@ -269,7 +269,7 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
   num_sessions_.store(sessions_.size());
   reply.token = (*session)->token;
   reply.session = (*session)->public_id;
-  spdlog::info("session {}: opened", reply.session);
+  spdlog::debug("session {}: opened", reply.session);
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
   Send(identity, frames);
 }
@@ -433,7 +433,7 @@ void Server::ExpireSessions() {
 void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
   num_sessions_.store(sessions_.size());
   for (const std::shared_ptr<Session>& session : closed) {
-    spdlog::info("session {}: closed", session->public_id);
+    spdlog::debug("session {}: closed", session->public_id);
     session->waiting.clear();
     if (!session->running) ReleaseEnvironment(*session);
   }

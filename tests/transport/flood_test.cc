@@ -33,10 +33,11 @@ class Flooder {
     ping.id = ++num_pings_;
     client_.Send(ping);
     while (true) {
-      const RawReply reply = client_.Receive().value();
-      if (reply.header.id == ping.id && reply.header.status == Status::kOk) return;
-      ASSERT_NE(reply.header.status, Status::kOk);
-      ASSERT_FALSE(reply.header.error.empty());
+      const std::optional<RawReply> reply = client_.Receive();
+      ASSERT_TRUE(reply);
+      if (reply->header.id == ping.id && reply->header.status == Status::kOk) return;
+      ASSERT_NE(reply->header.status, Status::kOk);
+      ASSERT_FALSE(reply->header.error.empty());
       ++num_errors_;
     }
   }
@@ -130,7 +131,7 @@ TEST_F(FloodTest, ALearnerBesideMalformedMessagesLosesNoStep) {
       if (::testing::Test::HasFailure()) return;
     }
   });
-  constexpr int kAtOnce = 40;
+  constexpr int kAtOnce = 25;  // more unread replies than this the server may drop
   const int floods = TestCount(10000, 20000, 1000000) / kAtOnce;
   for (int i = 0; i < floods && !HasFatalFailure(); ++i) flooder.Flood(kAtOnce);
   is_over = true;

@@ -1,0 +1,267 @@
+// Environment steps per second in process and over sockets, beside the bare transport of the same
+// bytes. Usage: serve_bench [--out FILE] [--seconds S]; S is the length of one measurement.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+#include <zmq.hpp>
+
+#include "transport/catalogue.h"
+#include "transport/client.h"
+#include "transport/game_pool.h"
+#include "transport/learner_environment.h"
+#include "transport/server.h"
+
+namespace hotlap::transport {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kEnvironment = "default";
+constexpr const char* kTrack = "hairpins";
+constexpr int kRepetitions = 5;
+constexpr std::size_t kHeaderBytes = 48;  // of a step request; a reply's is smaller
+
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+// Round trips of `exchange` in about `seconds`: how many per second, and their durations.
+struct Rates {
+  double per_second = 0, p50_us = 0, p99_us = 0;
+};
+Rates Measure(const std::function<void()>& exchange, double seconds) {
+  for (int i = 0; i < 20; ++i) exchange();
+  std::vector<double> rates, p50s, p99s;
+  for (int repetition = 0; repetition < kRepetitions; ++repetition) {
+    std::vector<double> us;
+    const Deadline begin = Clock::now();
+    Deadline last = begin;
+    while (last - begin < std::chrono::duration<double>(seconds)) {
+      exchange();
+      const Deadline now = Clock::now();
+      us.push_back(std::chrono::duration<double, std::micro>(now - last).count());
+      last = now;
+    }
+    rates.push_back(static_cast<double>(us.size()) /
+                    std::chrono::duration<double>(last - begin).count());
+    std::sort(us.begin(), us.end());
+    p50s.push_back(us[us.size() / 2]);
+    p99s.push_back(us[us.size() * 99 / 100]);
+  }
+  return {Median(rates), Median(p50s), Median(p99s)};
+}
+
+template <typename T>
+T Unwrap(tl::expected<T, Refusal> result) {
+  if (!result) throw std::runtime_error(result.error().text);
+  return *std::move(result);
+}
+
+// Answers every message with the same frames, on a thread of its own.
+class BareServer {
+ public:
+  BareServer(zmq::context_t& context, const std::string& endpoint, std::vector<std::size_t> sizes)
+      : router_(context, zmq::socket_type::router) {
+    router_.set(zmq::sockopt::linger, 0);
+    router_.bind(endpoint);
+    endpoint_ = router_.get(zmq::sockopt::last_endpoint);
+    for (const std::size_t size : sizes) memory_.emplace_back(size);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~BareServer() { thread_.join(); }  // its client has sent an empty message
+  const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  void Run() {
+    zmq::message_t identity, frame;
+    while (true) {
+      if (!router_.recv(identity)) continue;
+      bool is_over = false;
+      do {
+        if (!router_.recv(frame)) return;
+        is_over = frame.size() == 0;
+      } while (frame.more());
+      if (is_over) return;
+      router_.send(identity, zmq::send_flags::sndmore);
+      for (std::size_t i = 0; i < memory_.size(); ++i) {
+        router_.send(zmq::message_t(memory_[i].data(), memory_[i].size(), [](void*, void*) {}),
+                     i + 1 < memory_.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+      }
+    }
+  }
+
+  zmq::socket_t router_;
+  std::string endpoint_;
+  std::vector<std::vector<std::byte>> memory_;
+  std::thread thread_;
+};
+
+// Of messages as large as those of a step.
+Rates MeasureBare(const std::string& endpoint, const BatchShape& shape, double seconds) {
+  std::vector<std::size_t> sizes = {kHeaderBytes};
+  for (int a = 0; a < shape.num_arrays(); ++a) {
+    sizes.push_back(shape.ArrayBytes(static_cast<BatchArray>(a), 0));
+  }
+  zmq::context_t context;
+  BareServer server(context, endpoint, sizes);
+  zmq::socket_t dealer(context, zmq::socket_type::dealer);
+  dealer.set(zmq::sockopt::linger, 1000);
+  dealer.connect(server.endpoint());
+  const std::vector<std::byte> header(kHeaderBytes);
+  const std::vector<std::byte> actions(static_cast<std::size_t>(shape.rows) * 4);
+  zmq::message_t frame;
+  const Rates rates = Measure(
+      [&] {
+        dealer.send(zmq::buffer(header), zmq::send_flags::sndmore);
+        dealer.send(zmq::buffer(actions));
+        do {
+          if (!dealer.recv(frame)) return;
+        } while (frame.more());
+      },
+      seconds);
+  dealer.send(zmq::message_t(), zmq::send_flags::none);
+  return rates;
+}
+
+Rates MeasureSteps(LearnerEnvironment& environment, double seconds) {
+  const std::vector<std::int32_t> actions(static_cast<std::size_t>(environment.num_rows()), 0);
+  Unwrap(environment.Reset({}, DeadlineIn(60s)));
+  return Measure(
+      [&] { Unwrap(environment.Step({.discrete = actions, .continuous = {}}, DeadlineIn(60s))); },
+      seconds);
+}
+
+struct Bench {
+  Bench()
+      : catalogue({std::string(HOTLAP_SOURCE_DIR) + "/configs/environments",
+                   std::string(HOTLAP_SOURCE_DIR) + "/configs/tracks",
+                   std::string(HOTLAP_SOURCE_DIR) + "/configs/vehicles/stadium.yaml"}),
+        games({.simulated = 1024}) {}
+
+  std::unique_ptr<LearnerEnvironment> Local(int rows) {
+    const OfferedTrack* track = Unwrap(catalogue.FindTrack(kTrack));
+    const std::vector<const OfferedTrack*> tracks(static_cast<std::size_t>(rows), track);
+    lease = std::make_unique<GameLease>(Unwrap(games.Lend(GameKind::kSimulated, rows)));
+    std::vector<RowConfig> configs(tracks.size());
+    for (std::size_t row = 0; row < configs.size(); ++row) {
+      configs[row] = {track->centreline, track->track->hash(), row};
+    }
+    VectorEnvironmentConfig config;
+    config.environment = Unwrap(catalogue.FindEnvironment(kEnvironment))->config;
+    return std::make_unique<LocalVectorEnvironment>(std::make_unique<VectorEnvironment>(
+        config, lease->MakeGroups(tracks, catalogue.vehicle()), std::move(configs)));
+  }
+
+  Catalogue catalogue;
+  GamePool games;
+  std::unique_ptr<GameLease> lease;
+};
+
+nlohmann::json Json(const Rates& rates, int rows) {
+  return {
+      {"steps_per_s", rates.per_second * rows}, {"p50_us", rates.p50_us}, {"p99_us", rates.p99_us}};
+}
+
+void Run(const std::string& json_path, double seconds) {
+  Bench bench;
+  const std::filesystem::path socket_file =
+      std::filesystem::temp_directory_path() / ("hotlap-serve-bench-" + std::to_string(getpid()));
+  const std::string ipc = "ipc://" + socket_file.string();
+  ServerSettings settings;
+  settings.endpoints = {ipc, "tcp://127.0.0.1:*", "inproc://served"};
+  settings.threads = 1;
+  zmq::context_t context;
+  Server server(settings, bench.catalogue, bench.games, &context);
+  std::thread serving([&] { server.Run(); });
+
+  nlohmann::json results = nlohmann::json::array();
+  std::printf("environment %s on %s, steps/s (all rows), p50 of one exchange\n", kEnvironment,
+              kTrack);
+  std::printf("%6s %-8s %12s %10s %14s %10s %8s\n", "rows", "over", "steps/s", "p50 us",
+              "bare steps/s", "bare p50", "served");
+  for (const int rows : {1, 16, 64, 256}) {
+    nlohmann::json result = {{"rows", rows}};
+    double in_process = 0;
+    BatchShape shape;
+    {
+      const auto local = bench.Local(rows);
+      shape = {.rows = rows,
+               .observation_size = local->spec().observation_size(),
+               .info_columns = static_cast<int>(local->info_columns().size()),
+               .has_finals = false};
+      const Rates rates = MeasureSteps(*local, seconds);
+      in_process = rates.per_second;
+      result["in_process"] = Json(rates, rows);
+      std::printf("%6d %-8s %12.0f %10.1f\n", rows, "memory", rates.per_second * rows,
+                  rates.p50_us);
+    }
+    bench.lease.reset();
+    for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
+      const std::string scheme = settings.endpoints[i].substr(0, settings.endpoints[i].find(':'));
+      const Rates bare = MeasureBare(scheme == "ipc"   ? ipc + "-bare"
+                                     : scheme == "tcp" ? "tcp://127.0.0.1:*"
+                                                       : "inproc://bare",
+                                     shape, seconds);
+      ConnectOptions options;
+      options.endpoint = server.endpoints()[i];
+      options.context = &context;
+      const auto remote = Unwrap(RemoteVectorEnvironment::Connect(options, DeadlineIn(10s)));
+      AttachOptions attach;
+      attach.environment = kEnvironment;
+      attach.rows = rows;
+      attach.tracks = {kTrack};
+      attach.kind = GameKind::kSimulated;
+      Unwrap(remote->Attach(attach, DeadlineIn(60s)));
+      const Rates served = MeasureSteps(*remote, seconds);
+      result[scheme] = Json(served, rows);
+      result[scheme + "_bare"] = Json(bare, rows);
+      std::printf("%6d %-8s %12.0f %10.1f %14.0f %10.1f %7.2f\n", rows, scheme.c_str(),
+                  served.per_second * rows, served.p50_us, bare.per_second * rows, bare.p50_us,
+                  served.per_second / in_process);
+    }
+    results.push_back(result);
+  }
+  server.Stop();
+  serving.join();
+  std::filesystem::remove(socket_file.string() + "-bare");
+  if (json_path.empty()) return;
+  std::ofstream file(json_path);
+  file << nlohmann::json{{"environment", kEnvironment}, {"served", results}}.dump(2) << '\n';
+  if (!file) throw std::runtime_error(json_path + " cannot be written");
+}
+
+}  // namespace
+}  // namespace hotlap::transport
+
+int main(int argc, char** argv) {
+  std::string json_path;
+  double seconds = 0.3;
+  try {
+    for (int i = 1; i < argc; ++i) {
+      const std::string flag = argv[i];
+      if (i + 1 < argc && flag == "--out") {
+        json_path = argv[++i];
+      } else if (i + 1 < argc && flag == "--seconds") {
+        seconds = std::stod(argv[++i]);
+      } else {
+        throw std::invalid_argument(flag + ": allowed are --out FILE and --seconds S");
+      }
+    }
+    hotlap::transport::Run(json_path, seconds);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "serve_bench: %s\n", error.what());
+    return 2;
+  }
+  return 0;
+}
