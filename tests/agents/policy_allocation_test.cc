@@ -1,8 +1,6 @@
-// Counts what the whole test program allocates, to hold policies to allocating nothing when they
-// act.
+// Counts what this thread allocates, to hold policies to allocating nothing when they act.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -10,22 +8,19 @@
 #include "tests/agents/driving_spec.h"
 
 namespace {
-
-std::atomic<long> num_allocations{0};
-
-}  // namespace
-
-void* operator new(std::size_t size) {
+thread_local long num_allocations = 0;
+}
+// Never inlined: gcc would otherwise pair the malloc and free inside with the other operators.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++num_allocations;
-  if (void* memory = std::malloc(size)) return memory;
+  return std::malloc(size == 0 ? 1 : size);
+}
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++num_allocations;
-  return std::malloc(size);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace hotlap::agents {
 namespace {

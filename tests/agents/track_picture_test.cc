@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <regex>
+#include <cctype>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "agents/speed_scale.h"
 #include "agents/svg.h"
@@ -55,35 +57,59 @@ std::size_t Count(const std::string& text, const std::string& what) {
   return count;
 }
 
-// Elements closed in the order in which they were opened, attributes quoted, entities known.
+// What is between < and >, checked: a name, then attributes in double quotes. Gives the name, with
+// a leading / for an end tag and a trailing / for an element without content; empty when malformed.
+std::string TagName(const std::string& tag) {
+  const auto is_name = [](char c) {
+    return std::isalpha(static_cast<unsigned char>(c)) || c == '-';
+  };
+  std::size_t at = tag.starts_with('/') ? 1 : 0;
+  while (at < tag.size() && is_name(tag[at])) ++at;
+  std::string name = tag.substr(0, at);
+  while (at < tag.size() && tag[at] == ' ') {
+    while (at < tag.size() && tag[at] == ' ') ++at;
+    while (at < tag.size() && is_name(tag[at])) ++at;
+    if (tag.compare(at, 2, "=\"") != 0) return "";
+    at = tag.find('"', at + 2);
+    if (at == std::string::npos) return "";
+    ++at;
+  }
+  if (tag.substr(at) == "/") return name + '/';
+  return at == tag.size() ? name : "";
+}
+
+bool IsEntity(std::string_view text) {
+  for (const char* entity : {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"}) {
+    if (text.starts_with(entity)) return true;
+  }
+  return false;
+}
+
+// Elements closed in the order in which they were opened, attributes quoted, entities known, and
+// nothing that XML forbids.
 void ExpectWellFormed(const std::string& xml) {
+  const std::string declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+  ASSERT_TRUE(xml.starts_with(declaration));
   std::vector<std::string> open;
-  const std::regex tag(R"(^<(/?)([A-Za-z]+)((?:\s+[A-Za-z:-]+="[^"<]*")*)\s*(/?)>)");
-  const std::regex entity("^&(amp|lt|gt|quot|apos);");
-  ASSERT_EQ(xml.rfind("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", 0), 0u);
-  for (std::size_t at = xml.find('\n'); at < xml.size();) {
-    std::smatch match;
-    const auto here = xml.begin() + static_cast<std::ptrdiff_t>(at);
-    if (xml[at] == '<') {
-      const auto end = std::find(here, xml.end(), '>');
-      ASSERT_NE(end, xml.end());
-      const std::string text(here, end + 1);
-      ASSERT_TRUE(std::regex_match(text, match, tag)) << text;
-      if (match[1].length() > 0) {
-        ASSERT_FALSE(open.empty()) << text;
-        ASSERT_EQ(open.back(), match[2]);
-        open.pop_back();
-      } else if (match[4].length() == 0) {
-        open.push_back(match[2]);
-      }
-      at += text.size();
-    } else {
-      if (xml[at] == '&') {
-        const std::string text(here, here + std::min<std::ptrdiff_t>(8, xml.end() - here));
-        ASSERT_TRUE(std::regex_search(text, entity)) << text;
-      }
-      ++at;
+  for (std::size_t at = declaration.size(); at < xml.size(); ++at) {
+    ASSERT_TRUE(xml[at] == '\n' || static_cast<unsigned char>(xml[at]) >= 0x20);
+    if (xml[at] == '&') {
+      ASSERT_TRUE(IsEntity(xml.substr(at, 8))) << xml.substr(at, 8);
     }
+    if (xml[at] != '<') continue;
+    const std::size_t end = xml.find('>', at);
+    ASSERT_NE(end, std::string::npos);
+    const std::string tag = xml.substr(at + 1, end - at - 1);
+    const std::string name = TagName(tag);
+    ASSERT_FALSE(name.empty()) << tag;
+    if (name.starts_with('/')) {
+      ASSERT_FALSE(open.empty()) << tag;
+      ASSERT_EQ(open.back(), name.substr(1));
+      open.pop_back();
+    } else if (!name.ends_with('/')) {
+      open.push_back(name);
+    }
+    at = end;
   }
   EXPECT_TRUE(open.empty());
 }
