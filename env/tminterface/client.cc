@@ -40,7 +40,7 @@ std::optional<Client::Incoming> Client::TakeResponse() {
   buffer_.Clear();
   if (request == MessageType::kNone) return std::nullopt;  // to a request that was given up
   Incoming incoming{MessageType::kResponse, {}};
-  std::visit([&](auto&& message) { incoming.message = std::move(message); },
+  std::visit([&](auto&& message) { incoming.message = std::forward<decltype(message)>(message); },
              DecodeResponse(request, raw.error, raw.payload));
   return incoming;
 }
@@ -60,7 +60,7 @@ std::optional<Client::Incoming> Client::TakeCall(MessageType type) {
     pending_ = type;
   }
   Incoming incoming{type, {}};
-  std::visit([&](auto&& message) { incoming.message = std::move(message); },
+  std::visit([&](auto&& message) { incoming.message = std::forward<decltype(message)>(message); },
              DecodeServerCall(type, raw.payload));
   return incoming;
 }
@@ -110,12 +110,10 @@ std::optional<Client::Incoming> Client::PollRegister() {
     if (type != MessageType::kShutdown) SendDeregister(Registering::kDeregisterSent);
   } else if (type != MessageType::kNone) {
     send_again_.reset();  // our request, not taken yet
-  } else if (registering_ == Registering::kDeregisterSent) {
-    SendRegister();
-  } else if (!send_again_) {
+  } else if (registering_ == Registering::kRegisterSent && !send_again_) {
     send_again_ = DeadlineIn(kRegisterAgainAfter);
-  } else if (Clock::now() >= *send_again_) {
-    SendRegister();
+  } else if (registering_ == Registering::kDeregisterSent || Clock::now() >= *send_again_) {
+    SendRegister();  // C_DEREGISTER was taken, or C_REGISTER wiped
   }
   return std::nullopt;
 }

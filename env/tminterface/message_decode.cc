@@ -83,7 +83,7 @@ EventBuffer EventBufferResponse(Reader& in) {
 }
 
 SimSetEventBuffer DecodeSimSetEventBuffer(Reader& in) {
-  in.Bytes(4 * kNumControls, "C_SIM_SET_EVENT_BUFFER.control_index");
+  in.Bytes(sizeof(std::int32_t) * kNumControls, "C_SIM_SET_EVENT_BUFFER.control_index");
   return {Events(in, "C_SIM_SET_EVENT_BUFFER.events_duration", "C_SIM_SET_EVENT_BUFFER.events")};
 }
 

@@ -46,7 +46,7 @@ class RecordingGame : public ServerHandler {
 // The client is on the test's thread; what the game waits in runs on another.
 class ServerTest : public ::testing::Test {
  protected:
-  std::future<Result> Call(ServerCall call) {
+  std::future<Result> Call(const ServerCall& call) {
     return std::async(std::launch::async, [this, call] { return server.Call(call); });
   }
   std::future<void> AwaitRegistration() {
