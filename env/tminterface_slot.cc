@@ -60,7 +60,7 @@ tmi::SetInputStates ToWire(const Inputs& inputs) {
 
 TMInterfaceSlot::TMInterfaceSlot(int slot, TMInterfaceGame game,
                                  const TMInterfaceSettings& settings)
-    : slot_(slot), game_(std::move(game)), settings_(settings) {
+    : game_(std::move(game)), settings_(settings), slot_(slot) {
   events_.reserve(64);
 }
 

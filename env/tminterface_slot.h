@@ -86,38 +86,38 @@ class TMInterfaceSlot {
   void Drop();  // the connection
   std::span<const std::byte> state_bytes() const;
 
-  const int slot_;
   const TMInterfaceGame game_;
   const TMInterfaceSettings& settings_;
-  std::optional<tminterface::Client> client_;
+  const int slot_;
   Phase phase_ = Phase::kLost;
-
-  Command command_;
   bool is_under_way_ = false;
   bool has_begun_ = false;
+  bool has_news_ = false;
+  std::optional<tminterface::Client> client_;
+
+  Command command_;
   Completion completion_;
   std::vector<RaceEvent> events_;
 
   // The slot's state, also as snapshot bytes: a header and the SimStateData.
   GameState state_;
-  std::vector<std::byte> snapshot_;
-  bool rewind_is_pending_ = false;  // the game stands elsewhere
   GameState start_state_;
+  std::vector<std::byte> snapshot_;
   std::vector<std::byte> start_snapshot_;
 
   // Inside the game's pending call.
-  tminterface::MessageType pending_call_ = tminterface::MessageType::kNone;
   std::array<tminterface::ClientCall, 4> sayings_;
   std::size_t num_sayings_ = 0, num_said_ = 0;
-  bool holds_game_ = false;            // do not answer the pending call when all is said
   std::int32_t expected_time_ms_ = 0;  // of the next run step
+  tminterface::MessageType pending_call_ = tminterface::MessageType::kNone;
+  bool holds_game_ = false;         // do not answer the pending call when all is said
+  bool rewind_is_pending_ = false;  // the game stands elsewhere than state_
 
   // On the way to the start.
-  std::optional<std::int32_t> last_time_ms_;  // of the last run step since registration
   bool is_fresh_ = false;                     // this race has been seen from its countdown on
+  std::optional<std::int32_t> last_time_ms_;  // of the last run step since registration
   std::string why_not_open_;
 
-  bool has_news_ = false;
   Clock::time_point last_news_{};
   Clock::time_point start_deadline_{};
   Clock::time_point next_open_{};

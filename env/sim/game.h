@@ -49,6 +49,14 @@ struct GameSettings {
   bool free_running = false;
 };
 
+// A simulation under way.
+struct Simulation {
+  InputTape original;            // what the run is validated against
+  bool is_validated = true;      // inputs other than the original's end it
+  std::int32_t duration_ms = 0;  // of the replay
+  std::int32_t time_limit_ms = 0;
+};
+
 class Game final : private tminterface::ServerHandler {
  public:
   // REQUIRES: host outlives the game.
@@ -67,13 +75,6 @@ class Game final : private tminterface::ServerHandler {
  private:
   // How a simulation ended, as S_ON_SIM_END tells it.
   enum class SimResult : std::int32_t { kInvalid = 0, kValid = 1, kWrongSimulation = 2 };
-
-  struct Simulation {
-    InputTape original;            // what the run is validated against
-    bool is_validated = true;      // inputs other than the original's end it
-    std::int32_t duration_ms = 0;  // of the replay
-    std::int32_t time_limit_ms = 0;
-  };
 
   // ---- one tick and its calls (game.cc)
   static tminterface::SimState EmptySimState(const Race& race);

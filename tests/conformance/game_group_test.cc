@@ -321,6 +321,7 @@ TEST_P(GameGroupConformanceTest, LapIsSeenAfterItsCheckpointAndTheFinishAlone) {
   }
   ASSERT_TRUE(finished);
   std::vector<std::pair<RaceEventKind, int>> seen;
+  seen.reserve(events.size());
   for (const RaceEvent& event : events) seen.emplace_back(event.kind, event.count);
   EXPECT_THAT(
       seen, ElementsAre(
@@ -338,6 +339,7 @@ TEST_P(GameGroupConformanceTest, SlotsAreIndependent) {
   GamesUnderTest games = Games(std::vector<std::string>(num_slots, "straight"));
   games.RestartAll();
   std::vector<Command> commands;
+  commands.reserve(num_slots);
   for (int slot = 0; slot < num_slots; ++slot) {
     commands.push_back({.slot = slot,
                         .kind = CommandKind::kAdvance,

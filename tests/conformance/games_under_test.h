@@ -125,8 +125,9 @@ class GamesUnderTest {
                  TMInterfaceSettings settings = {}) {
     if (kind == "simulated") {
       std::vector<SimulatedGame> games;
+      games.reserve(tracks.size());
       for (const std::string& track : tracks) games.push_back({LoadTestTrack(track), {}});
-      group_ = MakeSimulatedGames(std::move(games));
+      group_ = MakeSimulatedGames(games);
       return;
     }
     std::vector<TMInterfaceGame> games;
@@ -171,6 +172,7 @@ class GamesUnderTest {
   }
   void RestartAll() {
     std::vector<Command> commands;
+    commands.reserve(static_cast<std::size_t>(group_->num_slots()));
     for (int slot = 0; slot < group_->num_slots(); ++slot) {
       commands.push_back({.slot = slot, .kind = CommandKind::kRestart, .inputs = {}});
     }

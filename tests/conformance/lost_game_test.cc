@@ -33,6 +33,7 @@ TMInterfaceSettings Impatient() {
 
 std::vector<Command> AdvanceAll(const GamesUnderTest& games, int num_slots, int ticks, Dice& dice) {
   std::vector<Command> commands;
+  commands.reserve(static_cast<std::size_t>(num_slots));
   for (int slot = 0; slot < num_slots; ++slot) {
     Inputs inputs = dice.RandomInputs();
     inputs.steer += games.state(slot).race_time_ms % 7;

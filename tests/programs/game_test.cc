@@ -28,7 +28,6 @@ namespace hotlap {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 namespace tmi = tminterface;
 
@@ -108,9 +107,10 @@ class TestClient : public tmi::ClientHandler {
 };
 
 class GameTest : public ::testing::Test {
- protected:
+ public:
   ~GameTest() override { shm_unlink(("/" + name).c_str()); }
 
+ protected:
   std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {
         kProgram,  "--name", name,          "--track", TrackFile("straight"),
@@ -254,7 +254,7 @@ TEST_F(GameTest, OutlivesAProcessThatIsNotItsParent) {
 // ---- the console
 
 class GameConsoleTest : public GameTest {
- protected:
+ public:
   GameConsoleTest() {
     if (mkfifo(fifo.c_str(), 0600) != 0) throw std::runtime_error("mkfifo failed");
   }
@@ -262,6 +262,8 @@ class GameConsoleTest : public GameTest {
     std::filesystem::remove(fifo);
     std::filesystem::remove(log);
   }
+
+ protected:
   // A game whose standard input is the pipe and whose log is a file.
   Process StartWithConsole(const std::string& more = "") {
     std::string command = "exec '" + kProgram + "' --name " + name + " --track '" +
