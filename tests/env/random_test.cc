@@ -1,0 +1,50 @@
+#include "env/random.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace hotlap {
+namespace {
+
+TEST(RandomStreamTest, DrawDependsOnKeyAndCounterAlone) {
+  const RandomStream stream(7, 3, RandomPurpose::kVehicle);
+  const std::uint64_t fifth = stream.Bits(5);
+  stream.Bits(0);
+  EXPECT_EQ(stream.Bits(5), fifth);
+  EXPECT_EQ(RandomStream(7, 3, RandomPurpose::kVehicle).Bits(5), fifth);
+}
+
+TEST(RandomStreamTest, StreamsOfNeighbouringKeysShareNoDraw) {
+  std::set<std::uint64_t> seen;
+  for (std::uint64_t base = 0; base < 8; ++base) {
+    for (std::uint64_t episode = 0; episode < 8; ++episode) {
+      for (const auto purpose : {RandomPurpose::kVehicle, RandomPurpose::kInputDelay,
+                                 RandomPurpose::kObservationNoise}) {
+        const RandomStream stream(base, episode, purpose);
+        for (std::uint64_t draw = 0; draw < 16; ++draw) seen.insert(stream.Bits(draw));
+      }
+    }
+  }
+  EXPECT_EQ(seen.size(), 8u * 8 * 3 * 16);
+}
+
+TEST(RandomStreamTest, UnitIsEvenInItsRange) {
+  const RandomStream stream(1, 2, RandomPurpose::kObservationNoise);
+  double sum = 0;
+  for (std::uint64_t draw = 0; draw < 10000; ++draw) {
+    const float value = stream.Unit(draw);
+    ASSERT_GE(value, 0);
+    ASSERT_LT(value, 1);
+    sum += static_cast<double>(value);
+  }
+  EXPECT_NEAR(sum / 10000, 0.5, 0.01);
+}
+
+// What a seed means stays as it is.
+TEST(RandomStreamTest, FirstDrawOfSeedZeroIsKnown) {
+  EXPECT_EQ(RandomStream(0, 0, RandomPurpose::kVehicle).Bits(0), 0xd9eef7f073d37c42u);
+}
+
+}  // namespace
+}  // namespace hotlap
