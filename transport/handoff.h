@@ -11,18 +11,20 @@
 
 namespace hotlap::transport {
 
-// Call on a message about to be sent.
-inline void HandOver([[maybe_unused]] const zmq::message_t& message) {
+// Call on memory about to be handed to ZeroMQ.
+inline void HandOver([[maybe_unused]] const void* memory) {
 #if defined(__SANITIZE_THREAD__)
-  __tsan_release(const_cast<void*>(message.data()));
+  __tsan_release(const_cast<void*>(memory));
 #endif
 }
+inline void HandOver(const zmq::message_t& message) { HandOver(message.data()); }
 
-// Call on a message just received.
-inline void TakeOver([[maybe_unused]] const zmq::message_t& message) {
+// Call on memory that ZeroMQ has just given (back).
+inline void TakeOver([[maybe_unused]] const void* memory) {
 #if defined(__SANITIZE_THREAD__)
-  __tsan_acquire(const_cast<void*>(message.data()));
+  __tsan_acquire(const_cast<void*>(memory));
 #endif
 }
+inline void TakeOver(const zmq::message_t& message) { TakeOver(message.data()); }
 
 }  // namespace hotlap::transport

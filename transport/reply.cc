@@ -4,13 +4,18 @@
 #include <cstring>
 #include <new>
 
+#include "transport/handoff.h"
+
 namespace hotlap::transport {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
 constexpr std::size_t kInsideMessage = 33;  // what libzmq stores without an allocation
 
-void ReleaseBuffer(void*, void* buffer) { static_cast<ReplyBuffer*>(buffer)->Release(); }
+void ReleaseBuffer(void*, void* buffer) {
+  TakeOver(buffer);
+  static_cast<ReplyBuffer*>(buffer)->Release();
+}
 
 }  // namespace
 
@@ -29,6 +34,7 @@ zmq::message_t ReplyBuffer::Message(std::byte* begin, std::size_t bytes) {
   assert(begin >= data_ && begin + bytes <= data_ + size_);
   if (bytes <= kInsideMessage) return zmq::message_t(begin, bytes);
   references_.fetch_add(1, std::memory_order_relaxed);
+  HandOver(this);
   return zmq::message_t(begin, bytes, ReleaseBuffer, this);
 }
 

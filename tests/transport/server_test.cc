@@ -1,5 +1,6 @@
 #include "transport/server.h"
 
+#include <atomic>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -123,7 +124,7 @@ TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
 TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   server_settings.inline_limit_us = 0;
   const auto make_gated = game_settings.make_simulated;
-  bool fails = false;
+  std::atomic<bool> fails{false};
   game_settings.make_simulated = [&fails, make_gated](std::vector<SimulatedGame> settings) {
     if (fails) throw std::runtime_error("out of cars");
     return make_gated(std::move(settings));
