@@ -262,10 +262,11 @@ void WriteLegend(std::ostream& out, const SpeedScale& scale, Pixel corner) {
   out << "</linearGradient></defs>\n<rect x=\"" << Tenth(corner.x) << "\" y=\"" << Tenth(corner.y)
       << "\" width=\"" << Tenth(kLong) << "\" height=\"" << Tenth(kBar)
       << "\" rx=\"3\" fill=\"url(#speed)\"/>\n";
-  const float tick_kmh = scale.top_kmh() > 300 ? 100 : 50;
-  for (float kmh = 0; kmh <= scale.top_kmh(); kmh += tick_kmh) {
-    WriteText(out, {corner.x + kLong * kmh / scale.top_kmh(), corner.y + kBar + 15},
-              "class=\"small\" text-anchor=\"middle\"", Tenth(kmh));
+  const int top_kmh = static_cast<int>(scale.top_kmh());
+  for (int kmh = 0; kmh <= top_kmh; kmh += top_kmh > 300 ? 100 : 50) {
+    WriteText(out,
+              {corner.x + kLong * static_cast<float>(kmh) / scale.top_kmh(), corner.y + kBar + 15},
+              "class=\"small\" text-anchor=\"middle\"", std::to_string(kmh));
   }
   WriteText(out, {corner.x + kLong + 22, corner.y + kBar}, "class=\"small\"", "km/h");
 
@@ -283,12 +284,12 @@ void WriteLegend(std::ostream& out, const SpeedScale& scale, Pixel corner) {
   east.tangent = {-1, 0, 0};
   east.left = {0, 0, 1};
   east.half_width_left_m = east.half_width_right_m = 7 * unit;
-  float x = corner.x + kLong + 100;
+  const float x = corner.x + kLong + 100;
   symbol(x, "start", [&](const Plan& plan) { WriteStart(out, plan, east); });
-  symbol(x += 80, "checkpoint",
+  symbol(x + 80, "checkpoint",
          [&](const Plan& plan) { WriteGate(out, plan, east, "class=\"gate\""); });
-  symbol(x += 110, "finish", [&](const Plan& plan) { WriteFinish(out, plan, east); });
-  symbol(x += 80, "ended before the finish",
+  symbol(x + 190, "finish", [&](const Plan& plan) { WriteFinish(out, plan, east); });
+  symbol(x + 270, "ended before the finish",
          [&](const Plan& plan) { WriteEnd(out, plan(Vec3{})); });
 }
 
@@ -336,9 +337,11 @@ void WritePicture(std::ostream& out, const std::string& title,
       << "</style>\n<rect width=\"100%\" height=\"100%\" rx=\"14\" fill=\"#0e141b\"/>\n";
   WriteText(out, {kMargin + 2, kMargin + 20}, "class=\"title\"", title);
   for (int i = 0; i < static_cast<int>(panels.size()); ++i) {
+    const auto column = static_cast<float>(i % columns);
+    const int row = i / columns;
     WritePanel(out, panels[static_cast<std::size_t>(i)], scale,
-               {kMargin + static_cast<float>(i % columns) * (kPanelWidth + kGap),
-                kMargin + kTitleHeight + static_cast<float>(i / columns) * (kPanelHeight + kGap)});
+               {kMargin + column * (kPanelWidth + kGap),
+                kMargin + kTitleHeight + static_cast<float>(row) * (kPanelHeight + kGap)});
   }
   WriteLegend(out, scale, {kMargin + 4, height - kMargin - 28});
   out << "</svg>\n";

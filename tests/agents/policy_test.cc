@@ -52,7 +52,7 @@ TEST(RandomPolicyTest, DrawsEveryKeyActionAboutEquallyOften) {
     for (const std::int32_t action : actions.discrete)
       ++counts.at(static_cast<std::size_t>(action));
   }
-  for (const int count : counts) EXPECT_NEAR(count, kCalls * 10 / 9, 150);
+  for (const int count : counts) EXPECT_NEAR(count, kCalls * 10.0 / 9, 150);
 }
 
 TEST(RandomPolicyTest, StaysWithinTheBoundsOfEachComponent) {
