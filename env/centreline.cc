@@ -8,6 +8,7 @@
 #include <string>
 
 #include "env/npy.h"
+#include "env/sim/floating_point_guard.h"
 
 namespace hotlap {
 namespace {
@@ -28,6 +29,7 @@ Vec3 Mix(Vec3 a, Vec3 b, float t) { return a + (b - a) * t; }
 }  // namespace
 
 std::shared_ptr<const Centreline> Centreline::FromTrack(const sim::Track& track) {
+  const sim::FloatingPointGuard guard;
   std::shared_ptr<Centreline> line(new Centreline);
   line->closed_ = track.closed();
   line->laps_ = track.laps();
@@ -63,6 +65,7 @@ std::shared_ptr<const Centreline> Centreline::FromTrack(const sim::Track& track)
 
 std::shared_ptr<const Centreline> Centreline::FromNpy(const std::filesystem::path& path,
                                                       float half_width_m, float gate_spacing_m) {
+  const sim::FloatingPointGuard guard;
   sim::TrackSpec spec;
   spec.name = path.stem().string();
   spec.line = ReadNpyPoints(path);

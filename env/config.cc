@@ -15,6 +15,8 @@
 #include <sstream>
 #include <utility>
 
+#include "env/sim/floating_point_guard.h"
+
 namespace hotlap {
 namespace {
 
@@ -65,6 +67,7 @@ std::string Joined(std::span<const std::string_view> words) {
 
 template <class T>
 std::optional<T> ParseNumber(std::string_view text) {
+  const sim::FloatingPointGuard guard;
   if (text.starts_with('+')) text.remove_prefix(1);
   T value{};
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -1,11 +1,14 @@
 #include "env/environment_config.h"
 
+#include "env/sim/floating_point_guard.h"
+
 namespace hotlap {
 namespace {
 
 constexpr double kLongestWaitS = 3600;
 
 EnvironmentConfig Read(const ConfigMap& config) {
+  const sim::FloatingPointGuard guard;
   EnvironmentConfig result;
   result.ticks_per_step = config.Int("ticks_per_step", 1, 1000, result.ticks_per_step);
   if (config.Has("observation")) result.observation = ReadObservation(config, "observation");

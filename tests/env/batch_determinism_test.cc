@@ -1,0 +1,125 @@
+// Equal spec, seeds and actions give equal bits, however the rows are grouped and computed.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/env/fleet.h"
+#include "tests/test_size.h"
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+namespace hotlap {
+namespace {
+
+FleetSettings Settings(std::vector<int> groups, int num_threads, Autoreset mode) {
+  FleetSettings settings;
+  settings.groups = std::move(groups);
+  settings.num_threads = num_threads;
+  settings.autoreset = mode;
+  settings.environment.rules.time_limit_ticks = 400;
+  settings.environment.rules.no_progress_ticks = 100;
+  return settings;
+}
+
+// All that a fleet of 6 rows gives over a drive with resets, saves and restores in it.
+std::vector<Given> Drive(Fleet& fleet, int steps) {
+  std::mt19937 random(5);
+  std::vector<Given> given;
+  fleet.Reset();
+  given.push_back(fleet.given());
+  std::vector<std::byte> snapshot;
+  std::vector<std::int32_t> actions(6);
+  for (int step = 0; step < steps; ++step) {
+    for (auto& action : actions) {
+      if (random() % 8 == 0) action = static_cast<std::int32_t>(random() % 12);
+    }
+    fleet.Step(actions);
+    given.push_back(fleet.given());
+    if (step % 50 == 20) snapshot = fleet.Save(3);
+    if (step % 50 == 40) {
+      if (!fleet.Restore(1, snapshot)) throw std::runtime_error("not restored");
+      fleet.ResetRow(4, snapshot);
+      given.push_back(fleet.given());
+    }
+  }
+  return given;
+}
+
+std::vector<Given> Drive(const FleetSettings& settings, int steps) {
+  Fleet fleet(settings);
+  return Drive(fleet, steps);
+}
+
+void ExpectEqual(const std::vector<Given>& a, const std::vector<Given>& b, const char* what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) ASSERT_TRUE(a[i] == b[i]) << what << ", call " << i;
+}
+
+class BatchDeterminismTest : public ::testing::TestWithParam<Autoreset> {};
+INSTANTIATE_TEST_SUITE_P(EveryMode, BatchDeterminismTest,
+                         ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
+                                           Autoreset::kDisabled));
+
+TEST_P(BatchDeterminismTest, ThreadsAndGroupsChangeNoBit) {
+  const int steps = TestCount(100, 400, 4000);
+  const auto reference = Drive(Settings({6}, 1, GetParam()), steps);
+  ExpectEqual(Drive(Settings({6}, 1, GetParam()), steps), reference, "again");
+  ExpectEqual(Drive(Settings({1, 1, 1, 1, 1, 1}, 1, GetParam()), steps), reference, "alone");
+  ExpectEqual(Drive(Settings({1, 3, 2}, 2, GetParam()), steps), reference, "two threads");
+  ExpectEqual(Drive(Settings({2, 2, 1, 1}, 3, GetParam()), steps), reference, "three threads");
+}
+
+#if defined(__SSE2__)
+// What a learner's libraries may leave behind: rounding up, denormals flushed.
+class WrongFloatingPoint {
+ public:
+  WrongFloatingPoint() : saved_(_mm_getcsr()) { _mm_setcsr((saved_ & ~0x6000u) | 0xC040u); }
+  ~WrongFloatingPoint() { _mm_setcsr(saved_); }
+  static bool holds() { return (_mm_getcsr() & 0xE040u) == 0xC040u; }
+
+ private:
+  unsigned saved_;
+};
+
+TEST_P(BatchDeterminismTest, FloatingPointEnvironmentOfTheCallerChangesNoBitAndComesBack) {
+  const FleetSettings settings = Settings({4, 2}, 2, GetParam());
+  const auto reference = Drive(settings, 200);
+  Fleet fleet(settings);
+  std::vector<Given> given;
+  {
+    const WrongFloatingPoint wrong;
+    given = Drive(fleet, 200);
+    EXPECT_TRUE(WrongFloatingPoint::holds());
+  }
+  ExpectEqual(given, reference, "wrong environment");
+}
+#endif
+
+TEST(BatchRowsTest, DependOnNoOtherRow) {
+  // Row 1 drives the same whatever row 0 does.
+  const auto drive = [](std::int32_t other) {
+    FleetSettings settings = Settings({2}, 1, Autoreset::kNextStep);
+    Fleet fleet(settings);
+    fleet.Reset();
+    std::vector<Given> own;
+    for (int step = 0; step < 150; ++step) {
+      fleet.Step({other, step % 3});
+      Given g;
+      g.observations = fleet.observation(1);
+      g.rewards = {fleet.reward(1)};
+      own.push_back(g);
+    }
+    return own;
+  };
+  const auto own = drive(kThrottle);
+  ExpectEqual(drive(kBrake), own, "the other brakes");
+  ExpectEqual(drive(kThrottleLeft), own, "the other falls and begins again");
+}
+
+}  // namespace
+}  // namespace hotlap

@@ -1,0 +1,133 @@
+#include "env/environment_snapshot.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/env/roads.h"
+#include "tests/test_size.h"
+
+namespace hotlap {
+namespace {
+
+using ::testing::HasSubstr;
+
+class EnvironmentSnapshotTest : public ::testing::Test {
+ protected:
+  EnvironmentSnapshotTest() {
+    record.base_seed = 42;
+    record.episode = 7;
+    record.phase = RowPhase::kRunning;
+    record.steps = 12;
+    record.place = {120, 3, 0.5f};
+    record.past_actions[0] = {-1, 1, 0};
+    record.reward_sums[2] = 1.5;
+  }
+  std::vector<std::byte> Packed() const { return PackSnapshot(origin, record, game); }
+  std::string ErrorOf(const std::vector<std::byte>& bytes, const SnapshotOrigin& here,
+                      SnapshotUse use = SnapshotUse::kRestore) const {
+    const auto opened = OpenSnapshot(bytes, here, *line, use);
+    return opened ? "no error" : opened.error();
+  }
+
+  const std::shared_ptr<const Centreline> line = LineOf(StraightRoad(400));
+  const std::vector<std::byte> game = {std::byte{1}, std::byte{2}, std::byte{3}};
+  const SnapshotOrigin origin{"simulated", 11, 22, 33};
+  RowRecord record;
+};
+
+TEST_F(EnvironmentSnapshotTest, ComesBackAsItWas) {
+  const auto bytes = Packed();
+  const auto opened = OpenSnapshot(bytes, origin, *line, SnapshotUse::kRestore);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(std::memcmp(&opened->record, &record, sizeof record), 0);
+  EXPECT_EQ(std::vector(opened->game.begin(), opened->game.end()), game);
+}
+
+TEST_F(EnvironmentSnapshotTest, BelongsToItsKindTrackAndConfiguration) {
+  const auto changed = [&](const std::function<void(SnapshotOrigin&)>& change) {
+    SnapshotOrigin here = origin;
+    change(here);
+    return here;
+  };
+  const auto kind = changed([](auto& here) { here.game_kind = "tminterface"; });
+  const auto track = changed([](auto& here) { here.track_hash = 0; });
+  const auto policy = changed([](auto& here) { here.policy_hash = 0; });
+  const auto task = changed([](auto& here) { here.task_hash = 0; });
+  EXPECT_THAT(ErrorOf(Packed(), kind), HasSubstr("another kind of game"));
+  EXPECT_THAT(ErrorOf(Packed(), track), HasSubstr("another track"));
+  EXPECT_THAT(ErrorOf(Packed(), policy), HasSubstr("observation, actions or ticks per step"));
+  EXPECT_THAT(ErrorOf(Packed(), task), HasSubstr("reward or episode rules"));
+  EXPECT_EQ(ErrorOf(Packed(), task, SnapshotUse::kReset), "no error");
+  EXPECT_NE(ErrorOf(Packed(), policy, SnapshotUse::kReset), "no error");
+}
+
+TEST_F(EnvironmentSnapshotTest, AnotherFormatIsRefused) {
+  auto bytes = Packed();
+  bytes[0] = std::byte{'x'};
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("no snapshot"));
+  bytes = Packed();
+  bytes[8] = std::byte{99};
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 1"));
+  bytes = Packed();
+  bytes.resize(bytes.size() - game.size() - 1);
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("cut short"));
+}
+
+TEST_F(EnvironmentSnapshotTest, NumbersThatCannotBeAreNamed) {
+  const auto error_of = [&](const std::function<void(RowRecord&)>& change) {
+    RowRecord changed = record;
+    change(changed);
+    return ErrorOf(PackSnapshot(origin, changed, game), origin);
+  };
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(error_of([](auto& r) { r.phase = RowPhase::kNew; }), HasSubstr("wrong phase"));
+  EXPECT_THAT(error_of([](auto& r) { r.phase = static_cast<RowPhase>(9); }), HasSubstr("phase"));
+  EXPECT_THAT(error_of([](auto& r) { r.full_lap = 2; }), HasSubstr("full_lap"));
+  EXPECT_THAT(error_of([](auto& r) { r.steps = -1; }), HasSubstr("steps"));
+  EXPECT_THAT(error_of([](auto& r) { r.ticks = 2'000'000'000; }), HasSubstr("ticks"));
+  EXPECT_THAT(error_of([](auto& r) { r.ticks_without_progress = -5; }),
+              HasSubstr("ticks_without_progress"));
+  EXPECT_THAT(error_of([](auto& r) { r.ticks_off_road = -5; }), HasSubstr("ticks_off_road"));
+  EXPECT_THAT(error_of([](auto& r) { r.ticks_on_roof = -5; }), HasSubstr("ticks_on_roof"));
+  EXPECT_THAT(error_of([](auto& r) { r.checkpoints_passed = -1; }),
+              HasSubstr("checkpoints_passed"));
+  EXPECT_THAT(error_of([](auto& r) { r.place.s_m = 401; }), HasSubstr("place.s"));
+  EXPECT_THAT(error_of([](auto& r) { r.place.s_m = kNan; }), HasSubstr("place.s"));
+  EXPECT_THAT(error_of([](auto& r) { r.place.lateral_m = kNan; }), HasSubstr("place.lateral"));
+  EXPECT_THAT(error_of([](auto& r) { r.place.height_m = 1e9f; }), HasSubstr("place.height"));
+  EXPECT_THAT(error_of([](auto& r) { r.place_of_m.z = kNan; }), HasSubstr("place_of"));
+  EXPECT_THAT(error_of([](auto& r) { r.episode_start_m = kNan; }), HasSubstr("episode_start"));
+  EXPECT_THAT(error_of([](auto& r) { r.best_m = kNan; }), HasSubstr("best"));
+  EXPECT_THAT(error_of([](auto& r) { r.reward_sums[7] = 1.0 / 0.0; }), HasSubstr("reward_sums"));
+  EXPECT_THAT(error_of([](auto& r) { r.past_actions[15].brake = -1; }), HasSubstr("past_actions"));
+  EXPECT_THAT(error_of([](auto& r) { r.past_actions[3].steer = kNan; }), HasSubstr("past_actions"));
+  EXPECT_EQ(error_of([](auto&) {}), "no error");
+}
+
+TEST_F(EnvironmentSnapshotTest, DamagedBytesAreRefusedOrUsable) {
+  const std::uint32_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  for (int i = 0; i < TestCount(200, 5000, 200000); ++i) {
+    auto bytes = Packed();
+    for (auto k = random() % 4 + 1; k > 0; --k) {
+      bytes[random() % bytes.size()] = static_cast<std::byte>(random());
+    }
+    if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+    const auto opened = OpenSnapshot(bytes, origin, *line, SnapshotUse::kRestore);
+    if (!opened) continue;
+    EXPECT_LE(opened->game.size(), game.size());
+    const LinePoint point = line->At(opened->record.place.s_m);
+    EXPECT_EQ(point.half_width_left_m, 12);
+  }
+}
+
+}  // namespace
+}  // namespace hotlap
