@@ -3,7 +3,7 @@
 file(REMOVE_RECURSE ${WORK})
 foreach(step
     "--install ${BUILD} --prefix ${WORK}/prefix"
-    "-S ${SOURCE} -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Release ${FLAGS}"
+    "-S ${SOURCE} -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_BUILD_TYPE=Release"
     "--build ${WORK}/build")
   separate_arguments(arguments UNIX_COMMAND "${step}")
   execute_process(COMMAND ${CMAKE_COMMAND} ${arguments} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
