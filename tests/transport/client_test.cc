@@ -53,6 +53,31 @@ TEST_P(EveryEndpointTest, RestoredRowsGoOnBitForBit) {
   EXPECT_EQ(Drive(*remote, 20, 30), expected);
 }
 
+TEST_F(ClientTest, RowsInProcessAreSavedAndRestoredLikeRowsBehindAServer) {
+  Start();
+  const auto local = Local(3);
+  Race(*local, 20);
+  const std::vector<std::uint8_t> mask = {1, 0, 1};
+  const auto ids = local->Save(mask, DeadlineIn(kPatience));
+  ASSERT_TRUE(ids);
+  EXPECT_EQ((*ids)[1], 0u);
+  Drive(*local, 20, 10);
+  const auto restored = local->Restore(*ids, DeadlineIn(kPatience));
+  ASSERT_TRUE(restored);
+  EXPECT_THAT(restored->status, ::testing::ElementsAre(0, 4, 0));
+
+  const auto remote = Attached(3);
+  Race(*remote, 20);
+  const auto remote_ids = remote->Save(mask, DeadlineIn(kPatience));
+  ASSERT_TRUE(remote_ids);
+  Drive(*remote, 20, 10);
+  ASSERT_TRUE(remote->Restore(*remote_ids, DeadlineIn(kPatience)));
+  EXPECT_EQ(Drive(*remote, 20, 10), Drive(*local, 20, 10));
+
+  const std::vector<SnapshotId> unknown = {0, 99, 0};
+  EXPECT_EQ(local->Restore(unknown, DeadlineIn(kPatience)).error().status, Status::kInvalidId);
+}
+
 TEST_F(ClientTest, LearnsTheSpecOfAnEnvironment) {
   Start();
   const auto remote = Connected();

@@ -281,6 +281,34 @@ TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
   EXPECT_NE(reply.frames[1].substr(0, row_bytes), std::string(row_bytes, '\0'));
 }
 
+TEST_F(ServerTest, ASnapshotThatHadToMakeRoomIsAClearError) {
+  server_settings.snapshot_bytes = 1;
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const RawReply saved = client.Ask(SessionRequest(Operation::kSave, token, 3), {""});
+  ASSERT_EQ(saved.header.status, Status::kOk);
+  const RawReply reply =
+      client.Ask(SessionRequest(Operation::kReset, token, 4), {"", "", saved.frames[1]});
+  EXPECT_EQ(reply.header.status, Status::kInvalidId);
+  EXPECT_THAT(reply.header.error, ::testing::HasSubstr("had to make room for newer ones"));
+}
+
+TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
+  Start();
+  RawClient client = Raw();
+  const Token token = client.Hello(1);
+  Request attach = AttachRequest(token, 1, 2);
+  attach.tracks = {"short_sprint", "hairpins"};
+  ASSERT_EQ(client.Ask(attach, {""}).header.status, Status::kOk);
+  client.Ask(SessionRequest(Operation::kReset, token, 2), {"", "", ""});
+  const RawReply saved = client.Ask(SessionRequest(Operation::kSave, token, 3), {""});
+  const std::string first = saved.frames[1].substr(0, 8);
+  const RawReply reply = client.Ask(SessionRequest(Operation::kRestore, token, 4), {first + first});
+  EXPECT_EQ(reply.header.status, Status::kOk);
+  EXPECT_EQ(reply.frames[5], std::string("\0\3", 2));
+}
+
 // ---- sessions
 
 TEST_F(ServerTest, ASilentSessionGivesItsRowsBack) {

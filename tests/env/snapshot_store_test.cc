@@ -1,0 +1,56 @@
+#include "env/snapshot_store.h"
+
+#include <gtest/gtest.h>
+
+namespace hotlap {
+namespace {
+
+SnapshotStore::Bytes BytesOf(std::size_t size, int fill = 1) {
+  return std::make_shared<const std::vector<std::byte>>(size, static_cast<std::byte>(fill));
+}
+
+TEST(SnapshotStoreTest, GivesBackWhatWasPut) {
+  SnapshotStore store(1000);
+  const auto first = store.Put(7, BytesOf(10, 1)), second = store.Put(8, BytesOf(10, 2));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(store.Get(first)->owner, 7u);
+  EXPECT_EQ(*store.Get(second)->bytes, *BytesOf(10, 2));
+  EXPECT_FALSE(store.Get(0));
+  EXPECT_FALSE(store.Get(second + 1));
+}
+
+TEST(SnapshotStoreTest, TheOldestMakeRoomWhenTheBudgetIsUsedUp) {
+  SnapshotStore store(25);
+  const auto first = store.Put(1, BytesOf(10)), second = store.Put(1, BytesOf(10));
+  const auto third = store.Put(1, BytesOf(10));
+  EXPECT_FALSE(store.Get(first));
+  EXPECT_TRUE(store.Get(second));
+  EXPECT_TRUE(store.Get(third));
+  EXPECT_EQ(store.bytes(), 20u);
+}
+
+TEST(SnapshotStoreTest, OneLargerThanTheBudgetIsNotKept) {
+  SnapshotStore store(25);
+  EXPECT_FALSE(store.Get(store.Put(1, BytesOf(26))));
+  EXPECT_EQ(store.bytes(), 0u);
+}
+
+TEST(SnapshotStoreTest, AnOwnersSnapshotsGoTogetherAndIdsAreNotUsedAgain) {
+  SnapshotStore store(100);
+  const auto mine = store.Put(1, BytesOf(10)), theirs = store.Put(2, BytesOf(10));
+  store.DropOwner(1);
+  EXPECT_FALSE(store.Get(mine));
+  EXPECT_TRUE(store.Get(theirs));
+  EXPECT_EQ(store.bytes(), 10u);
+  EXPECT_GT(store.Put(1, BytesOf(1)), theirs);
+}
+
+TEST(SnapshotStoreTest, HeldBytesOutliveTheirEviction) {
+  SnapshotStore store(10);
+  const auto held = store.Get(store.Put(1, BytesOf(10, 5)))->bytes;
+  store.Put(1, BytesOf(10));
+  EXPECT_EQ(*held, *BytesOf(10, 5));
+}
+
+}  // namespace
+}  // namespace hotlap
