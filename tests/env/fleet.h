@@ -47,7 +47,8 @@ struct Given {
 
 class Fleet {
  public:
-  explicit Fleet(const FleetSettings& settings) : Fleet(settings, MakeGames(settings)) {}
+  explicit Fleet(const FleetSettings& settings = FleetSettings())
+      : Fleet(settings, MakeGames(settings)) {}
   Fleet(const FleetSettings& settings, std::vector<std::unique_ptr<GameGroup>> games)
       : Fleet(settings, sim::Track::Build(settings.road), std::move(games)) {}
 

@@ -69,7 +69,7 @@ TEST(VectorEnvironmentTest, ContinuousActionsReachTheGame) {
 // ---- Reset and restore ----
 
 TEST(VectorEnvironmentTest, ResetBeginsAtTimeZeroWithEmptyHistories) {
-  Fleet fleet({});
+  Fleet fleet;
   fleet.Reset();
   const std::vector<float> first = fleet.observation(0);
   for (int step = 0; step < 50; ++step) fleet.Step(kThrottleLeft);
@@ -168,7 +168,7 @@ TEST_P(EveryMode, RestoreContinuesTheEpisodeBitForBit) {
 }
 
 TEST(VectorEnvironmentTest, SnapshotGoesBackIntoAnyRowOfItsTrack) {
-  Fleet fleet({});
+  Fleet fleet;
   fleet.Reset();
   for (int step = 0; step < 30; ++step) fleet.Step({kThrottleLeft, kBrake});
   const auto snapshot = fleet.Save(0);
@@ -184,7 +184,7 @@ TEST(VectorEnvironmentTest, SnapshotGoesBackIntoAnyRowOfItsTrack) {
 }
 
 TEST(VectorEnvironmentTest, SavingChangesNothing) {
-  Fleet fleet({}), undisturbed({});
+  Fleet fleet, undisturbed;
   fleet.Reset();
   undisturbed.Reset();
   for (int step = 0; step < 20; ++step) {
@@ -196,7 +196,7 @@ TEST(VectorEnvironmentTest, SavingChangesNothing) {
 }
 
 TEST(VectorEnvironmentTest, ForeignSnapshotsAreRefusedWithTheReason) {
-  Fleet fleet({});
+  Fleet fleet;
   fleet.Reset();
   fleet.Step(kThrottle);
   const auto good = fleet.Save(0);
@@ -233,7 +233,7 @@ TEST(VectorEnvironmentTest, ForeignSnapshotsAreRefusedWithTheReason) {
 }
 
 TEST(VectorEnvironmentTest, RowThatWasNeverResetHasNothingToSave) {
-  Fleet fleet({});
+  Fleet fleet;
   EXPECT_TRUE(fleet.Save(0).empty());
 }
 
@@ -311,7 +311,7 @@ TEST(VectorEnvironmentTest, CarThatLeavesTheRoadFallsAndFailsOnce) {
 }
 
 TEST(VectorEnvironmentTest, StandingStillIsNoProgress) {
-  Fleet fleet({});
+  Fleet fleet;
   fleet.Reset();
   fleet.StepToTheEnd(0, kNothing);
   EXPECT_EQ(fleet.end_reason(0), EndReason::kNoProgress);
@@ -576,7 +576,7 @@ TEST_P(EveryMode, StepBeforeTheFirstResetIsRefused) {
 }
 
 TEST(VectorEnvironmentTest, BadActionIsRefusedAndLeavesItsRow) {
-  Fleet fleet({});
+  Fleet fleet;
   fleet.Reset();
   for (int step = 0; step < 5; ++step) fleet.Step(kThrottle);
   const auto before = fleet.Save(0);
