@@ -1,28 +1,10 @@
 // A step takes no memory from the heap after the first few.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
+#include "tests/allocation_count.h"
 #include "tests/conformance/games_under_test.h"
-
-namespace {
-thread_local long g_allocations = 0;
-
-void* Allocate(std::size_t size) {
-  ++g_allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace hotlap {
 namespace {
@@ -65,10 +47,10 @@ TEST_P(AllocationTest, StepsSavesRestoresAndRestartsTakeNoMemory) {
     run(CommandKind::kRestart);
   };
   round();
-  const long before = g_allocations;
+  const long before = NumAllocationsOfThread();
   round();
   round();
-  EXPECT_EQ(g_allocations - before, 0);
+  EXPECT_EQ(NumAllocationsOfThread() - before, 0);
 }
 
 }  // namespace

@@ -2,26 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include "env/sim/floating_point_guard.h"
+#include "tests/allocation_count.h"
 #include "tests/env/sim/line_driver.h"
 #include "tests/env/sim/scenarios.h"
-
-// Counts what this program allocates, for the test that stepping allocates nothing.
-namespace {
-std::atomic<long> allocations{0};
-}
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace hotlap {
 namespace {
@@ -233,9 +219,9 @@ TEST_F(SimulatedGamesTest, AllocatesNothingAfterTheFirstStep) {
     group_->Collect(kNoDeadline);
   };
   round();
-  const long before = allocations;
+  const long before = NumAllocationsOfThread();
   for (int i = 0; i < 200; ++i) round();
-  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(NumAllocationsOfThread() - before, 0);
 }
 
 #if defined(HOTLAP_HAS_MXCSR)

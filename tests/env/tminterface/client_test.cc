@@ -3,29 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "env/tminterface/server.h"
+#include "tests/allocation_count.h"
 #include "tests/env/tminterface/test_buffer.h"
-
-// Counts what this thread allocates. Through pointers, so that no analysis of gtest's own
-// allocations looks into them.
-namespace {
-thread_local int num_allocations = 0;
-void* (*volatile allocate)(std::size_t) = std::malloc;
-void (*volatile release)(void*) = std::free;
-}  // namespace
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++num_allocations;
-  return allocate(size == 0 ? 1 : size);
-}
-void* operator new(std::size_t size) {
-  if (void* memory = operator new(size, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 
 namespace hotlap::tminterface {
 namespace {
@@ -320,9 +300,9 @@ TEST_F(ClientTest, StepsStatesAndEmptyResponsesAllocateNothing) {
     EXPECT_FALSE(client.Poll());
   };
   round();
-  num_allocations = 0;
+  const long before = NumAllocationsOfThread();
   round();
-  EXPECT_EQ(num_allocations, 0);
+  EXPECT_EQ(NumAllocationsOfThread() - before, 0);
 }
 
 // ---- a real game that dies

@@ -1,0 +1,10 @@
+// How often this program has taken memory, for tests that a step takes none. Linked into every test
+// program.
+#pragma once
+
+namespace hotlap {
+
+long NumAllocations();          // of all threads
+long NumAllocationsOfThread();  // of the calling thread
+
+}  // namespace hotlap
