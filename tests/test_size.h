@@ -1,4 +1,5 @@
-// How much a test does: HOTLAP_TEST_SIZE is small (sanitizers), quick (the default) or long (before a release).
+// How much a test does: HOTLAP_TEST_SIZE is small (sanitizers), quick (the default) or long (before
+// a release).
 #pragma once
 
 #include <cstdlib>
