@@ -9,7 +9,7 @@
 namespace hotlap {
 namespace {
 
-// While some games send news all the time, the silent ones are looked after this often.
+// A game's silence is looked after this often, and at every turn once all are silent.
 constexpr unsigned kPollsBetweenChecks = 64;
 
 class TMInterfaceGames final : public GameGroup {
@@ -44,18 +44,16 @@ class TMInterfaceGames final : public GameGroup {
         is_under_way |= slot->is_under_way();
       }
       if (!completions_.empty() || !is_under_way) return completions_;
-      if (has_progressed) {
-        backoff_.Reset();
-        if (++polls_ % kPollsBetweenChecks != 0) continue;
+      if (has_progressed) backoff_.Reset();
+      if (++polls_ % kPollsBetweenChecks == 0 || backoff_.is_slow()) {
+        const Clock::time_point now = Clock::now();
+        for (const auto& slot : slots_) {
+          if (!slot->is_under_way()) continue;
+          slot->CheckTime(now);
+          NoteIfComplete(*slot);
+        }
+        if (!completions_.empty() || now >= deadline) return completions_;
       }
-
-      const Clock::time_point now = Clock::now();
-      for (const auto& slot : slots_) {
-        if (!slot->is_under_way()) continue;
-        slot->CheckTime(now);
-        NoteIfComplete(*slot);
-      }
-      if (!completions_.empty() || now >= deadline) return completions_;
       if (!has_progressed && !backoff_.Pause(deadline)) return completions_;
     }
   }

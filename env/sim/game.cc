@@ -113,7 +113,7 @@ void Game::Tick() {
   bool respawn = std::exchange(respawn_, false);
   if (simulation_) {
     respawn = tape_.Play(time_ms, inputs_).respawn;
-  } else if (time_ms >= 0) {
+  } else if (time_ms >= 0 && !race_.state().finished) {
     tape_.Record(time_ms, inputs_);
     if (respawn) tape_.Put(time_ms, tminterface::Control::kRespawn, 1);
   }

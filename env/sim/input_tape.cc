@@ -85,17 +85,18 @@ void InputTape::Assign(const EventBuffer& buffer) {
 void InputTape::Put(std::int32_t race_time_ms, Control control, std::int32_t value) {
   const Event event{StoredTime(race_time_ms), Pack(control, value)};
   auto at = std::lower_bound(events_.begin(), events_.end(), event.stored_time_ms, Earlier);
-  for (; at != events_.end() && at->stored_time_ms == event.stored_time_ms; ++at) {
-    if (tminterface::ControlIndex(at->data) == IndexOf(control)) {
-      at->data = event.data;
-      FindRecorded();
-      return;
-    }
+  const auto is_other = [&](const Event& there) {
+    return there.stored_time_ms == event.stored_time_ms &&
+           tminterface::ControlIndex(there.data) != IndexOf(control);
+  };
+  at = std::find_if_not(at, events_.end(), is_other);
+  if (at != events_.end() && at->stored_time_ms == event.stored_time_ms) {
+    *at = event;
+  } else {
+    at = events_.insert(at, event);
   }
-  const bool is_last = at == events_.end();
-  events_.insert(at, event);
-  if (is_last) {
-    Apply(event, recorded_);
+  if (events_.back().stored_time_ms == event.stored_time_ms) {
+    Apply(event, recorded_);  // nothing later undoes it
   } else {
     FindRecorded();
   }

@@ -93,10 +93,10 @@ tmi::Client RegisteredClient(const std::string& name) {
 // Waits for the next message as the pump of TMInterfaceGames does.
 tmi::Client::Incoming Await(tmi::Client& client) {
   tmi::Backoff backoff;
-  const Deadline deadline = DeadlineIn(std::chrono::seconds(10));
   for (;;) {
     if (auto incoming = client.Poll()) return std::move(*incoming);
-    if (!backoff.Pause(deadline)) throw std::runtime_error("the game is silent");
+    backoff.Pause(kNoDeadline);
+    if (backoff.is_slow() && !client.game_alive()) throw std::runtime_error("the game is gone");
   }
 }
 
@@ -161,6 +161,12 @@ class RunningGame {
   Process process_;
 };
 
+// Circles that never come to a gate, and another value each tick.
+Inputs LearnersInputs(std::int32_t& gas) {
+  gas = (gas + 1) % kMaxAnalog;
+  return {.steer = -kMaxAnalog, .gas = gas, .accelerate = true};
+}
+
 // The learner's tick with the bare client.
 double ClientTicks(const RunningGame& game) {
   tmi::Client client = RegisteredClient(game.name);
@@ -175,15 +181,15 @@ double ClientTicks(const RunningGame& game) {
   while (std::get<tmi::OnRunStep>(std::get<tmi::ServerCall>(pending.message)).race_time_ms < 0) {
     answer();
   }
-  std::int32_t steer = 0;
+  std::int32_t gas = 0;
   const double rate = RateOf([&] {
     Ask(client, tmi::SimGetState{});
-    steer = (steer + 1) % 65536;
+    const Inputs learned = LearnersInputs(gas);
     tmi::SetInputStates inputs;
-    inputs.accelerate = 1;
-    inputs.brake = inputs.left = inputs.right = 0;
-    inputs.steer = steer;
-    inputs.gas = 0;
+    inputs.left = inputs.right = inputs.brake = 0;
+    inputs.accelerate = learned.accelerate;
+    inputs.steer = learned.steer;
+    inputs.gas = learned.gas;
     Ask(client, inputs);
     answer();
   });
