@@ -293,7 +293,7 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
 
 TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
   const int steps = TestCount(60, 300, 2000);
-  RunningServer server(4, 0, "0.3");
+  RunningServer server(4, 0, "1");
   Learner survivor(server.Attach(GameKind::kSimulated, 2));
   survivor.Reset();
   // It has the other two rows and would drive for long.
@@ -324,8 +324,8 @@ TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
 TEST(ServeTest, LearnerThatPausesFindsItsSessionAndItsGamesAsTheyWere) {
   // Longer than the session's timeout, the game's and TMInterface's own 2 s at full size.
   const bool full = TestCount(0, 0, 1) == 1;
-  const auto pause = full ? 30'000ms : 900ms;
-  RunningServer server(2, 2, full ? "5" : "0.2");
+  const auto pause = full ? 30'000ms : 3000ms;
+  RunningServer server(2, 2, full ? "5" : "1");
   Learner simulated(server.Attach(GameKind::kSimulated, 2));
   Learner behind_buffers(server.Attach(GameKind::kTMInterface, 2));
   for (Learner* learner : {&simulated, &behind_buffers}) {
