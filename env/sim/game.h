@@ -31,7 +31,7 @@ class GameHost {
   virtual ~GameHost() = default;
   // True ends Game::Run. Asked every tick, so it must cost next to nothing.
   virtual bool stop_requested() = 0;
-  // Time for what costs a system call: every 5 to 10 ms, also while a client holds the game.
+  // Time for what costs a system call: every 5 to 80 ms, also while a client holds the game.
   virtual void Attend() = 0;
   // The next line that was typed into the console, if there is one. Asked after Attend.
   virtual std::optional<std::string> NextConsoleLine() = 0;
@@ -87,7 +87,7 @@ class Game final : private tminterface::ServerHandler {
   void Enter(const RaceState& state);  // a rewind
   void PlayScript();
   bool Interrupted();  // asked after every message and in the slow part of every wait
-  void Attend();       // costs a look at the clock, and every few milliseconds the host's attention
+  void Attend();       // the host's attention, if some time has passed
   std::int32_t race_time_ms() const { return race_.state().race_time_ms; }
 
   // ---- simulation mode (game_simulation.cc)
@@ -157,6 +157,7 @@ class Game final : private tminterface::ServerHandler {
 
   Clock::time_point last_tick_{};
   Clock::time_point next_attention_{};
+  unsigned attentions_ = 0;
 };
 
 }  // namespace hotlap::sim
