@@ -32,7 +32,7 @@ from tminterface.structs import CheckpointData, CheckpointTime  # noqa: E402
 
 linux_mapping.install()
 PROGRAM = None
-LONG_ENOUGH_S = 5
+LONG_ENOUGH_S = 20
 
 
 def lines_of(events):
