@@ -118,14 +118,17 @@ bool RemoteVectorEnvironment::Receive(Deadline until) {
     if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return false;
   }
   received_.clear();
-  while (true) {
-    TakeOver(frame);
-    const bool more = frame.more();
-    if (received_.size() < kMaxReplyFrames) received_.push_back(std::move(frame));
-    if (!more) return true;
-    frame = zmq::message_t();
-    if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return false;
+  bool more = frame.more();
+  TakeOver(frame);
+  received_.push_back(std::move(frame));
+  while (more) {
+    zmq::message_t next;
+    if (!socket_.recv(next, zmq::recv_flags::dontwait)) return false;
+    TakeOver(next);
+    more = next.more();
+    if (received_.size() < kMaxReplyFrames) received_.push_back(std::move(next));
   }
+  return true;
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
@@ -155,7 +158,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
 tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const Arrays& arrays,
                                                           Deadline deadline) {
   if (!is_answered_) {
-    const auto earlier = Await(deadline);
+    auto earlier = Await(deadline);
     if (!earlier && earlier.error().status == Status::kTimedOut) return earlier;
   }
   request.token = hello_.token;

@@ -61,7 +61,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLease::MakeGroups(
          simulated.subspan(begin, std::min<std::size_t>(kBlock, simulated.size() - begin))) {
       block.push_back({track->track, vehicle});
     }
-    groups.push_back(pool_->settings_.make_simulated(std::move(block)));
+    groups.push_back(pool_->settings_.make_simulated(block));
   }
   if (games_.empty()) return groups;
 

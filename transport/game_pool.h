@@ -30,7 +30,7 @@ struct GamePoolSettings {
   std::vector<std::string> arguments{};  // of it; `--name <buffer>` follows
   TMInterfaceSettings tminterface{};     // on_lost is the pool's own
   // Makes a block of simulated games; another one in tests.
-  std::function<std::unique_ptr<GameGroup>(std::vector<SimulatedGame>)> make_simulated =
+  std::function<std::unique_ptr<GameGroup>(const std::vector<SimulatedGame>&)> make_simulated =
       MakeSimulatedGames;
 };
 

@@ -58,7 +58,7 @@ class LocalVectorEnvironment : public LearnerEnvironment {
  public:
   // Keeps at most `snapshot_bytes` of saved states, then drops the oldest.
   explicit LocalVectorEnvironment(std::unique_ptr<VectorEnvironment> environment,
-                                  std::size_t snapshot_bytes = 256 * 1024 * 1024);
+                                  std::size_t snapshot_bytes = std::size_t{256} << 20);
 
   int num_rows() const override { return layout_.shape().rows; }
   const EnvironmentSpec& spec() const override { return environment_->spec(); }

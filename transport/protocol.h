@@ -18,8 +18,8 @@
 namespace hotlap::transport {
 
 inline constexpr std::uint64_t kProtocolVersion = 1;
-inline constexpr std::size_t kMaxRequestHeaderBytes = 64 * 1024;
-inline constexpr std::size_t kMaxReplyHeaderBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxRequestHeaderBytes = 1 << 16;
+inline constexpr std::size_t kMaxReplyHeaderBytes = 1 << 20;
 inline constexpr std::size_t kMaxNameBytes = 64;     // of environments, tracks, info columns
 inline constexpr std::size_t kMaxRequestArrays = 3;  // no operation takes more
 inline constexpr int kMaxRows = 65536;               // of any attach; servers allow less

@@ -19,9 +19,9 @@
 namespace hotlap::transport {
 namespace {
 
-constexpr int kMaxMessagesPerTurn = 256;  // then finished work gets its turn
-constexpr int kPeerQueue = 64;            // messages of one connection held in either direction
-constexpr int kBytesPerRow = 64;          // of a request's array: more than any operation needs
+constexpr int kMaxMessagesPerTurn = 256;   // then finished work gets its turn
+constexpr int kPeerQueue = 64;             // messages of one connection held in either direction
+constexpr std::int64_t kBytesPerRow = 64;  // of a request's array: more than any operation needs
 constexpr int kLingerMs = 200;
 
 std::span<const std::byte> BytesOf(const zmq::message_t& message) {
@@ -179,11 +179,12 @@ int Server::PollTimeoutMs() const {
 }
 
 bool Server::Receive(Message& message) {
-  zmq::message_t frame;
-  if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
-  message.identity = frame.to_string();
-  bool more = frame.more();
+  zmq::message_t identity;
+  if (!router_.recv(identity, zmq::recv_flags::dontwait)) return false;
+  message.identity = identity.to_string();
+  bool more = identity.more();
   for (std::size_t index = 0; more; ++index) {
+    zmq::message_t frame;
     if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
     TakeOver(frame);
     more = frame.more();

@@ -25,9 +25,9 @@ namespace hotlap::transport {
 struct ServerSettings {
   std::vector<std::string> endpoints;  // tcp://, ipc://, inproc://; a * port or path is filled in
   SessionSettings sessions;
-  int max_rows = 8192;                             // of a session
-  std::size_t snapshot_bytes = 256 * 1024 * 1024;  // of all sessions
-  int threads = 1;                                 // that compute simulated rows
+  int max_rows = 8192;                                  // of a session
+  std::size_t snapshot_bytes = std::size_t{256} << 20;  // of all sessions
+  int threads = 1;                                      // that compute simulated rows
   double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
   std::chrono::milliseconds stop_within{600};  // for what runs when the server is stopped
 };

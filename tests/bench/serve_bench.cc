@@ -32,7 +32,7 @@ constexpr int kRepetitions = 5;
 constexpr std::size_t kHeaderBytes = 48;  // of a step request; a reply's is smaller
 
 double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 
@@ -71,7 +71,8 @@ T Unwrap(tl::expected<T, Refusal> result) {
 // Answers every message with the same frames, on a thread of its own.
 class BareServer {
  public:
-  BareServer(zmq::context_t& context, const std::string& endpoint, std::vector<std::size_t> sizes)
+  BareServer(zmq::context_t& context, const std::string& endpoint,
+             const std::vector<std::size_t>& sizes)
       : router_(context, zmq::socket_type::router) {
     router_.set(zmq::sockopt::linger, 0);
     router_.bind(endpoint);

@@ -15,6 +15,7 @@ namespace hotlap::transport {
 namespace {
 
 constexpr int kRows = 4;
+constexpr std::size_t kActionBytes = 16;
 
 // Malformed messages of every sort, in a sequence fixed by the seed. Has a session and rows of its
 // own, because the worst messages are those that get far.
@@ -71,22 +72,22 @@ class Flooder {
       }
       case 3:  // the right id, the wrong shape: counted, refused
         return {EncodeRequest(SessionRequest(Operation::kStep, token_, next_id_++)),
-                Noise(kRows * 4 - 1)};
+                Noise(kActionBytes - 1)};
       case 4:  // ids that leave some out
         return {
             EncodeRequest(SessionRequest(Operation::kStep, token_, next_id_ + 1 + Below(1 << 30))),
-            std::string(kRows * 4, '\0')};
+            std::string(kActionBytes, '\0')};
       case 5:
         return {EncodeRequest(SessionRequest(Operation::kStep, token_, 0)),
-                std::string(kRows * 4, '\0')};
+                std::string(kActionBytes, '\0')};
       case 6: {  // somebody else's token
         Token guess;
         for (std::byte& byte : guess) byte = static_cast<std::byte>(random_());
         return {EncodeRequest(SessionRequest(Operation::kStep, guess, 1)),
-                std::string(kRows * 4, '\0')};
+                std::string(kActionBytes, '\0')};
       }
       case 7: {
-        std::vector<std::string> frames(5 + Below(40), std::string(kRows * 4, '\0'));
+        std::vector<std::string> frames(5 + Below(40), std::string(kActionBytes, '\0'));
         frames[0] = GoodHeader(next_id_);
         return frames;
       }
@@ -94,7 +95,7 @@ class Flooder {
         HeaderWriter writer;
         writer.Unsigned("v", 1).String("op", "step").Unsigned("id", next_id_);
         writer.Bytes("token", token_).String("x" + std::to_string(Below(1000)), Noise(20));
-        return {writer.Finish(), std::string(kRows * 4, '\0')};
+        return {writer.Finish(), std::string(kActionBytes, '\0')};
       }
       default:
         return {GoodHeader(next_id_) + Noise(70000) + "x"};

@@ -125,9 +125,9 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   server_settings.inline_limit_us = 0;
   const auto make_gated = game_settings.make_simulated;
   std::atomic<bool> fails{false};
-  game_settings.make_simulated = [&fails, make_gated](std::vector<SimulatedGame> settings) {
+  game_settings.make_simulated = [&fails, make_gated](const std::vector<SimulatedGame>& settings) {
     if (fails) throw std::runtime_error("out of cars");
-    return make_gated(std::move(settings));
+    return make_gated(settings);
   };
   Start();
   RawClient client = Raw(), other = Raw();
@@ -406,9 +406,8 @@ TEST_F(ServerTest, ABlockedSessionHoldsNobodyElse) {
   server_settings.inline_limit_us = 0;
   std::shared_ptr<Gate> first = gate, second = std::make_shared<Gate>();
   int made = 0;
-  game_settings.make_simulated = [&](std::vector<SimulatedGame> settings) {
-    return std::make_unique<GatedGames>(MakeSimulatedGames(std::move(settings)),
-                                        made++ == 0 ? first : second);
+  game_settings.make_simulated = [&](const std::vector<SimulatedGame>& settings) {
+    return std::make_unique<GatedGames>(MakeSimulatedGames(settings), made++ == 0 ? first : second);
   };
   Start();
   RawClient blocked = Raw(), free = Raw();

@@ -189,17 +189,18 @@ inline Request AttachRequest(const Token& token, std::uint64_t id, int rows) {
 }
 
 class ServingTest : public ::testing::Test {
- protected:
+ public:
   ServingTest() {
     server_settings.endpoints = {"ipc://" + (directory.path() / "server").string()};
     server_settings.threads = 2;
     game_settings.simulated = 64;
-    game_settings.make_simulated = [gate = gate](std::vector<SimulatedGame> settings) {
-      return std::make_unique<GatedGames>(MakeSimulatedGames(std::move(settings)), gate);
+    game_settings.make_simulated = [gate = gate](const std::vector<SimulatedGame>& settings) {
+      return std::make_unique<GatedGames>(MakeSimulatedGames(settings), gate);
     };
   }
   ~ServingTest() override { Stop(); }
 
+ protected:
   void Start() {
     catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
     games = std::make_unique<GamePool>(game_settings);
@@ -238,7 +239,7 @@ class ServingTest : public ::testing::Test {
     std::vector<SimulatedGame> settings(static_cast<std::size_t>(rows),
                                         {track->track, catalogue->vehicle()});
     std::vector<std::unique_ptr<GameGroup>> groups;
-    groups.push_back(MakeSimulatedGames(std::move(settings)));
+    groups.push_back(MakeSimulatedGames(settings));
     std::vector<RowConfig> configs(static_cast<std::size_t>(rows));
     for (std::size_t row = 0; row < configs.size(); ++row) {
       configs[row] = {track->centreline, track->track->hash(), row};
