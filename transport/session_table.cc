@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "transport/attached_environment.h"
 
@@ -103,6 +104,8 @@ void SessionTable::Close(Session& session) {
 }
 
 std::vector<std::shared_ptr<Session>> SessionTable::Expire(Deadline now) {
+  const bool was_away = now - std::exchange(last_look_, now) > settings_.timeout / 2;
+  if (was_away) return {};
   std::vector<std::shared_ptr<Session>> expired;
   for (auto it = by_token_.begin(); it != by_token_.end();) {
     if (now - it->second->last_heard < settings_.timeout) {

@@ -74,7 +74,9 @@ class SessionTable {
   void Answer(Session& session, Reply reply) const;
 
   void Close(Session& session);  // takes it out, marked closed
-  // Takes out the sessions not heard of for too long, each marked closed.
+  // Takes out the sessions not heard of for too long, each marked closed. To be called several
+  // times within the timeout: after a longer absence of the caller nobody is taken out at once,
+  // because what came meanwhile may not have been read yet.
   std::vector<std::shared_ptr<Session>> Expire(Deadline now);
   std::vector<std::shared_ptr<Session>> CloseAll();
 
@@ -88,6 +90,7 @@ class SessionTable {
 
   SessionSettings settings_;
   std::uint64_t last_number_ = 0;
+  Deadline last_look_{};  // of Expire
   std::unordered_map<Token, std::shared_ptr<Session>, TokenHash> by_token_;
 };
 
