@@ -16,11 +16,14 @@ class Game:
     def __init__(self, program, *flags, track='straight', speed='max'):
         Game._count += 1
         self.name = f'hotlap-interop-{os.getpid()}-{Game._count}'
-        self._log = tempfile.TemporaryFile('w+')
+        # Two openings: each end has its own place in the file.
+        self._log = tempfile.NamedTemporaryFile('r')
+        log = open(self._log.name, 'a')
         self.process = subprocess.Popen(
             [program, '--name', self.name, '--track', TRACKS / f'{track}.yaml', '--speed', speed,
              '--exit-with-parent', str(os.getpid()), *flags],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        log.close()
         ready = self.process.stdout.readline().strip()
         if ready != f'ready {self.name}':
             self.close()

@@ -111,15 +111,18 @@ class GameTest : public ::testing::Test {
   ~GameTest() override { shm_unlink(("/" + name).c_str()); }
 
  protected:
-  std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {
-        kProgram,  "--name", name,          "--track", TrackFile("straight"),
-        "--speed", "max",    "--log-level", "off"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
+  std::vector<std::string> Arguments() const {
+    return {kProgram,  "--name", name,          "--track", TrackFile("straight"),
+            "--speed", "max",    "--log-level", "off"};
+  }
+  // A game that ends when `parent` is no longer its parent.
+  std::vector<std::string> ArgumentsWithParent(const std::string& parent) const {
+    std::vector<std::string> arguments = Arguments();
+    arguments.insert(arguments.end(), {"--exit-with-parent", parent});
     return arguments;
   }
-  Process Start(const std::vector<std::string>& more = {}) const {
-    Process process(Arguments(more));
+  Process Start() const {
+    Process process(ArgumentsWithParent(std::to_string(getpid())));
     EXPECT_EQ(process.ReadLine(), "ready " + name);
     return process;
   }
@@ -225,8 +228,8 @@ TEST_F(GameTest, BadFlagsAndFilesAreErrorsOfStatusTwo) {
 TEST_F(GameTest, EndsWithTheProcessThatStartedIt) {
   // The shell starts the game in the background, says who it is and waits; it is killed.
   std::string command;
-  for (const std::string& argument : Arguments()) command += "'" + argument + "' ";
-  Process shell({"/bin/sh", "-c", command + "--exit-with-parent $$ & wait"});
+  for (const std::string& argument : ArgumentsWithParent("$$")) command += '"' + argument + "\" ";
+  Process shell({"/bin/sh", "-c", command + "& wait"});
   ASSERT_EQ(shell.ReadLine(), "ready " + name);
   {
     TestClient client(name);  // holds the game for ever: it must end all the same
@@ -241,13 +244,12 @@ TEST_F(GameTest, EndsWithTheProcessThatStartedIt) {
   }
 }
 
-TEST_F(GameTest, OutlivesAProcessThatIsNotItsParent) {
+TEST_F(GameTest, EndsAtOnceWhenItsParentIsAnotherAlready) {
   Process other({"/bin/sh", "-c", "exit 0"});
   other.Wait();
-  const auto status =
-      Process(Arguments({"--exit-with-parent", std::to_string(other.pid())})).Wait();
+  const auto status = Process(ArgumentsWithParent(std::to_string(other.pid()))).Wait();
   EXPECT_EQ(status, 0) << "PID is not its parent, so it ends at once";
-  Process game = Start({"--exit-with-parent", std::to_string(getpid())});
+  Process game = Start();
   EXPECT_FALSE(game.Wait(100ms));
 }
 
@@ -265,10 +267,10 @@ class GameConsoleTest : public GameTest {
 
  protected:
   // A game whose standard input is the pipe and whose log is a file.
-  Process StartWithConsole(const std::string& more = "") {
+  Process StartWithConsole() {
     std::string command = "exec '" + kProgram + "' --name " + name + " --track '" +
-                          TrackFile("straight") + "' --speed max " + more + " <'" + fifo + "' 2>'" +
-                          log + "'";
+                          TrackFile("straight") + "' --speed max --exit-with-parent " +
+                          std::to_string(getpid()) + " <'" + fifo + "' 2>'" + log + "'";
     Process process({"/bin/sh", "-c", command});
     console.open(fifo);
     EXPECT_EQ(process.ReadLine(), "ready " + name);
