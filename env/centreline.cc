@@ -71,7 +71,7 @@ std::shared_ptr<const Centreline> Centreline::FromNpy(const std::filesystem::pat
   spec.line = ReadNpyPoints(path);
   spec.width_m = 2 * half_width_m;
   try {
-    const auto line = FromTrack(*sim::Track::Build(spec));
+    auto line = FromTrack(*sim::Track::Build(spec));
     if (gate_spacing_m == 0) return line;
     if (!(gate_spacing_m >= sim::kMinGateSpacingM)) {
       throw std::invalid_argument("gate_spacing_m: must be 0 or at least " +

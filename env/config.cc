@@ -80,8 +80,8 @@ std::optional<T> ParseNumber(std::string_view text) {
 
 }  // namespace
 
-struct ConfigMap::Node {
-  const Node* parent = nullptr;
+struct ConfigMap::Entry {
+  const Entry* parent = nullptr;
   std::size_t place = 0;  // among the children of a list
   std::string key;        // in a map
   Kind kind = Kind::kNull;
@@ -89,7 +89,7 @@ struct ConfigMap::Node {
   bool plain = false;  // a scalar without quotes
   std::string scalar;
   std::vector<std::string> keys;  // of a map, beside its children
-  std::vector<std::unique_ptr<Node>> children;
+  std::vector<std::unique_ptr<Entry>> children;
   std::vector<std::string> asked;  // keys that somebody knows
   bool free_keys = false;
 
@@ -104,8 +104,8 @@ struct ConfigMap::Node {
 
 struct ConfigMap::Document {
   std::filesystem::path file;
-  Node root;
-  std::vector<std::unique_ptr<Node>> absent;  // stand for maps that are not there
+  Entry root;
+  std::vector<std::unique_ptr<Entry>> absent;  // stand for maps that are not there
 };
 
 // Builds the tree from the parser's events, so that nothing is stored beyond the limits.
@@ -136,9 +136,9 @@ class ConfigMap::Builder : public YAML::EventHandler {
       key_line_ = mark.line + 1;
       return;
     }
-    Node& node = Add(mark, Kind::kScalar);
-    node.plain = tag != "!";
-    node.scalar = value;
+    Entry& entry = Add(mark, Kind::kScalar);
+    entry.plain = tag != "!";
+    entry.scalar = value;
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
@@ -164,41 +164,41 @@ class ConfigMap::Builder : public YAML::EventHandler {
     open_.push_back(&Add(mark, kind));
   }
 
-  Node& Add(const YAML::Mark& mark, Kind kind) {
+  Entry& Add(const YAML::Mark& mark, Kind kind) {
     if (++count_ > kMaxConfigValues) {
       Fail(mark, "more than " + std::to_string(kMaxConfigValues) + " values");
     }
-    Node* node = &document_.root;
+    Entry* entry = &document_.root;
     int line = mark.line + 1;
     if (!open_.empty()) {
-      Node& parent = *open_.back();
-      auto child = std::make_unique<Node>();
-      node = child.get();
-      node->parent = &parent;
-      node->place = parent.children.size();
+      Entry& parent = *open_.back();
+      auto child = std::make_unique<Entry>();
+      entry = child.get();
+      entry->parent = &parent;
+      entry->place = parent.children.size();
       if (parent.kind == Kind::kMap) {
         if (!key_) Fail(mark, "a key must be a single value");
-        node->key = *std::exchange(key_, std::nullopt);
-        parent.keys.push_back(node->key);
+        entry->key = *std::exchange(key_, std::nullopt);
+        parent.keys.push_back(entry->key);
         line = key_line_;
       }
       parent.children.push_back(std::move(child));
     }
-    node->kind = kind;
-    node->line = line;
-    return *node;
+    entry->kind = kind;
+    entry->line = line;
+    return *entry;
   }
 
   static constexpr std::size_t kMaxKeys = 1000;  // found by looking through them
   Document& document_;
-  std::vector<Node*> open_;
+  std::vector<Entry*> open_;
   std::optional<std::string> key_;
   int key_line_ = 0;
   std::size_t count_ = 0;
 };
 
-ConfigMap::ConfigMap(std::shared_ptr<Document> document, Node* node)
-    : document_(std::move(document)), node_(node) {}
+ConfigMap::ConfigMap(std::shared_ptr<Document> document, Entry* entry)
+    : document_(std::move(document)), entry_(entry) {}
 
 ConfigMap ConfigMap::Load(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -231,55 +231,56 @@ ConfigMap ConfigMap::ParseText(std::string_view text, const std::filesystem::pat
   } catch (const YAML::Exception& e) {
     throw ConfigError(file.string() + ":" + std::to_string(e.mark.line + 1) + ": " + e.msg);
   }
-  Node* const root = &document->root;
+  Entry* const root = &document->root;
   if (root->kind == Kind::kNull) root->kind = Kind::kMap;
   ConfigMap map(std::move(document), root);
   if (root->kind != Kind::kMap) map.FailAt(*root, "must be a map of keys and values");
   return map;
 }
 
-ConfigMap::Node* ConfigMap::Find(std::string_view key) const {
-  if (std::ranges::find(node_->asked, key) == node_->asked.end()) node_->asked.emplace_back(key);
-  const auto found = std::ranges::find(node_->keys, key);
-  if (found == node_->keys.end()) return nullptr;
-  return node_->children[static_cast<std::size_t>(found - node_->keys.begin())].get();
+ConfigMap::Entry* ConfigMap::Find(std::string_view key) const {
+  if (std::ranges::find(entry_->asked, key) == entry_->asked.end()) entry_->asked.emplace_back(key);
+  const auto found = std::ranges::find(entry_->keys, key);
+  if (found == entry_->keys.end()) return nullptr;
+  return entry_->children[static_cast<std::size_t>(found - entry_->keys.begin())].get();
 }
 
-ConfigMap::Node* ConfigMap::Value(std::string_view key, bool required) const {
-  Node* const node = Find(key);
-  if (node == nullptr) {
-    if (required) FailAt(*node_, "the key '" + std::string(key) + "' is missing");
-    return nullptr;
-  }
-  if (node->kind == Kind::kNull) FailAt(*node, "has no value");
-  return node;
+ConfigMap::Entry& ConfigMap::Required(std::string_view key) const {
+  Entry* const entry = Find(key);
+  if (entry == nullptr) FailAt(*entry_, "the key '" + std::string(key) + "' is missing");
+  if (entry->kind == Kind::kNull) FailAt(*entry, "has no value");
+  return *entry;
 }
 
-ConfigMap::Node* ConfigMap::List(std::string_view key, std::size_t min_count,
-                                 std::size_t max_count) const {
-  Node* const node = Value(key, true);
-  const std::size_t count = node->children.size();
-  if (node->kind != Kind::kList || count < min_count || count > max_count) {
-    FailAt(*node, (node->kind == Kind::kList ? "has " + std::to_string(count) + " elements"
-                                             : std::string("is ") + KindName(node->kind)) +
+ConfigMap::Entry* ConfigMap::Value(std::string_view key, bool has_fallback) const {
+  return has_fallback && Find(key) == nullptr ? nullptr : &Required(key);
+}
+
+ConfigMap::Entry& ConfigMap::List(std::string_view key, std::size_t min_count,
+                                  std::size_t max_count) const {
+  Entry& entry = Required(key);
+  const std::size_t count = entry.children.size();
+  if (entry.kind != Kind::kList || count < min_count || count > max_count) {
+    FailAt(entry, (entry.kind == Kind::kList ? "has " + std::to_string(count) + " elements"
+                                             : std::string("is ") + KindName(entry.kind)) +
                       "; allowed: a list of " + std::to_string(min_count) + " to " +
                       std::to_string(max_count) + " elements");
   }
-  return node;
+  return entry;
 }
 
-void ConfigMap::FailAt(const Node& node, const std::string& message) const {
+void ConfigMap::FailAt(const Entry& entry, const std::string& message) const {
   std::string text = document_->file.string();
-  if (node.line > 0) text += ":" + std::to_string(node.line);
+  if (entry.line > 0) text += ":" + std::to_string(entry.line);
   text += ": ";
-  const std::string path = node.Path();
+  const std::string path = entry.Path();
   if (!path.empty()) text += path + ": ";
   throw ConfigError(text + message);
 }
 
 void ConfigMap::Fail(std::string_view key, const std::string& message) const {
-  const Node* const node = key.empty() ? node_ : Find(key);
-  FailAt(node == nullptr ? *node_ : *node, message);
+  const Entry* const entry = Find(key);
+  FailAt(entry != nullptr ? *entry : *entry_, message);
 }
 
 bool ConfigMap::Has(std::string_view key) const { return Find(key) != nullptr; }
@@ -303,61 +304,61 @@ std::string AllowedNumber(T low, T high) {
 
 float ConfigMap::Float(std::string_view key, float low, float high,
                        std::optional<float> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  const auto value = NumberIn(node->scalar, node->plain, low, high);
-  if (!value) FailAt(*node, Quoted(node->scalar) + AllowedNumber(low, high));
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  const auto value = NumberIn(entry->scalar, entry->plain, low, high);
+  if (!value) FailAt(*entry, Quoted(entry->scalar) + AllowedNumber(low, high));
   return *value;
 }
 
 int ConfigMap::Int(std::string_view key, int low, int high, std::optional<int> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  const auto value = NumberIn(node->scalar, node->plain, low, high);
-  if (!value) FailAt(*node, Quoted(node->scalar) + AllowedNumber(low, high));
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  const auto value = NumberIn(entry->scalar, entry->plain, low, high);
+  if (!value) FailAt(*entry, Quoted(entry->scalar) + AllowedNumber(low, high));
   return *value;
 }
 
 bool ConfigMap::Bool(std::string_view key, std::optional<bool> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  const bool is_true = node->plain && node->scalar == "true";
-  if (!is_true && !(node->plain && node->scalar == "false")) {
-    FailAt(*node, Quoted(node->scalar) + "; allowed: true, false");
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  const bool is_true = entry->plain && entry->scalar == "true";
+  if (!is_true && !(entry->plain && entry->scalar == "false")) {
+    FailAt(*entry, Quoted(entry->scalar) + "; allowed: true, false");
   }
   return is_true;
 }
 
 std::string ConfigMap::String(std::string_view key, std::optional<std::string> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  if (node->kind != Kind::kScalar) {
-    FailAt(*node, std::string("is ") + KindName(node->kind) + "; allowed: a text");
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  if (entry->kind != Kind::kScalar) {
+    FailAt(*entry, std::string("is ") + KindName(entry->kind) + "; allowed: a text");
   }
-  return node->scalar;
+  return entry->scalar;
 }
 
 std::size_t ConfigMap::Choice(std::string_view key, std::span<const std::string_view> allowed,
                               std::optional<std::size_t> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  const auto found = std::ranges::find(allowed, node->scalar);
-  if (node->kind != Kind::kScalar || found == allowed.end()) {
-    FailAt(*node, Quoted(node->scalar) + "; allowed: " + Joined(allowed));
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  const auto found = std::ranges::find(allowed, entry->scalar);
+  if (entry->kind != Kind::kScalar || found == allowed.end()) {
+    FailAt(*entry, Quoted(entry->scalar) + "; allowed: " + Joined(allowed));
   }
   return static_cast<std::size_t>(found - allowed.begin());
 }
 
 int ConfigMap::Ticks(std::string_view key, double low_s, double high_s,
                      std::optional<int> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
   const std::string allowed = AllowedNumber(low_s, high_s) + " s, a multiple of 0.01 s";
-  const auto seconds = NumberIn(node->scalar, node->plain, low_s, high_s);
-  if (!seconds) FailAt(*node, Quoted(node->scalar) + allowed);
+  const auto seconds = NumberIn(entry->scalar, entry->plain, low_s, high_s);
+  if (!seconds) FailAt(*entry, Quoted(entry->scalar) + allowed);
   const double ticks = std::round(*seconds * 100);
   if (std::abs(*seconds * 100 - ticks) > 1e-6) {
-    FailAt(*node, Quoted(node->scalar) + " is no multiple of 10 ms" + allowed);
+    FailAt(*entry, Quoted(entry->scalar) + " is no multiple of 10 ms" + allowed);
   }
   return static_cast<int>(ticks);
 }
@@ -365,10 +366,10 @@ int ConfigMap::Ticks(std::string_view key, double low_s, double high_s,
 std::chrono::milliseconds ConfigMap::Milliseconds(
     std::string_view key, double low_s, double high_s,
     std::optional<std::chrono::milliseconds> fallback) const {
-  const Node* const node = Value(key, !fallback);
-  if (node == nullptr) return *fallback;
-  const auto seconds = NumberIn(node->scalar, node->plain, low_s, high_s);
-  if (!seconds) FailAt(*node, Quoted(node->scalar) + AllowedNumber(low_s, high_s) + " s");
+  const Entry* const entry = Value(key, fallback.has_value());
+  if (entry == nullptr) return *fallback;
+  const auto seconds = NumberIn(entry->scalar, entry->plain, low_s, high_s);
+  if (!seconds) FailAt(*entry, Quoted(entry->scalar) + AllowedNumber(low_s, high_s) + " s");
   return std::chrono::milliseconds(std::llround(*seconds * 1000));
 }
 
@@ -379,7 +380,7 @@ std::filesystem::path ConfigMap::Path(std::string_view key) const {
 std::vector<float> ConfigMap::Floats(std::string_view key, std::size_t min_count,
                                      std::size_t max_count, float low, float high) const {
   std::vector<float> values;
-  for (const auto& child : List(key, min_count, max_count)->children) {
+  for (const auto& child : List(key, min_count, max_count).children) {
     const auto value = NumberIn(child->scalar, child->plain, low, high);
     if (!value) FailAt(*child, Quoted(child->scalar) + AllowedNumber(low, high));
     values.push_back(*value);
@@ -390,7 +391,7 @@ std::vector<float> ConfigMap::Floats(std::string_view key, std::size_t min_count
 std::vector<std::string> ConfigMap::Strings(std::string_view key, std::size_t min_count,
                                             std::size_t max_count) const {
   std::vector<std::string> values;
-  for (const auto& child : List(key, min_count, max_count)->children) {
+  for (const auto& child : List(key, min_count, max_count).children) {
     if (child->kind != Kind::kScalar) {
       FailAt(*child, std::string("is ") + KindName(child->kind) + "; allowed: a text");
     }
@@ -402,13 +403,13 @@ std::vector<std::string> ConfigMap::Strings(std::string_view key, std::size_t mi
 std::vector<Vec3> ConfigMap::Points(std::string_view key, std::size_t min_count,
                                     std::size_t max_count, float limit) const {
   std::vector<Vec3> values;
-  for (const auto& child : List(key, min_count, max_count)->children) {
+  for (const auto& child : List(key, min_count, max_count).children) {
     if (child->kind != Kind::kList || child->children.size() != 3) {
       FailAt(*child, "must be a point [x, y, z]");
     }
     float point[3];
     for (std::size_t i = 0; i < 3; ++i) {
-      const Node& number = *child->children[i];
+      const Entry& number = *child->children[i];
       const auto value = NumberIn(number.scalar, number.plain, -limit, limit);
       if (!value) FailAt(number, Quoted(number.scalar) + AllowedNumber(-limit, limit));
       point[i] = *value;
@@ -421,7 +422,7 @@ std::vector<Vec3> ConfigMap::Points(std::string_view key, std::size_t min_count,
 std::vector<ConfigMap> ConfigMap::Maps(std::string_view key, std::size_t min_count,
                                        std::size_t max_count) const {
   std::vector<ConfigMap> maps;
-  for (const auto& child : List(key, min_count, max_count)->children) {
+  for (const auto& child : List(key, min_count, max_count).children) {
     if (child->kind != Kind::kMap) {
       FailAt(*child, std::string("is ") + KindName(child->kind) + "; allowed: a map");
     }
@@ -431,32 +432,32 @@ std::vector<ConfigMap> ConfigMap::Maps(std::string_view key, std::size_t min_cou
 }
 
 ConfigMap ConfigMap::Map(std::string_view key) const {
-  Node* node = Find(key);
-  if (node == nullptr) {
-    document_->absent.push_back(std::make_unique<Node>());
-    node = document_->absent.back().get();
-    node->line = node_->line;
-    node->parent = node_;
-    node->key = key;
+  Entry* entry = Find(key);
+  if (entry == nullptr) {
+    document_->absent.push_back(std::make_unique<Entry>());
+    entry = document_->absent.back().get();
+    entry->line = entry_->line;
+    entry->parent = entry_;
+    entry->key = key;
   }
-  if (node->kind == Kind::kNull) node->kind = Kind::kMap;
-  if (node->kind != Kind::kMap) {
-    FailAt(*node, std::string("is ") + KindName(node->kind) + "; allowed: a map");
+  if (entry->kind == Kind::kNull) entry->kind = Kind::kMap;
+  if (entry->kind != Kind::kMap) {
+    FailAt(*entry, std::string("is ") + KindName(entry->kind) + "; allowed: a map");
   }
-  return ConfigMap(document_, node);
+  return ConfigMap(document_, entry);
 }
 
 std::vector<std::string> ConfigMap::Keys() const {
-  node_->free_keys = true;
-  return node_->keys;
+  entry_->free_keys = true;
+  return entry_->keys;
 }
 
 void ConfigMap::Finish() const {
-  for (std::size_t i = 0; i < node_->children.size(); ++i) {
-    Node& child = *node_->children[i];
-    if (node_->kind == Kind::kMap && !node_->free_keys) {
-      if (std::ranges::find(node_->asked, node_->keys[i]) == node_->asked.end()) {
-        const std::vector<std::string_view> allowed(node_->asked.begin(), node_->asked.end());
+  for (std::size_t i = 0; i < entry_->children.size(); ++i) {
+    Entry& child = *entry_->children[i];
+    if (entry_->kind == Kind::kMap && !entry_->free_keys) {
+      if (std::ranges::find(entry_->asked, entry_->keys[i]) == entry_->asked.end()) {
+        const std::vector<std::string_view> allowed(entry_->asked.begin(), entry_->asked.end());
         FailAt(child, "unknown key; allowed: " + Joined(allowed));
       }
     }

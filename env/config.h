@@ -87,24 +87,25 @@ class ConfigMap {
   // map, when all is read.
   void Finish() const;
 
-  // Refuses the value of `key` (or this map, when the key is empty) for a reason of the caller's.
+  // Refuses the value of `key` (or this map, when there is none) for a reason of the caller's.
   [[noreturn]] void Fail(std::string_view key, const std::string& message) const;
 
  private:
-  struct Node;
+  struct Entry;
   struct Document;
   class Builder;
-  ConfigMap(std::shared_ptr<Document> document, Node* node);
+  ConfigMap(std::shared_ptr<Document> document, Entry* entry);
 
   static ConfigMap ParseText(std::string_view text, const std::filesystem::path& file);
-  Node* Find(std::string_view key) const;
-  // Null when missing and that is allowed; a node without a value is an error.
-  Node* Value(std::string_view key, bool required) const;
-  Node* List(std::string_view key, std::size_t min_count, std::size_t max_count) const;
-  [[noreturn]] void FailAt(const Node& node, const std::string& message) const;
+  Entry* Find(std::string_view key) const;
+  Entry& Required(std::string_view key) const;
+  // The value, or null when there is none and the caller has a fallback.
+  Entry* Value(std::string_view key, bool has_fallback) const;
+  Entry& List(std::string_view key, std::size_t min_count, std::size_t max_count) const;
+  [[noreturn]] void FailAt(const Entry& entry, const std::string& message) const;
 
   std::shared_ptr<Document> document_;
-  Node* node_;  // in document_
+  Entry* entry_;  // in document_
 };
 
 }  // namespace hotlap

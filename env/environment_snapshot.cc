@@ -26,7 +26,7 @@ struct Header {
   std::uint64_t task_hash = 0;
 };
 static_assert(std::is_trivially_copyable_v<Header>);
-static_assert(sizeof(Header) == 8 + 4 + 4 + kMaxKind + 3 * 8,
+static_assert(sizeof(Header) == 8 + 4 + 4 + kMaxKind + std::size_t{3} * 8,
               "Header changed: bump kSnapshotVersion");
 
 std::array<char, kMaxKind> Padded(std::string_view kind) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -44,8 +45,8 @@ struct RowRecord {
   std::array<AppliedAction, kMaxPastActions> past_actions{};  // the newest first
 };
 static_assert(std::is_trivially_copyable_v<RowRecord>);
-static_assert(sizeof(RowRecord) ==
-                  8 * (2 + kNumRewardTerms) + 4 * (8 + 3 + 3 + 2) + 12 * kMaxPastActions,
+static_assert(sizeof(RowRecord) == 8 * (2 + kNumRewardTerms) + std::size_t{4} * (8 + 3 + 3 + 2) +
+                                       std::size_t{12} * kMaxPastActions,
               "RowRecord changed: bump kSnapshotVersion (environment_snapshot.cc)");
 
 // One row as the terms of observation and reward and the episode rules see it. `here` is the point

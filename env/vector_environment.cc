@@ -15,6 +15,15 @@ namespace {
 
 std::size_t Size(int n) { return static_cast<std::size_t>(n); }
 
+std::string Names(const std::vector<InfoColumn>& columns) {
+  std::string names;
+  for (const InfoColumn& column : columns) {
+    if (!names.empty()) names += ", ";
+    names += column.name;
+  }
+  return names;
+}
+
 // Default: all but the rewards of each step.
 std::vector<std::size_t> ChooseInfo(const EnvironmentSpec& spec,
                                     const std::vector<std::string>& names) {
@@ -26,15 +35,12 @@ std::vector<std::size_t> ChooseInfo(const EnvironmentSpec& spec,
   for (const std::string& name : names) {
     const auto found = std::ranges::find(spec.info, name, &InfoColumn::name);
     if (found == spec.info.end()) {
-      std::string allowed;
-      for (const InfoColumn& column : spec.info) {
-        allowed += (allowed.empty() ? "" : ", ") + column.name;
-      }
-      throw std::invalid_argument("info column '" + name + "' is unknown; allowed: " + allowed);
+      throw std::invalid_argument("info column '" + name +
+                                  "' is unknown; allowed: " + Names(spec.info));
     }
     const auto index = static_cast<std::size_t>(found - spec.info.begin());
     if (std::ranges::find(chosen, index) != chosen.end()) {
-      throw std::invalid_argument("info column '" + name + "' is chosen twice");
+      throw std::invalid_argument("an info column is chosen twice: " + name);
     }
     chosen.push_back(index);
   }

@@ -27,7 +27,7 @@ std::shared_ptr<const sim::Track> Road() {
 // Games whose ticks cost nothing: they stand still at the start.
 class StandingGames : public GameGroup {
  public:
-  StandingGames(int slots, GameState state) : state_(std::move(state)) {
+  StandingGames(int slots, const GameState& state) : state_(state) {
     completions_.resize(static_cast<std::size_t>(slots));
     for (int slot = 0; slot < slots; ++slot) {
       completions_[static_cast<std::size_t>(slot)].slot = slot;

@@ -70,7 +70,9 @@ TEST(CentrelineTest, RoadBesideItselfGivesNoShortCut) {
   const auto line = LineOf(HairpinRoad(100, 10));
   // Across from the way out at 20 m to the way back, which is 180 m further on.
   float s = 20;
-  for (float x = 0; x <= 20; x += 0.5f) s = line->Project({x, 20, 20}, s - 5.5f, s + 5.5f).s_m;
+  for (int i = 0; i <= 40; ++i) {
+    s = line->Project({static_cast<float>(i) * 0.5f, 20, 20}, s - 5.5f, s + 5.5f).s_m;
+  }
   EXPECT_NEAR(s, 20, 0.1f);
   const float whole_line = line->Project({20, 20, 20}, 0, 1000).s_m;
   EXPECT_GT(whole_line, 190) << "the whole line would give the way back";
@@ -86,7 +88,8 @@ TEST(CentrelineTest, LineThatCrossesItselfStaysOnItsOwnBranch) {
   }
   const auto line = LineOf(spec);
   float s = 0;
-  for (float along = 0; along < line->finish_s_m(); along += 2) {
+  for (int i = 0; static_cast<float>(i) * 2 < line->finish_s_m(); ++i) {
+    const float along = static_cast<float>(i) * 2;
     s = line->Project(line->At(along).position_m, s - 10, s + 10).s_m;
     ASSERT_NEAR(s, along, 0.1f);
   }
@@ -143,7 +146,8 @@ TEST(CentrelineTest, GoesStraightOnBeyondTheFinishAndBeforeTheStart) {
 
 TEST(CentrelineTest, PointsAreInterpolatedAtRightAngles) {
   const auto line = LineOf(CircleRoad(50, 1));
-  for (float s = 0; s < line->length_m(); s += 0.37f) {
+  for (int i = 0; static_cast<float>(i) * 0.37f < line->length_m(); ++i) {
+    const float s = static_cast<float>(i) * 0.37f;
     const LinePoint p = line->At(s);
     ASSERT_NEAR(Length(p.tangent), 1, 1e-5f);
     ASSERT_NEAR(Length(p.left), 1, 1e-5f);
@@ -190,7 +194,7 @@ TEST(CentrelineTest, AnyPositionGivesFiniteNumbers) {
 
 class NpyLine : public ::testing::Test {
  protected:
-  ~NpyLine() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
   void Write(const std::vector<std::array<double, 3>>& points) {
     std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" +
                          std::to_string(points.size()) + ", 3), }";
@@ -242,7 +246,8 @@ TEST(CentrelineTest, RealLineHasItsLengthAndProjectsOntoItself) {
       std::string(HOTLAP_SOURCE_DIR) + "/configs/tracks/ESL-Hockolicious_0.5m_cl2.npy", 12, 200);
   EXPECT_NEAR(line->finish_s_m(), 4048.66f, 5);
   float s = 0;
-  for (float along = 0; along < line->finish_s_m(); along += 1.7f) {
+  for (int i = 0; static_cast<float>(i) * 1.7f < line->finish_s_m(); ++i) {
+    const float along = static_cast<float>(i) * 1.7f;
     const LinePoint p = line->At(along);
     const Projection place = line->Project(p.position_m + p.left * 2, s - 10, s + 10);
     ASSERT_NEAR(place.s_m, along, 0.6f) << "recorded lines are rounded to 0.1 m";

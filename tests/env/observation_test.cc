@@ -67,6 +67,7 @@ void TurnLeft(RowUnderTest& row) { row.state.rotation = {{{0, 0, 1}, {0, 1, 0}, 
 
 std::vector<ObservationTerm> EveryTerm() {
   std::vector<ObservationTerm> terms;
+  terms.reserve(kNumKinds);
   for (int kind = 0; kind < kNumKinds; ++kind) {
     terms.push_back(MakeObservationTerm(static_cast<ObservationKind>(kind)));
   }

@@ -15,8 +15,9 @@ inline sim::TrackSpec StraightRoad(float length_m, float gate_spacing_m = 0) {
   sim::TrackSpec spec;
   spec.name = "straight";
   spec.line = {{0, 20, 0}, {0, 20, length_m}};
-  for (float s = gate_spacing_m; gate_spacing_m > 0 && s < length_m - 5; s += gate_spacing_m) {
-    spec.checkpoints_s_m.push_back(s);
+  const int gates = gate_spacing_m > 0 ? static_cast<int>((length_m - 5) / gate_spacing_m) : 0;
+  for (int i = 1; i <= gates; ++i) {
+    spec.checkpoints_s_m.push_back(static_cast<float>(i) * gate_spacing_m);
   }
   return spec;
 }

@@ -29,6 +29,7 @@ EnvironmentConfig TimeLimit(int ticks) {
 // Different for every row and step, full throttle most of the time.
 std::vector<std::int32_t> Varied(int num_rows, int step) {
   std::vector<std::int32_t> actions;
+  actions.reserve(static_cast<std::size_t>(num_rows));
   for (int row = 0; row < num_rows; ++row) {
     actions.push_back((step / 8 + row) % 5 == 4 ? kBrake : (step / 3 + row) % 3);
   }
@@ -148,6 +149,7 @@ TEST_P(EveryMode, RestoreContinuesTheEpisodeBitForBit) {
   Fleet fleet(settings);
   fleet.Reset();
   std::vector<std::vector<std::byte>> snapshots;
+  snapshots.reserve(3);
   std::vector<Given> future;
   const int before = TestCount(40, 70, 70), after = 80;
   for (int step = 0; step < before; ++step) fleet.Step(Varied(3, step));
@@ -524,6 +526,7 @@ TEST(VectorEnvironmentTest, ModesDriveTheSameEpisodes) {
     std::vector<int> episode(3), step(3);
     for (int i = 0; i < 150; ++i) {
       std::vector<std::int32_t> actions;
+      actions.reserve(3);
       for (int row = 0; row < 3; ++row) {
         actions.push_back(Varied(
             3, step[static_cast<std::size_t>(row)] +
@@ -616,7 +619,7 @@ TEST(VectorEnvironmentTest, InfoHasTheColumnsChosenInTheirOrder) {
   EXPECT_EQ(fleet.info("race_time", 1), 50);
   EXPECT_NEAR(fleet.info("reward.time", 1), -0.0025, 1e-6);
   std::int32_t last = 0;
-  std::memcpy(&last, fleet.batch().info.data() + 5 * 4, 4);
+  std::memcpy(&last, &fleet.batch().info[20], 4);
   EXPECT_EQ(last, 50) << "columns are contiguous, one after another";
 }
 
