@@ -150,7 +150,6 @@ TEST_P(EveryMode, RestoreContinuesTheEpisodeBitForBit) {
   fleet.Reset();
   std::vector<std::vector<std::byte>> snapshots;
   snapshots.reserve(3);
-  std::vector<Given> future;
   const int before = TestCount(40, 70, 70), after = 80;
   for (int step = 0; step < before; ++step) fleet.Step(Varied(3, step));
   for (int row = 0; row < 3; ++row) snapshots.push_back(fleet.Save(row));
@@ -162,7 +161,7 @@ TEST_P(EveryMode, RestoreContinuesTheEpisodeBitForBit) {
     }
     return given;
   };
-  future = drive_on();
+  const auto future = drive_on();
   for (int row = 0; row < 3; ++row)
     ASSERT_TRUE(fleet.Restore(row, snapshots[static_cast<std::size_t>(row)]));
   const auto again = drive_on();
