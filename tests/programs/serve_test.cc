@@ -237,6 +237,7 @@ std::vector<Sight> Rollout(std::unique_ptr<LearnerEnvironment> environment, int 
   learner.Reset();
   for (int i = 0; i < steps; ++i) learner.Step();
   std::vector<Sight> seen;
+  seen.reserve(static_cast<std::size_t>(learner.num_rows()));
   for (int row = 0; row < learner.num_rows(); ++row) seen.push_back(learner.seen(row));
   return seen;
 }
