@@ -294,17 +294,19 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
 
 TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
   const int steps = TestCount(60, 300, 2000);
-  RunningServer server(4, 0, "1");
+  RunningServer server(4, 0, "3");
   Learner survivor(server.Attach(GameKind::kSimulated, 2));
   survivor.Reset();
-  // It has the other two rows and would drive for long.
+  // Takes the other two rows and would drive for long.
   Process victim({(kPrograms / "hotlap-eval").string(), "--policy", "random", "--track", kTrack,
                   "--episodes", "100000", "--rows", "2", "--server", server.endpoint(), "--configs",
                   (kSource / "configs").string()});
+  // All four rows are never free, so the question takes none away; the refusal tells how many are.
   ASSERT_TRUE(WaitUntil([&] {
-    auto remote = server.Connect();
-    return !remote->Attach({.environment = "default", .rows = 1, .tracks = {kTrack}, .info = {}},
-                           DeadlineIn(kLongEnough));
+    const auto refused = server.Connect()->Attach(
+        {.environment = "default", .rows = 4, .tracks = {kTrack}, .info = {}},
+        DeadlineIn(kLongEnough));
+    return refused.error().text.find("free are 0 simulated") != std::string::npos;
   })) << "the other learner never took its rows";
   for (int i = 0; i < steps; ++i) {
     if (i == steps / 2) victim.Signal(SIGKILL);
@@ -325,8 +327,8 @@ TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
 TEST(ServeTest, LearnerThatPausesFindsItsSessionAndItsGamesAsTheyWere) {
   // Longer than the session's timeout, the game's and TMInterface's own 2 s at full size.
   const bool full = TestCount(0, 0, 1) == 1;
-  const auto pause = full ? 30'000ms : 3000ms;
-  RunningServer server(2, 2, full ? "5" : "1");
+  const auto pause = full ? 30'000ms : 4000ms;
+  RunningServer server(2, 2, full ? "5" : "2");
   Learner simulated(server.Attach(GameKind::kSimulated, 2));
   Learner behind_buffers(server.Attach(GameKind::kTMInterface, 2));
   for (Learner* learner : {&simulated, &behind_buffers}) {

@@ -123,6 +123,7 @@ TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
 
 TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   server_settings.inline_limit_us = 0;
+  server_settings.stop_within = kPatience;
   const auto make_gated = game_settings.make_simulated;
   std::atomic<bool> fails{false};
   game_settings.make_simulated = [&fails, make_gated](const std::vector<SimulatedGame>& settings) {
