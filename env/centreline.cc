@@ -68,8 +68,7 @@ std::shared_ptr<const Centreline> Centreline::FromNpy(const std::filesystem::pat
   const sim::FloatingPointGuard guard;
   sim::TrackSpec spec;
   spec.name = path.stem().string();
-  spec.line = ReadNpyPoints(path);
-  spec.width_m = 2 * half_width_m;
+  spec.line = sim::PlainRoad(ReadNpyPoints(path), 2 * half_width_m);
   try {
     auto line = FromTrack(*sim::Track::Build(spec));
     if (gate_spacing_m == 0) return line;

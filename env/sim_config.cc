@@ -176,10 +176,10 @@ sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
   const ConfigMap config = ConfigMap::Load(path);
   sim::TrackSpec spec;
   spec.name = config.String("name");
-  spec.line = ReadLine(config.Map("line"));
+  const std::vector<Vec3> line = ReadLine(config.Map("line"));
   spec.closed = config.Bool("closed", spec.closed);
   spec.laps = config.Int("laps", 1, sim::kMaxPasses, spec.laps);
-  spec.width_m = config.Float("width_m", 4, 200, spec.width_m);
+  const float width_m = config.Float("width_m", 4, 200, 24.0f);
   spec.start_s_m = config.Float("start_s_m", 0, 30000, spec.start_s_m);
   spec.finish_s_m = config.Float("finish_s_m", 0, 30000, spec.finish_s_m);
   if (config.Has("checkpoints_s_m")) {
@@ -187,7 +187,9 @@ sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
   }
   constexpr std::array kSurfaces{sim::Surface::kAsphalt, sim::Surface::kGrass, sim::Surface::kDirt,
                                  sim::Surface::kIce};
-  spec.surface = kSurfaces[config.Choice("surface", {"asphalt", "grass", "dirt", "ice"}, 0)];
+  const sim::Surface surface =
+      kSurfaces[config.Choice("surface", {"asphalt", "grass", "dirt", "ice"}, 0)];
+  spec.line = sim::PlainRoad(line, width_m, surface);
   spec.ground_drop_m = config.Float("ground_drop_m", 3, 1000, spec.ground_drop_m);
   spec.smoothing_m = config.Float("smoothing_m", 0, 200, spec.smoothing_m);
   config.Finish();

@@ -183,17 +183,14 @@ void WriteWheels(const Race& race, SimState& out) {
   const VehicleState& car = race.state().vehicle;
   const Mat3 rotation = RotationOf(car.body.orientation);
   const Mat3 before = RotationOf(car.previous_body.orientation);
+  const Vec3 road_normal =
+      race.track().Under(car.body.position_m, car.road_index, car.has_left_road != 0).stretch->normal[0];
   const Vec3 rotz_axis{before.m[0][0], before.m[0][1], before.m[0][2]};
   for (int i = 0; i < kNumWheels; ++i) {
     const std::size_t base = layout::wheel_offset(i);
     const WheelContact& wheel = car.wheels[static_cast<std::size_t>(i)];
     const Vec3 mount = params.wheel_offset_m[static_cast<std::size_t>(i)];
-    const Vec3 normal =
-        wheel.has_contact != 0
-            ? TransposeTimes(
-                  rotation,
-                  race.track().Query(car.body.position_m + rotation * mount, car.road_index).normal)
-            : Vec3{};
+    const Vec3 normal = wheel.has_contact != 0 ? TransposeTimes(rotation, road_normal) : Vec3{};
     out.SetBool(base + at::kSteerable, i < 2);
     out.SetFloat(base + at::kRadius, params.wheel_radius_m);
     out.SetMatrix(base + at::kSurfaceHandlerRotation, Mat3{});

@@ -8,53 +8,48 @@
 #include <string>
 #include <vector>
 
+#include "env/sim/road.h"
 #include "env/vec3.h"
 
 namespace hotlap::sim {
 
-// The car's origin above the surface when it stands; the line of a track runs at this height.
-inline constexpr float kRideHeightM = 0.0241f;
 // A start drops the car from this high above where it settles.
 inline constexpr float kDropHeightM = 0.8f;
+// A point this far below a road's surface is still above the road; further down it is under it.
+inline constexpr float kRoadDepthM = 2.0f;
 
-// Contact materials with the protocol's numbers (section 11).
-enum class Surface : std::uint8_t {
-  kGrass = 2,
-  kIce = 3,
-  kDirt = 6,
-  kTurbo = 7,
-  kAsphalt = 16,
-  kTurbo2 = 26
+// One point of the line that a track is made from. What is continuous goes linearly to the next
+// point; walls, surface and gap hold from this point to the next.
+struct TrackPoint {
+  Vec3 position_m;  // the car's reference point in the middle of the road, any spacing of at least
+                    // 1 cm
+  Vec3 left;        // across the road, need not be exact; zero: horizontal, across the line
+  float half_width_left_m = 12;
+  float half_width_right_m = 12;
+  float wall_left_m = 0;  // height; 0 is an open edge
+  float wall_right_m = 0;
+  Surface surface = Surface::kAsphalt;
+  bool is_gap = false;
 };
 
-// What a track is made from: settings, filled by env/config from a YAML file.
+// A road of one width and surface with open edges along these points.
+std::vector<TrackPoint> PlainRoad(std::span<const Vec3> line, float width_m,
+                                  Surface surface = Surface::kAsphalt);
+
+// What a track is made from: settings, filled by env/track_config from a YAML file or by the
+// generator.
 struct TrackSpec {
   std::string name;
-  std::vector<Vec3> line;  // the car's reference point along the middle of the road, metres, any
-                           // spacing of at least 1 cm
+  std::vector<TrackPoint> line;
   bool closed = false;     // a circuit: the last point joins the first
   int laps = 1;            // more than 1 only when closed
-  float width_m = 24;      // of the road, edge to edge
   float start_s_m = 0;     // where the car stands at s(0), along the line
   float finish_s_m = 0;    // 0: the end of the line; on a circuit the start line
   std::vector<float> checkpoints_s_m;  // increasing, between start and finish, of one lap; the
                                        // finish is not among them
-  Surface surface = Surface::kAsphalt;
   float ground_drop_m = 8;  // the ground lies this far below the lowest point of the line
   float smoothing_m =
       0;  // width of the averaging window over the line; recorded lines are rounded to 0.1 m
-};
-
-// One cross-section of the road.
-struct RoadPoint {
-  Vec3 position_m;  // the reference point: the car's origin when it stands here
-  Vec3 tangent;     // unit, along the road
-  Vec3 left;        // unit, across the road to the left
-  Vec3 normal;      // unit, out of the surface
-  float half_width_left_m = 0;
-  float half_width_right_m = 0;
-  Surface surface = Surface::kAsphalt;
-  bool is_gap = false;  // no road here: the car flies
 };
 
 struct Pose {
@@ -78,15 +73,10 @@ inline constexpr int kMaxPasses = 256;      // gates times laps of a track, at m
 inline constexpr float kGateDepthM = 2.0f;  // a car further below the road does not pass its gates
 inline constexpr float kMinGateSpacingM = 5.0f;  // more than any car drives in a tick
 
-// Where a point is, relative to the road.
-struct RoadContact {
-  int index = 0;  // of the stretch of road; the hint for the next query, and nothing else
-  float s_m = 0;
-  float lateral_m = 0;  // left positive
-  float height_m = 0;   // above the surface (road or ground), along its normal
-  Vec3 normal;
-  Surface surface = Surface::kAsphalt;
-  bool on_road = false;  // false: over the ground
+// The road, or the ground, under a car.
+struct Footing {
+  const RoadStretch* stretch = nullptr;  // of the track, never null
+  std::int32_t index = 0;                // of the nearest stretch of road: the hint of the next search
 };
 
 class Track {
@@ -117,16 +107,25 @@ class Track {
   float ground_y_m() const { return ground_y_m_; }
   std::uint64_t hash() const { return hash_; }  // of the geometry, equal on every machine
 
-  // The surface under a point, in constant time: along the road from `hint`, so a road that crosses
-  // over itself keeps them apart; and for a point that has left that stretch, the highest other
-  // stretch below it, or the ground. After a jump in position take the hint from Locate(). An open
-  // road goes straight on a little before its start and after its end. REQUIRES: a hint of Locate()
-  // or of an answer.
-  RoadContact Query(Vec3 position_m, int hint) const;
+  // What is under a car, in constant time: the stretch beside it, walking along the road from
+  // `hint`, so that a road that crosses over itself keeps its levels apart. With `has_left_road` the
+  // highest stretch anywhere below the point, or else the ground. An open road goes straight on a
+  // little before its start and after its end. REQUIRES: a hint of Locate() or of an answer.
+  Footing Under(Vec3 position_m, std::int32_t hint, bool has_left_road) const {
+    const std::int32_t index = Walk(position_m, hint, kMaxWalk);
+    if (has_left_road) [[unlikely]] return Search(position_m, index);
+    return {&stretches_[static_cast<std::size_t>(index)], index};
+  }
+  // Of the beginning of a stretch, along the line.
+  float s_m(std::int32_t stretch) const {
+    return first_s_m_ + static_cast<float>(stretch) * spacing_m_;
+  }
   int Locate(Vec3 position_m) const;  // nearest stretch, whole line, O(n)
   bool IsHint(int hint) const { return hint >= 0 && hint < num_stretches_; }
 
  private:
+  static constexpr int kMaxWalk = 16;  // stretches, from one tick to the next
+
   // Marks where the road is, so that a point far from its hint finds the stretches below it.
   struct Grid {
     float origin_x_m = 0, origin_z_m = 0;
@@ -138,8 +137,32 @@ class Track {
   Track() = default;
   void BuildGrid();
   void BuildGates(const TrackSpec& spec);
-  // Walks at most `max_steps` along the road from `hint` to the stretch beside the point.
-  RoadContact Walk(Vec3 position_m, int hint, int max_steps) const;
+  void BuildStretches();
+  // At most `max_steps` along the road from `hint` to the stretch beside the point.
+  std::int32_t Walk(Vec3 position_m, std::int32_t hint, int max_steps) const {
+    const auto stretch = [this](std::int32_t i) -> const RoadStretch& {
+      return stretches_[static_cast<std::size_t>(i)];
+    };
+    std::int32_t i = hint;
+    const Vec3 offset = position_m - stretch(i).start_m;
+    if (Dot(offset, stretch(i).tangent[0]) < 0) {
+      for (int steps = 0; steps < max_steps; ++steps) {
+        if (i == 0 && !closed_) break;
+        i = i == 0 ? num_stretches_ - 1 : i - 1;
+        if (Dot(position_m - stretch(i).start_m, stretch(i).tangent[0]) >= 0) break;
+      }
+      return i;
+    }
+    for (int steps = 0; steps < max_steps; ++steps) {
+      const Vec3 past = position_m - stretch(i).start_m - stretch(i).step_m;
+      if (Dot(past, stretch(i).tangent[1]) <= 0 || (i == num_stretches_ - 1 && !closed_)) break;
+      i = i == num_stretches_ - 1 ? 0 : i + 1;
+    }
+    return i;
+  }
+  Footing Search(Vec3 position_m, std::int32_t beside) const;
+  bool IsGap(int index) const;
+  int StretchAt(float s_m) const;
   Pose PoseAt(float s_m, float height_m) const;
   const RoadPoint& point_after(int index) const {
     return road_[static_cast<std::size_t>(index + 1 == static_cast<int>(road_.size()) ? 0
@@ -153,6 +176,8 @@ class Track {
   std::span<const RoadPoint> line_;  // of road_
   int num_stretches_ = 0;
   float first_s_m_ = 0;  // of road_[0]
+  std::vector<RoadStretch> stretches_;
+  RoadStretch ground_;
   Grid grid_;
   std::vector<Gate> gates_;
   float spacing_m_ = 0, length_m_ = 0, start_s_m_ = 0, finish_s_m_ = 0, ground_y_m_ = 0;

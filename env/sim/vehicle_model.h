@@ -1,6 +1,7 @@
 // How one tick of 10 ms changes a car. Semi-implicit Euler: forces from the state before, then
 // speeds, then positions. Float32 and plain arithmetic only (see floating_point_guard.h, which the
-// callers hold).
+// callers hold). One kernel (vehicle_tick-inl.h) serves one car and a block of eight, with equal
+// bits; docs/vehicle.md tells the model.
 //
 // Chosen rules:
 // - The car is dropped about 0.8 m above where it settles and yet launches at full acceleration, so
@@ -11,11 +12,16 @@
 //   gas or else the accelerate key; brake is a negative gas or else the brake key. Both may act at
 //   once.
 // - Brake alone at standstill engages reverse; throttle at standstill leaves it again.
-// - A tyre's force opposes its slip velocity, so grip driving slips little; beyond grip times load
-// it
-//   is scaled back and the wheel counts as sliding.
+// - A tyre's force opposes its slip velocity, so grip driving slips little. Beyond grip times load it
+//   slides: with less grip, until both what it asks for and its slip angle are small again.
+// - A turbo pad pushes the car along its forward axis for a time, whatever the tyres hold; a pad
+//   touched meanwhile begins that time again. A free-wheeling pad cuts the engine until the next
+//   turbo pad or respawn.
+// - In the air the brake stops rotation and steering turns the car a little.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "env/inputs.h"
@@ -39,11 +45,10 @@ struct Controls {
 // `steer_key` as in VehicleState.
 Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key);
 
-// What was odd in a tick; nothing here is needed to go on.
+// What was odd in a tick; nothing here is needed to go on. Of a block, bit i is lane i.
 struct TickResult {
-  int wheels_in_contact = 0;
-  bool speed_limited = false;  // a linear or angular speed was cut to its limit
-  bool left_world = false;     // stopped at kWorldLimitM
+  std::uint8_t speed_limited = 0;  // a linear or angular speed was cut to its limit
+  std::uint8_t left_world = 0;     // stopped at kWorldLimitM
 };
 
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out
@@ -55,5 +60,37 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
 // A car at rest in this pose. `dropped`: it falls onto the road (a start); else it stands there
 // already.
 VehicleState CarAt(const VehicleParams& params, const Track& track, const Pose& pose, bool dropped);
+
+inline constexpr int kBlockLanes = 8;
+
+// Eight cars side by side, word by word, so that one instruction ticks all of them. Lanes may be on
+// different tracks and have different parameters.
+class VehicleBlock {
+ public:
+  // All lanes alike, to begin with. The track must outlive the block.
+  VehicleBlock(const VehicleParams& params, const Track& track);
+
+  // From now on this lane has these settings; its state is to be set after.
+  void Configure(int lane, const VehicleParams& params, const Track& track);
+  VehicleState state(int lane) const;
+  void set_state(int lane, const VehicleState& state);
+  // In force from the next tick on.
+  void set_inputs(int lane, const Inputs& inputs);
+  Vec3 position_m(int lane) const;           // world
+  Vec3 previous_position_m(int lane) const;  // a tick ago
+
+  // One tick of the lanes whose bit is set, each as Advance() does it, bit for bit; the others
+  // stay as they are, bit for bit.
+  TickResult Advance(std::uint8_t lanes);
+
+ private:
+  template <std::size_t words>
+  using Words = std::array<std::array<float, kBlockLanes>, words>;
+
+  alignas(64) Words<sizeof(VehicleState) / sizeof(float)> state_{};
+  alignas(64) Words<sizeof(VehicleParams) / sizeof(float)> params_{};
+  alignas(64) Words<5> driver_{};  // see DriverWords in vehicle_model.cc
+  std::array<const Track*, kBlockLanes> tracks_{};
+};
 
 }  // namespace hotlap::sim

@@ -17,6 +17,9 @@ inline constexpr int kNumGears = 5;        // forward; gear 0 is reverse
 inline constexpr int kNumSteerPoints = 8;  // of the full-lock table
 inline constexpr int kNumBodyPoints = 8;
 
+// A body point lies within -x..x, 0..y and -z..z of this.
+inline constexpr Vec3 kBodyReach{1.5f, 1.6f, 2.6f};
+
 struct VehicleParams {
   // Body.
   float gravity_mps2 = 25.0f;
@@ -38,17 +41,23 @@ struct VehicleParams {
   float spring_free_front_m = 0.021088f;  // extension below which the main spring pushes
   float spring_free_rear_m = 0.027118f;
   float spring_stiffness = 400.0f;  // 1/s^2 and wheel
-  float max_compression_m =
-      0.15f;              // beyond a wheel's stop, and of a body point; no harder push beyond
-  float damping = 20.0f;  // 1/s and wheel
+  float bump_stiffness = 200.0f;    // 1/s^2 and wheel, on top, once a wheel is at its stop
+  float max_compression_m = 0.15f;  // beyond a wheel's stop, and of a body point; no harder push
+  float damping = 20.0f;            // 1/s and wheel
 
-  // Tyres: force against the slip velocity, up to grip times load.
+  // Tyres: force against the slip velocity, up to grip times load; beyond it they slide, with less
+  // grip, until they ask for much less again.
   float lateral_stiffness_front = 14.0f;  // 1/s and wheel
   float lateral_stiffness_rear = 22.0f;   // 1/s and wheel
-  float grip_asphalt = 3.9f;              // friction coefficient
+  float grip_asphalt = 3.9f;              // friction coefficient at the load of rest
   float grip_grass = 2.0f;
   float grip_dirt = 2.4f;
   float grip_ice = 0.5f;
+  float rest_load = 6.25f;          // m/s^2 and wheel
+  float load_sensitivity = 0.06f;   // share of the grip lost per rest_load more on a wheel
+  float slide_grip_factor = 0.85f;  // of the grip, while a wheel slides
+  float slide_end_factor = 0.7f;    // of that limit: a wheel that asks for less grips again
+  float slide_end_slip = 0.12f;     // and whose slip angle is below this (tangent)
 
   // Steering: the front wheels' angle at full lock against speed, linear between the points.
   std::array<float, kNumSteerPoints> steer_speed_kmh{0, 50, 100, 180, 290, 370, 410, 460};
@@ -75,6 +84,18 @@ struct VehicleParams {
   float idle_rpm = 115.0f;
   float shift_rpm = 10400.0f;  // at the speed at which a gear ends
 
+  // Turbo pads: a push on top of the engine, from the pad on for a time, linear in speed between two.
+  float turbo_time_s = 0.8f;        // a multiple of 10 ms
+  float turbo_low_kmh = 200.0f;
+  float turbo_high_kmh = 470.0f;
+  float turbo_low_mps2 = 46.0f;     // up to turbo_low_kmh
+  float turbo_high_mps2 = 27.5f;    // from turbo_high_kmh on
+  float turbo2_factor = 1.5f;       // of the stronger pads
+
+  // In the air.
+  float air_steer_radps2 = 1.5f;         // yaw at full lock
+  float air_brake_damping_per_s = 6.0f;  // of every rotation, while the brake is on
+
   // Brake, on all four wheels together.
   float brake_mps2 = 30.0f;
   float brake_stiffness = 50.0f;  // 1/s; holds a standing car
@@ -87,6 +108,10 @@ struct VehicleParams {
   float body_stiffness = 400.0f;  // 1/s^2 and point
   float body_damping = 12.0f;     // 1/s and point
   float body_friction = 0.5f;     // friction coefficient
+  float wall_friction = 0.25f;    // friction coefficient
+  float wall_clearance_m = 0.6f;  // the car's origin comes no closer to a wall
+  float wall_bounce = 0.3f;       // share of the speed into a wall that comes back from there
+  float sink_limit_m = 0.3f;      // the car's origin goes no deeper below a surface
 };
 
 }  // namespace hotlap::sim

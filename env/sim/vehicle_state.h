@@ -48,8 +48,12 @@ struct VehicleState {
   std::int32_t held_keys = 0;         // of the last tick: bit 0 left, bit 1 right
   std::int32_t steer_key = 0;         // which of them acts: -1 left, 1 right, 0 neither
   std::int32_t has_touched_down = 0;  // 0 from the drop at the start to the first contact
-  std::int32_t has_body_contact = 0;  // a point of the body touched something
-  std::int32_t road_index = 0;        // nearest point of the track; the hint of the next query
+  std::int32_t has_body_contact = 0;  // a point of the body touched the ground or a wall
+  std::int32_t turbo_ticks_left = 0;  // above 0 while a boost lasts
+  std::int32_t turbo_surface = 0;     // the pad that gave the last one: 0, kTurbo or kTurbo2
+  std::int32_t is_freewheeling = 0;   // 1: the engine is off
+  std::int32_t road_index = 0;        // nearest stretch of road; the hint of the next search
+  std::int32_t has_left_road = 0;     // 1: the next tick looks for what is below on the whole track
 
   // Of the last tick, world frame, for clients that look.
   Vec3 force_mps2;  // all of it, gravity included
@@ -59,7 +63,7 @@ struct VehicleState {
 };
 
 static_assert(std::is_trivially_copyable_v<VehicleState>);
-static_assert(sizeof(VehicleState) == sizeof(float) * (2 * 13 + 4 * 5 + 9 + 6),
+static_assert(sizeof(VehicleState) == sizeof(float) * (2 * 13 + 4 * 5 + 13 + 6),
               "VehicleState changed: bump kSimStateVersion (race_sim_state.cc) and "
               "kSnapshotVersion (simulated_games.cc)");
 

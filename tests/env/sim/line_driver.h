@@ -45,16 +45,16 @@ class LineDriver {
   Inputs Drive(const RaceState& race) const {
     const BodyState& body = race.vehicle.body;
     const Mat3 rotation = RotationOf(body.orientation);
-    const RoadContact here = track_.Query(body.position_m, race.vehicle.road_index);
+    const float s_m = track_.s_m(race.vehicle.road_index);
     const float speed = Length(body.velocity_mps);
     const float reach = 5 + 0.22f * speed;
-    const RoadPoint& ahead = At(here.s_m + reach);
+    const RoadPoint& ahead = At(s_m + reach);
     const Vec3 target = TransposeTimes(rotation, ahead.position_m - body.position_m);
     const float curvature = 2 * target.x / (target.x * target.x + target.z * target.z);
     Inputs inputs;
     inputs.steer = static_cast<std::int32_t>(
         65536 * std::clamp(-curvature / MaxCurvature(std::max(speed, 3.0f)), -1.0f, 1.0f));
-    const float wanted = speed_mps_[Index(here.s_m + 0.03f * speed)];
+    const float wanted = speed_mps_[Index(s_m + 0.03f * speed)];
     inputs.accelerate = speed < wanted;
     inputs.brake = speed > wanted + 1.5f;
     return inputs;

@@ -50,8 +50,7 @@ inline Inputs AnyInputs(Draws& draws) {
 inline std::shared_ptr<const Track> FlatTrack(float length_m = 4000, float width_m = 200) {
   TrackSpec spec;
   spec.name = "flat";
-  spec.line = {{1000, 9.4f, 500}, {1000, 9.4f, 500 + length_m}};
-  spec.width_m = width_m;
+  spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 500 + length_m}}, width_m);
   return Track::Build(spec);
 }
 

@@ -1,0 +1,19 @@
+// What one tick of some cars reads and writes; vehicle_tick-inl.h computes it.
+#pragma once
+
+#include <cstdint>
+
+#include "env/sim/vehicle_model.h"
+
+namespace hotlap::sim {
+
+// Word k of the car in a lane lies at [k * stride + lane] of each array; integers are bits.
+struct TickArguments {
+  float* state;             // VehicleState
+  const float* params;      // VehicleParams
+  const float* driver;      // DriverWords
+  const Footing* footings;  // one a lane
+  std::uint8_t active;      // bit i: lane i ticks; the others keep every bit
+};
+
+}  // namespace hotlap::sim
