@@ -38,6 +38,7 @@ constexpr FloatKey kVehicleKeys[] = {
     {"spring_free_front_m", &P::spring_free_front_m, 0, 0.2f},
     {"spring_free_rear_m", &P::spring_free_rear_m, 0, 0.2f},
     {"spring_stiffness", &P::spring_stiffness, 50, 800},
+    {"bump_stiffness", &P::bump_stiffness, 0, 400},
     {"max_compression_m", &P::max_compression_m, 0.02f, 0.3f},
     {"damping", &P::damping, 1, 25},
     {"lateral_stiffness_front", &P::lateral_stiffness_front, 1, 25},
@@ -46,6 +47,11 @@ constexpr FloatKey kVehicleKeys[] = {
     {"grip_grass", &P::grip_grass, 0, 10},
     {"grip_dirt", &P::grip_dirt, 0, 10},
     {"grip_ice", &P::grip_ice, 0, 10},
+    {"rest_load", &P::rest_load, 1, 20},
+    {"load_sensitivity", &P::load_sensitivity, 0, 0.5f},
+    {"slide_grip_factor", &P::slide_grip_factor, 0.1f, 1},
+    {"slide_end_factor", &P::slide_end_factor, 0, 1},
+    {"slide_end_slip", &P::slide_end_slip, 0, 1},
     {"steer_rate_per_s", &P::steer_rate_per_s, 0.1f, 100},
     {"steer_return_rate_per_s", &P::steer_return_rate_per_s, 0.1f, 100},
     {"drive_fade_start_kmh", &P::drive_fade_start_kmh, 10, 999},
@@ -60,11 +66,23 @@ constexpr FloatKey kVehicleKeys[] = {
     {"max_rpm", &P::max_rpm, 1000, 20000},
     {"idle_rpm", &P::idle_rpm, 0, 1000},
     {"shift_rpm", &P::shift_rpm, 1000, 20000},
+    {"turbo_time_s", &P::turbo_time_s, 0, 10},
+    {"turbo_low_kmh", &P::turbo_low_kmh, 0, 999},
+    {"turbo_high_kmh", &P::turbo_high_kmh, 1, 1000},
+    {"turbo_low_mps2", &P::turbo_low_mps2, 0, 100},
+    {"turbo_high_mps2", &P::turbo_high_mps2, 0, 100},
+    {"turbo2_factor", &P::turbo2_factor, 0, 5},
+    {"air_steer_radps2", &P::air_steer_radps2, 0, 20},
+    {"air_brake_damping_per_s", &P::air_brake_damping_per_s, 0, 50},
     {"brake_mps2", &P::brake_mps2, 0, 100},
     {"brake_stiffness", &P::brake_stiffness, 1, 80},
     {"body_stiffness", &P::body_stiffness, 0, 800},
     {"body_damping", &P::body_damping, 0, 15},
     {"body_friction", &P::body_friction, 0, 5},
+    {"wall_friction", &P::wall_friction, 0, 5},
+    {"wall_clearance_m", &P::wall_clearance_m, 0.1f, 1.5f},
+    {"wall_bounce", &P::wall_bounce, 0, 0.9f},
+    {"sink_limit_m", &P::sink_limit_m, 0.1f, 0.5f},
 };
 
 template <std::size_t n>
@@ -167,6 +185,15 @@ sim::VehicleParams LoadVehicleParams(const std::filesystem::path& path) {
   RequireIncreasing(config, "gear_end_kmh", params.gear_end_kmh);
   if (params.drive_fade_end_kmh < params.drive_fade_start_kmh + 1) {
     config.Fail("drive_fade_end_kmh", "must be at least 1 km/h above drive_fade_start_kmh");
+  }
+  if (params.turbo_high_kmh < params.turbo_low_kmh + 1) {
+    config.Fail("turbo_high_kmh", "must be at least 1 km/h above turbo_low_kmh");
+  }
+  for (const Vec3& p : params.body_point_m) {
+    if (std::fabs(p.x) > sim::kBodyReach.x || p.y < 0 || p.y > sim::kBodyReach.y ||
+        std::fabs(p.z) > sim::kBodyReach.z) {
+      config.Fail("body_point_m", "x must be within +-1.5, y from 0 to 1.6, z within +-2.6");
+    }
   }
   config.Finish();
   return params;

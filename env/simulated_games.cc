@@ -14,20 +14,24 @@ namespace hotlap {
 namespace {
 
 using sim::Race;
+using sim::RaceRecord;
 using sim::RaceState;
+using sim::VehicleBlock;
+using sim::VehicleState;
 
 // Snapshot bytes: this header, then the RaceState. Bump the version whenever a field of RaceState
 // or VehicleState moves or changes its meaning.
 constexpr std::uint32_t kMagic = 0x47534C48;  // "HLSG"
-constexpr std::uint32_t kSnapshotVersion = 1;
+constexpr std::uint32_t kSnapshotVersion = 2;
 struct SnapshotHeader {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kSnapshotVersion;
   std::uint64_t track_hash = 0;
 };
 static_assert(sizeof(SnapshotHeader) == 16);
-static_assert(sizeof(RaceState) == 1324, "RaceState changed: bump kSnapshotVersion");
-constexpr std::size_t kSnapshotSize = sizeof(SnapshotHeader) + sizeof(RaceState);
+static_assert(sizeof(RaceState) == 1340, "RaceState changed: bump kSnapshotVersion");
+constexpr std::size_t kSnapshotSize =
+    sizeof(SnapshotHeader) + sizeof(VehicleState) + sizeof(RaceRecord);
 
 bool AllFinite(const sim::BodyState& body) {
   const float values[] = {body.orientation.w,
@@ -58,7 +62,7 @@ bool IsUsable(const RaceState& state, const Race& race) {
   }
   return AllFinite(car.body) && AllFinite(car.previous_body) && std::isfinite(car.steering) &&
          std::fabs(car.steering) <= 1 && std::isfinite(car.rpm) && car.gear >= 0 &&
-         car.gear <= sim::kNumGears && race.track().IsHint(car.road_index) &&
+         car.gear <= sim::kNumGears && car.shift_ticks_left >= 0 && car.turbo_ticks_left >= 0 && race.track().IsHint(car.road_index) &&
          state.race_time_ms % sim::kTickMs == 0 && state.num_passed >= 0 &&
          state.num_passed <= race.target() && state.finished == (state.num_passed == race.target());
 }
@@ -71,21 +75,23 @@ const char* Parse(std::span<const std::byte> bytes, const Race& race, RaceState&
   if (header.magic != kMagic) return "snapshot: not of a simulated game (wrong magic)";
   if (header.version != kSnapshotVersion) return "snapshot: of another version";
   if (header.track_hash != race.track().hash()) return "snapshot: saved on another track";
-  const std::byte* race_bytes = bytes.data() + sizeof header;
+  const std::byte* const vehicle = bytes.data() + sizeof header;
+  const std::byte* const record = vehicle + sizeof(VehicleState);
   for (const std::size_t offset :
-       {offsetof(RaceState, finished), offsetof(RaceState, inputs) + offsetof(Inputs, left),
-        offsetof(RaceState, inputs) + offsetof(Inputs, right),
-        offsetof(RaceState, inputs) + offsetof(Inputs, accelerate),
-        offsetof(RaceState, inputs) + offsetof(Inputs, brake)}) {
-    if (race_bytes[offset] > std::byte{1}) return "snapshot: damaged";
+       {offsetof(RaceRecord, finished), offsetof(RaceRecord, inputs) + offsetof(Inputs, left),
+        offsetof(RaceRecord, inputs) + offsetof(Inputs, right),
+        offsetof(RaceRecord, inputs) + offsetof(Inputs, accelerate),
+        offsetof(RaceRecord, inputs) + offsetof(Inputs, brake)}) {
+    if (record[offset] > std::byte{1}) return "snapshot: damaged";
   }
-  std::memcpy(static_cast<void*>(&state), race_bytes, sizeof state);
+  std::memcpy(&state.vehicle, vehicle, sizeof state.vehicle);
+  std::memcpy(static_cast<RaceRecord*>(&state), record, sizeof(RaceRecord));
   return IsUsable(state, race) ? nullptr : "snapshot: damaged";
 }
 
 struct Slot {
-  explicit Slot(const SimulatedGame& game)
-      : race(game.track, game.vehicle), snapshot(kSnapshotSize) {
+  Slot(const SimulatedGame& game, std::shared_ptr<VehicleBlock> block, int lane)
+      : race(game.track, game.vehicle, std::move(block), lane), snapshot(kSnapshotSize) {
     race.Restart(/*with_countdown=*/false);
     state = race.game_state();
     // A gate gives two events at most, and the finish ends the command.
@@ -96,8 +102,15 @@ struct Slot {
   Command command;
   bool under_way = false;
   bool lost = false;
+  int ticks_left = 0, ticks_done = 0;  // of an advance
   std::vector<RaceEvent> events;
   std::vector<std::byte> snapshot;
+};
+
+// Eight games side by side, the last block perhaps fewer.
+struct Block {
+  std::shared_ptr<VehicleBlock> cars;
+  int first_slot = 0, num_slots = 0;
 };
 
 class SimulatedGames final : public GameGroup {
@@ -105,7 +118,15 @@ class SimulatedGames final : public GameGroup {
   explicit SimulatedGames(const std::vector<SimulatedGame>& games) {
     const sim::FloatingPointGuard guard;
     slots_.reserve(games.size());
-    for (const SimulatedGame& game : games) slots_.emplace_back(game);
+    for (const SimulatedGame& game : games) {
+      const int index = num_slots();
+      const int lane = index % sim::kBlockLanes;
+      if (lane == 0) {
+        blocks_.push_back({std::make_shared<VehicleBlock>(game.vehicle, *game.track), index, 0});
+      }
+      slots_.emplace_back(game, blocks_.back().cars, lane);
+      ++blocks_.back().num_slots;
+    }
     started_.reserve(games.size());
     completions_.reserve(games.size());
   }
@@ -127,11 +148,23 @@ class SimulatedGames final : public GameGroup {
   std::span<const Completion> Collect(Deadline) override {
     const sim::FloatingPointGuard guard;
     completions_.clear();
+    bool any_advances = false;
     for (int index : started_) {
       Slot& slot = at(index);
-      if (!slot.under_way) continue;  // abandoned
+      const bool advances = slot.command.kind == CommandKind::kAdvance && !slot.lost;
+      slot.ticks_left = advances ? slot.command.ticks : 0;
+      any_advances |= advances;
+      assert(!advances || slot.command.ticks >= 1);
+      slot.ticks_done = 0;
+      slot.events.clear();
+    }
+    if (any_advances) {
+      for (const Block& block : blocks_) Advance(block);
+    }
+    for (int index : started_) {
+      Slot& slot = at(index);
       slot.under_way = false;
-      completions_.push_back(Run(slot));
+      completions_.push_back(Complete(slot));
     }
     started_.clear();
     return completions_;
@@ -147,10 +180,32 @@ class SimulatedGames final : public GameGroup {
   Slot& at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
   const Slot& at(int slot) const { return slots_[static_cast<std::size_t>(slot)]; }
 
-  static Completion Run(Slot& slot) {
+  // The slots of a block tick together until each has its ticks or its finish.
+  void Advance(const Block& block) {
+    const std::span<Slot> slots = std::span(slots_).subspan(
+        static_cast<std::size_t>(block.first_slot), static_cast<std::size_t>(block.num_slots));
+    for (;;) {
+      std::uint8_t lanes = 0;
+      bool any = false;
+      for (Slot& slot : slots) {
+        if (slot.ticks_left == 0) continue;
+        any = true;
+        lanes = static_cast<std::uint8_t>(lanes | slot.race.BeginTick(slot.command.inputs));
+      }
+      if (!any) return;
+      block.cars->Advance(lanes);
+      for (Slot& slot : slots) {
+        if (slot.ticks_left == 0) continue;
+        for (const RaceEvent& event : slot.race.EndTick()) slot.events.push_back(event);
+        ++slot.ticks_done;
+        slot.ticks_left = slot.race.record().finished ? 0 : slot.ticks_left - 1;
+      }
+    }
+  }
+
+  static Completion Complete(Slot& slot) {
     Completion completion;
     completion.slot = slot.command.slot;
-    slot.events.clear();
     if (slot.lost && slot.command.kind != CommandKind::kRestart) {
       completion.status = CompletionStatus::kGameLost;
       completion.error = "abandoned; restart it first";
@@ -158,7 +213,11 @@ class SimulatedGames final : public GameGroup {
     }
     switch (slot.command.kind) {
       case CommandKind::kAdvance:
-        Advance(slot, completion);
+        completion.ticks = slot.ticks_done;
+        completion.finished = slot.race.record().finished;
+        completion.events = slot.events;
+        // The game stays usable: the next command drives on past the finish.
+        slot.race.PreventFinish();
         break;
       case CommandKind::kRestart:
         slot.lost = false;
@@ -167,7 +226,7 @@ class SimulatedGames final : public GameGroup {
       case CommandKind::kSave:
         Save(slot);
         completion.snapshot = slot.snapshot;
-        break;
+        return completion;
       case CommandKind::kRestore: {
         RaceState state;
         if (const char* error = Parse(slot.command.snapshot, slot.race, state)) {
@@ -183,28 +242,18 @@ class SimulatedGames final : public GameGroup {
     return completion;
   }
 
-  static void Advance(Slot& slot, Completion& completion) {
-    assert(slot.command.ticks >= 1);
-    while (completion.ticks < slot.command.ticks && !completion.finished) {
-      for (const RaceEvent& event : slot.race.Tick(slot.command.inputs)) {
-        slot.events.push_back(event);
-      }
-      ++completion.ticks;
-      completion.finished = slot.race.state().finished;
-    }
-    // The game stays usable: the next command drives on past the finish.
-    slot.race.PreventFinish();
-    completion.events = slot.events;
-  }
-
   static void Save(Slot& slot) {
     SnapshotHeader header;
     header.track_hash = slot.race.track().hash();
-    std::memcpy(slot.snapshot.data(), &header, sizeof header);
-    std::memcpy(slot.snapshot.data() + sizeof header, &slot.race.state(), sizeof(RaceState));
+    const VehicleState vehicle = slot.race.vehicle();
+    std::byte* out = slot.snapshot.data();
+    std::memcpy(out, &header, sizeof header);
+    std::memcpy(out + sizeof header, &vehicle, sizeof vehicle);
+    std::memcpy(out + sizeof header + sizeof vehicle, &slot.race.record(), sizeof(RaceRecord));
   }
 
   std::vector<Slot> slots_;
+  std::vector<Block> blocks_;
   std::vector<int> started_;
   std::vector<Completion> completions_;
 };

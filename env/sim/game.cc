@@ -114,7 +114,7 @@ void Game::Tick() {
   bool respawn = std::exchange(respawn_, false);
   if (simulation_) {
     respawn = tape_.Play(time_ms, inputs_).respawn;
-  } else if (time_ms >= 0 && !race_.state().finished) {
+  } else if (time_ms >= 0 && !race_.record().finished) {
     tape_.Record(time_ms, inputs_);
     if (respawn) tape_.Put(time_ms, tminterface::Control::kRespawn, 1);
   }
@@ -140,7 +140,7 @@ bool Game::Respawn() {
   const auto at_start = variables_.find("start_respawn");
   const bool from_start =
       simulation_ || (at_start != variables_.end() && at_start->second == "true");
-  if (race_.state().num_passed == 0 && !from_start) {
+  if (race_.record().num_passed == 0 && !from_start) {
     restart_ = true;
     return false;
   }

@@ -69,7 +69,7 @@ Response Game::Handle(const tminterface::ClientCall& call) {
         } else if constexpr (std::is_same_v<T, tmi::RemoveStateValidation>) {
           if (simulation_) simulation_->is_validated = false;
         } else if constexpr (std::is_same_v<T, tmi::PreventSimulationFinish>) {
-          if (race_.state().finished) race_.PreventFinish();
+          if (race_.record().finished) race_.PreventFinish();
         } else if constexpr (std::is_same_v<T, tmi::RegisterCustomCommand>) {
           response.error = RegisterCommand(c.command);
         } else if constexpr (std::is_same_v<T, tmi::Log>) {

@@ -32,8 +32,8 @@ std::optional<Game::SimResult> Game::SimulationResult() const {
   if (simulation_->is_validated && !tape_.HasEventsOf(simulation_->original)) {
     return SimResult::kWrongSimulation;
   }
-  if (race_.state().finished) return SimResult::kValid;
-  if (race_.state().race_time_ms >= simulation_->time_limit_ms) return SimResult::kInvalid;
+  if (race_.record().finished) return SimResult::kValid;
+  if (race_.record().race_time_ms >= simulation_->time_limit_ms) return SimResult::kInvalid;
   return std::nullopt;
 }
 
@@ -52,13 +52,13 @@ std::int32_t Game::ReplayDuration(const InputTape& tape) const {
   race.Restart(/*with_countdown=*/true);
   Inputs inputs;
   const std::int32_t give_up_ms = tape.last_time_ms() + kLongestRollMs;
-  while (!race.state().finished && race.state().race_time_ms < give_up_ms) {
-    if (tape.Play(race.state().race_time_ms, inputs).respawn && race.state().race_time_ms >= 0) {
+  while (!race.record().finished && race.record().race_time_ms < give_up_ms) {
+    if (tape.Play(race.record().race_time_ms, inputs).respawn && race.record().race_time_ms >= 0) {
       race.Respawn();
     }
     race.Tick(inputs);
   }
-  return race.state().race_time_ms;
+  return race.record().race_time_ms;
 }
 
 }  // namespace hotlap::sim

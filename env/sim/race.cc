@@ -7,80 +7,96 @@
 namespace hotlap::sim {
 
 Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params)
+    : Race(track, params, std::make_shared<VehicleBlock>(params, *track), 0) {}
+
+Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params,
+           std::shared_ptr<VehicleBlock> block, int lane)
     : track_(std::move(track)),
       params_(params),
-      at_start_(CarAt(params_, *track_, track_->start(), true)) {
+      at_start_(CarAt(params_, *track_, track_->start(), true)),
+      block_(std::move(block)),
+      lane_(lane) {
+  block_->Configure(lane_, params_, *track_);
   Restart(true);
 }
 
+void Race::Place(const VehicleState& vehicle) {
+  block_->set_state(lane_, vehicle);
+  block_->set_inputs(lane_, record_.inputs);
+}
+
+void Race::set_state(const RaceState& state) {
+  record_ = state;
+  Place(state.vehicle);
+}
+
 void Race::Restart(bool with_countdown) {
-  state_ = RaceState{};
-  state_.vehicle = at_start_;
-  state_.race_time_ms = with_countdown ? -kCountdownMs : 0;
-  state_.clock_ms = state_.race_time_ms + kClockOffsetMs;
+  record_ = RaceRecord{};
+  record_.race_time_ms = with_countdown ? -kCountdownMs : 0;
+  record_.clock_ms = record_.race_time_ms + kClockOffsetMs;
+  Place(at_start_);
 }
 
 void Race::TakeInputs(const Inputs& inputs) {
-  const std::int32_t stored = state_.race_time_ms + kStoredOffsetMs;
+  const std::int32_t stored = record_.race_time_ms + kStoredOffsetMs;
   const auto note = [&](Channel channel, bool changed) {
-    auto& time = state_.input_stored_ms[static_cast<std::size_t>(channel)];
+    auto& time = record_.input_stored_ms[static_cast<std::size_t>(channel)];
     time = changed ? stored : time;
   };
-  const Inputs& before = state_.inputs;
+  const Inputs& before = record_.inputs;
   note(Channel::kAccelerate, inputs.accelerate != before.accelerate);
   note(Channel::kBrake, inputs.brake != before.brake);
   note(Channel::kLeft, inputs.left != before.left);
   note(Channel::kRight, inputs.right != before.right);
   note(Channel::kSteer, inputs.steer != before.steer);
   note(Channel::kGas, inputs.gas != before.gas);
-  state_.inputs = inputs;
+  record_.inputs = inputs;
+  block_->set_inputs(lane_, inputs);
 }
 
-std::span<const RaceEvent> Race::Tick(const Inputs& inputs) {
-  TakeInputs(inputs);
-  const bool held = state_.race_time_ms < 0;
-  state_.clock_ms += kTickMs;
-  if (!state_.finished) state_.race_time_ms += kTickMs;
-  if (held) return {};
-  const Vec3 from = state_.vehicle.body.position_m;
-  Advance(params_, *track_, inputs, state_.vehicle);
-  return state_.finished ? std::span<const RaceEvent>{} : PassGates(from);
+std::uint8_t Race::BeginTick(const Inputs& inputs) {
+  if (!(inputs == record_.inputs)) TakeInputs(inputs);
+  has_moved_ = record_.race_time_ms >= 0;
+  record_.clock_ms += kTickMs;
+  if (!record_.finished) record_.race_time_ms += kTickMs;
+  return has_moved_ ? static_cast<std::uint8_t>(1 << lane_) : std::uint8_t{0};
 }
 
-std::span<const RaceEvent> Race::PassGates(Vec3 from_m) {
+std::span<const RaceEvent> Race::EndTick() {
+  if (!has_moved_ || record_.finished) return {};
   const int gates = track_->num_gates();
-  const auto next = static_cast<std::size_t>(state_.num_passed % gates);
-  if (!track_->gates()[next].Passed(from_m, state_.vehicle.body.position_m)) return {};
-  state_.times_ms[static_cast<std::size_t>(state_.num_passed)] = state_.race_time_ms;
-  ++state_.num_passed;
-  state_.finished = state_.num_passed == target();
-  events_[0] = {state_.finished ? RaceEventKind::kFinish : RaceEventKind::kCheckpoint,
-                state_.race_time_ms, state_.num_passed};
-  const bool ends_lap = !state_.finished && state_.num_passed % gates == 0;
-  events_[1] = {RaceEventKind::kLap, state_.race_time_ms, state_.num_passed / gates};
+  const auto next = static_cast<std::size_t>(record_.num_passed % gates);
+  const Vec3 from_m = block_->previous_position_m(lane_), to_m = block_->position_m(lane_);
+  if (!track_->gates()[next].Passed(from_m, to_m)) return {};
+  record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = record_.race_time_ms;
+  ++record_.num_passed;
+  record_.finished = record_.num_passed == target();
+  events_[0] = {record_.finished ? RaceEventKind::kFinish : RaceEventKind::kCheckpoint,
+                record_.race_time_ms, record_.num_passed};
+  const bool ends_lap = !record_.finished && record_.num_passed % gates == 0;
+  events_[1] = {RaceEventKind::kLap, record_.race_time_ms, record_.num_passed / gates};
   return std::span<const RaceEvent>(events_).first(ends_lap ? 2 : 1);
 }
 
 void Race::PreventFinish() {
-  if (!state_.finished) return;
-  state_.finished = false;
-  --state_.num_passed;
-  state_.times_ms[static_cast<std::size_t>(state_.num_passed)] = 0;
+  if (!record_.finished) return;
+  record_.finished = false;
+  --record_.num_passed;
+  record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = 0;
 }
 
 void Race::Respawn() {
   const int gates = track_->num_gates();
-  state_.vehicle =
-      state_.num_passed == 0
-          ? at_start_
-          : CarAt(params_, *track_, track_->pose_at_gate((state_.num_passed - 1) % gates), false);
-  ++state_.num_respawns;
+  Place(record_.num_passed == 0
+            ? at_start_
+            : CarAt(params_, *track_, track_->pose_at_gate((record_.num_passed - 1) % gates), false));
+  ++record_.num_respawns;
 }
 
 GameState Race::game_state() const {
-  const VehicleState& car = state_.vehicle;
+  const VehicleState car = vehicle();
   GameState state;
-  state.race_time_ms = state_.race_time_ms;
+  state.race_time_ms = record_.race_time_ms;
   state.position_m = car.body.position_m;
   state.rotation = RotationOf(car.body.orientation);
   state.velocity_mps = car.body.velocity_mps;
@@ -93,12 +109,14 @@ GameState Race::game_state() const {
   state.gear = car.gear;
   state.rpm = car.rpm;
   state.is_changing_gear = car.shift_ticks_left > 0;
+  state.is_turbo = car.turbo_ticks_left > 0;
+  state.is_freewheeling = car.is_freewheeling != 0;
   state.has_lateral_contact = car.has_body_contact != 0;
-  state.inputs = state_.inputs;
-  state.checkpoints_passed = state_.num_passed;
+  state.inputs = record_.inputs;
+  state.checkpoints_passed = record_.num_passed;
   state.checkpoints_target = target();
   state.checkpoints_per_lap = track_->num_gates();
-  state.num_respawns = state_.num_respawns;
+  state.num_respawns = record_.num_respawns;
   return state;
 }
 

@@ -13,6 +13,7 @@
 #include "env/game_state.h"
 #include "env/inputs.h"
 #include "env/sim/track.h"
+#include "env/sim/vehicle_model.h"
 #include "env/sim/vehicle_params.h"
 #include "env/sim/vehicle_state.h"
 #include "env/tminterface/sim_state.h"
@@ -28,10 +29,8 @@ inline constexpr std::int32_t kStoredOffsetMs = 100010;  // stored time of an in
 enum class Channel : std::uint8_t { kAccelerate, kBrake, kLeft, kRight, kSteer, kGas };
 inline constexpr std::size_t kNumChannels = 6;
 
-// Everything that decides the future of a race, and nothing else. Trivially copyable: it is the
-// snapshot. Only the first num_passed of times_ms mean anything; the rest is 0.
-struct RaceState {
-  VehicleState vehicle;
+// What a race is beside its car. Only the first num_passed of times_ms mean anything; the rest is 0.
+struct RaceRecord {
   std::int32_t race_time_ms = -kCountdownMs;  // below 0 the car is held
   std::int32_t clock_ms = 10;  // the tick clock: race time + 2610, but it never stands still
   Inputs inputs;               // in force in the tick that led here
@@ -44,28 +43,45 @@ struct RaceState {
   std::array<std::uint8_t, 3> unused{};  // no padding: equal states are equal bytes
   std::array<std::int32_t, kMaxPasses> times_ms{};  // of the first num_passed passes
 };
+static_assert(sizeof(RaceRecord) ==
+              sizeof(Inputs) + sizeof(float) * (2 + kNumChannels + 3 + kMaxPasses));
+
+// Everything that decides the future of a race, and nothing else. Trivially copyable: it is the
+// snapshot.
+struct RaceState : RaceRecord {
+  VehicleState vehicle;
+};
 static_assert(std::is_trivially_copyable_v<RaceState>);
-static_assert(sizeof(RaceState) == sizeof(VehicleState) + sizeof(Inputs) +
-                                       sizeof(float) * (2 + kNumChannels + 3 + kMaxPasses));
+static_assert(sizeof(RaceState) == sizeof(VehicleState) + sizeof(RaceRecord));
 
 // Not thread-safe. Callers hold a FloatingPointGuard around Tick, Respawn and Restart.
 class Race {
  public:
-  // Stands at the start of its countdown.
+  // Stands at the start of its countdown, in a block of its own or in a lane of one that it shares
+  // with other races.
   Race(std::shared_ptr<const Track> track, const VehicleParams& params);
+  Race(std::shared_ptr<const Track> track, const VehicleParams& params,
+       std::shared_ptr<VehicleBlock> block, int lane);
 
   const Track& track() const { return *track_; }
   const VehicleParams& params() const { return params_; }
-  const RaceState& state() const { return state_; }
-  void set_state(const RaceState& state) {
-    state_ = state;
-  }  // REQUIRES: of a race on the same track
+  const RaceRecord& record() const { return record_; }
+  VehicleState vehicle() const { return block_->state(lane_); }
+  RaceState state() const { return {record_, vehicle()}; }
+  void set_state(const RaceState& state);  // REQUIRES: of a race on the same track
 
   void Restart(bool with_countdown);  // without: stands at s(0)
   // One tick with these inputs in force; while the race time is below 0 the car is held and only
   // the clocks and inputs move. Returns the events of the tick (at most 2), valid until the next
   // one.
-  std::span<const RaceEvent> Tick(const Inputs& inputs);
+  std::span<const RaceEvent> Tick(const Inputs& inputs) {
+    block_->Advance(BeginTick(inputs));
+    return EndTick();
+  }
+  // The same in parts, so that the cars of a block tick together: all begin; the block advances the
+  // lanes that they name; all end.
+  std::uint8_t BeginTick(const Inputs& inputs);  // the bit of the lane; 0 while the car is held
+  std::span<const RaceEvent> EndTick();
   // Takes the finish of the last tick back, as C_PREVENT_SIMULATION_FINISH does: its cp time is -1
   // again and the race goes on.
   void PreventFinish();
@@ -80,12 +96,15 @@ class Race {
 
  private:
   void TakeInputs(const Inputs& inputs);
-  std::span<const RaceEvent> PassGates(Vec3 from_m);
+  void Place(const VehicleState& vehicle);
 
   std::shared_ptr<const Track> track_;
   VehicleParams params_;
   VehicleState at_start_;
-  RaceState state_;
+  std::shared_ptr<VehicleBlock> block_;
+  int lane_ = 0;
+  bool has_moved_ = false;  // in the tick under way
+  RaceRecord record_;
   std::array<RaceEvent, 2> events_{};
 };
 

@@ -20,7 +20,7 @@ using tminterface::SimStateView;
 // What of a RaceState no documented field holds, in the opaque end of the dyna block. Bump the
 // version whenever a word changes its meaning.
 constexpr std::uint32_t kMagic = 0x50414C48;  // "HLAP"
-constexpr std::uint32_t kSimStateVersion = 1;
+constexpr std::uint32_t kSimStateVersion = 2;
 struct Undocumented {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kSimStateVersion;
@@ -34,9 +34,12 @@ struct Undocumented {
   std::int32_t held_keys = 0;
   std::int32_t steer_key = 0;
   std::int32_t has_touched_down = 0;
+  std::int32_t has_left_road = 0;
+  std::int32_t turbo_ticks_left = 0;
+  std::int32_t turbo_surface = 0;
 };
 static_assert(sizeof(Undocumented) <= layout::kDynaRestSize);
-static_assert(sizeof(Undocumented) == 16 * sizeof(float),
+static_assert(sizeof(Undocumented) == 19 * sizeof(float),
               "Undocumented changed: bump kSimStateVersion");
 
 constexpr float kMaxSpeedMps =
@@ -93,6 +96,11 @@ Mat3 InverseInertia(const VehicleParams& params, const Mat3& r) {
   return m;
 }
 
+constexpr std::int32_t kMaxTurboTicks = 1000;
+std::int32_t TurboTicks(const VehicleParams& params) {
+  return static_cast<std::int32_t>(std::lround(params.turbo_time_s / kTickSeconds));
+}
+
 // ---- Writing
 
 void WriteTimers(const RaceState& state, SimState& out) {
@@ -130,8 +138,8 @@ void WriteBody(const VehicleParams& params, const BodyState& body, Vec3 force, V
 
 void WriteVehicle(const Race& race, SimState& out) {
   const VehicleParams& params = race.params();
-  const VehicleState& car = race.state().vehicle;
-  const Controls controls = ControlsOf(race.state().inputs, car.steer_key);
+  const VehicleState car = race.vehicle();
+  const Controls controls = ControlsOf(race.record().inputs, car.steer_key);
   const Mat3 before = RotationOf(car.previous_body.orientation);
   const Vec3 local_before = TransposeTimes(before, car.previous_body.velocity_mps);
   const Vec3 local = TransposeTimes(RotationOf(car.body.orientation), car.body.velocity_mps);
@@ -154,6 +162,7 @@ void WriteVehicle(const Race& race, SimState& out) {
     out.SetFloat(base + at::kInputSteer, controls.steer);
     out.SetFloat(base + at::kInputGas, controls.throttle);
     out.SetFloat(base + at::kInputBrake, controls.brake);
+    out.SetBool(base + at::kIsTurbo, car.turbo_ticks_left > 0);
     out.SetFloat(base + at::kRpm, car.rpm);
     out.SetInt32(base + at::kGear, car.gear);
     out.SetInt32(base + at::kGearboxState, gearbox_state);
@@ -169,9 +178,17 @@ void WriteVehicle(const Race& race, SimState& out) {
   out.Set(layout::kGear, car.gear);
   out.Set(layout::kHasAnyLateralContact, car.has_body_contact != 0);
   out.Set(layout::kLastHasAnyLateralContactTime,
-          car.has_body_contact != 0 ? race.state().race_time_ms : kNever);
+          car.has_body_contact != 0 ? race.record().race_time_ms : kNever);
   out.Set(layout::kTurningRate, car.steering);
   out.Set(layout::kIsSliding, is_sliding);
+  out.Set(layout::kIsFreewheeling, car.is_freewheeling != 0);
+  if (car.turbo_surface != 0) {
+    const std::int32_t ticks_ago = TurboTicks(params) - car.turbo_ticks_left;
+    out.Set(layout::kTurboType, car.turbo_surface == static_cast<int>(Surface::kTurbo2) ? 2 : 1);
+    out.Set(layout::kTurboBoostFactor, car.turbo_ticks_left > 0 ? 1.0f : 0.0f);
+    out.Set(layout::kLastTurboTime, race.record().race_time_ms - ticks_ago * kTickMs);
+    out.Set(layout::kLastTurboTypeChangeTime, race.record().race_time_ms - ticks_ago * kTickMs);
+  }
   out.Set(layout::kCurrentLocalSpeed, local_before);
   out.Set(layout::kTotalCentralForceAdded,
           TransposeTimes(before, car.force_mps2 + Vec3{0, params.gravity_mps2, 0}));
@@ -180,7 +197,7 @@ void WriteVehicle(const Race& race, SimState& out) {
 void WriteWheels(const Race& race, SimState& out) {
   namespace at = layout::wheel;
   const VehicleParams& params = race.params();
-  const VehicleState& car = race.state().vehicle;
+  const VehicleState car = race.vehicle();
   const Mat3 rotation = RotationOf(car.body.orientation);
   const Mat3 before = RotationOf(car.previous_body.orientation);
   const Vec3 road_normal =
@@ -210,7 +227,7 @@ void WriteWheels(const Race& race, SimState& out) {
 }
 
 void WritePlayer(const Race& race, SimState& out) {
-  const RaceState& state = race.state();
+  const RaceRecord& state = race.record();
   const int gates = race.track().num_gates();
   const int lap = state.num_passed / gates;
   const std::int32_t lap_start =
@@ -230,13 +247,13 @@ void WritePlayer(const Race& race, SimState& out) {
   out.Set(layout::kCurLap, lap);
   out.Set(layout::kRaceFinished, state.finished);
   out.Set(layout::kDisplaySpeed,
-          static_cast<std::int32_t>(Length(state.vehicle.body.velocity_mps) * 3.6f));
+          static_cast<std::int32_t>(Length(race.vehicle().body.velocity_mps) * 3.6f));
   out.Set(layout::kFinishNotPassed, !state.finished);
   out.Set(layout::kCountdownTime, kCountdownMs);
   out.SetInt32(layout::kPlayerInfoRest, state.race_time_ms);
 }
 
-void WriteInputs(const RaceState& state, SimState& out) {
+void WriteInputs(const RaceRecord& state, SimState& out) {
   out.SetEvent(layout::kEventRunning,
                {tminterface::kStoredTimeOfRaceStart, Packed(Control::kIsRaceRunning, 1)});
   out.SetEvent(layout::kEventFinish,
@@ -255,7 +272,7 @@ void WriteInputs(const RaceState& state, SimState& out) {
 }
 
 void WriteCheckpoints(const Race& race, SimState& out) {
-  const RaceState& state = race.state();
+  const RaceRecord& state = race.record();
   const int gates = race.track().num_gates();
   const int passed_in_lap = state.finished ? gates : state.num_passed % gates;
   for (int i = 0; i < gates; ++i) {
@@ -367,13 +384,23 @@ Undocumented GuessUndocumented(const Race& race, const SimStateView& view, const
                                            : 0;
   guess.has_touched_down = state.race_time_ms > 0 ? 1 : 0;
   guess.road_index = race.track().Locate(state.vehicle.body.position_m);
+  guess.has_left_road = 1;
+  if (view.Bool(layout::kSyncVehicleState + layout::vehicle::kIsTurbo)) {
+    guess.turbo_surface = static_cast<std::int32_t>(
+        view.Get(layout::kTurboType) == 2 ? Surface::kTurbo2 : Surface::kTurbo);
+    const std::int64_t ago_ms =
+        std::int64_t{state.race_time_ms} - view.Get(layout::kLastTurboTime);
+    const std::int32_t full = std::max(TurboTicks(race.params()), 1);
+    guess.turbo_ticks_left =
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(full - ago_ms / kTickMs, 1, full));
+  }
   return guess;
 }
 
 }  // namespace
 
 void WriteSimState(const Race& race, tminterface::ContextMode mode, tminterface::SimState& out) {
-  const RaceState& state = race.state();
+  const RaceState state = race.state();
   const VehicleState& car = state.vehicle;
   const bool run = mode == tminterface::ContextMode::kRun;
   out.Set(layout::kContextMode, static_cast<std::int32_t>(mode));
@@ -401,6 +428,9 @@ void WriteSimState(const Race& race, tminterface::ContextMode mode, tminterface:
   rest.held_keys = car.held_keys;
   rest.steer_key = car.steer_key;
   rest.has_touched_down = car.has_touched_down;
+  rest.has_left_road = car.has_left_road;
+  rest.turbo_ticks_left = car.turbo_ticks_left;
+  rest.turbo_surface = car.turbo_surface;
   out.SetBytes(layout::kDynaRest, std::as_bytes(std::span(&rest, 1)));
 }
 
@@ -427,7 +457,8 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
                     rest.track_hash_high == static_cast<std::uint32_t>(track.hash() >> 32) &&
                     track.IsHint(rest.road_index) && rest.shift_ticks_left >= 0 &&
                     rest.shift_ticks_left <= 1000 && (rest.held_keys & ~3) == 0 &&
-                    rest.steer_key >= -1 && rest.steer_key <= 1;
+                    rest.steer_key >= -1 && rest.steer_key <= 1 && rest.turbo_ticks_left >= 0 &&
+                    rest.turbo_ticks_left <= kMaxTurboTicks;
 
   RaceState state;
   VehicleState& car = state.vehicle;
@@ -443,6 +474,7 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   car.gear = view.Get(layout::kGear);
   in.Require(car.gear >= 0 && car.gear <= kNumGears, "engine.gear: must be from 0 to 5");
   car.has_body_contact = view.Get(layout::kHasAnyLateralContact) ? 1 : 0;
+  car.is_freewheeling = view.Get(layout::kIsFreewheeling) ? 1 : 0;
 
   state.clock_ms = view.time_ms();
   // Simulation mode does not flag the player block, but our own states fill it.
@@ -471,6 +503,10 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   car.held_keys = rest.held_keys;
   car.steer_key = rest.steer_key;
   car.has_touched_down = rest.has_touched_down != 0 ? 1 : 0;
+  car.has_left_road = rest.has_left_road != 0 ? 1 : 0;
+  car.turbo_ticks_left =
+      view.Bool(layout::kSyncVehicleState + layout::vehicle::kIsTurbo) ? rest.turbo_ticks_left : 0;
+  car.turbo_surface = rest.turbo_surface;
   return state;
 }
 

@@ -21,6 +21,13 @@ TickResult TickOne(const TickArguments& arguments) {
   return result;
 }
 
+// A car in its lane of a block.
+TickResult TickLane(const TickArguments& arguments) {
+  TickResult result;
+  VehicleTick<hn::CappedTag<float, 1>, kBlockLanes>(arguments, 0, result).Run();
+  return result;
+}
+
 TickResult TickBlock(const TickArguments& arguments) {
   using D = hn::CappedTag<float, kBlockLanes>;
   TickResult result;
@@ -39,6 +46,7 @@ namespace hotlap::sim {
 namespace {
 
 HWY_EXPORT(TickOne);
+HWY_EXPORT(TickLane);
 HWY_EXPORT(TickBlock);
 
 constexpr std::size_t kStateWords = sizeof(VehicleState) / sizeof(float);
@@ -168,19 +176,36 @@ Vec3 VehicleBlock::previous_position_m(int lane) const {
 TickResult VehicleBlock::Advance(std::uint8_t lanes) {
   constexpr std::size_t kIndex = offsetof(VehicleState, road_index) / sizeof(float);
   constexpr std::size_t kLeft = offsetof(VehicleState, has_left_road) / sizeof(float);
+  if (lanes == 0) return {};
+  const auto first = static_cast<std::size_t>(std::countr_zero(lanes));
   std::array<Footing, kBlockLanes> footings;
-  for (int lane = 0; lane < kBlockLanes; ++lane) {
-    const auto l = static_cast<std::size_t>(lane);
-    const bool has_left_road = std::bit_cast<std::int32_t>(state_[kLeft][l]) != 0;
-    const auto index = std::bit_cast<std::int32_t>(state_[kIndex][l]);
-    footings[l] = tracks_[l]->Under(position_m(lane), index, has_left_road);
-    if ((lanes >> lane & 1) != 0) state_[kIndex][l] = std::bit_cast<float>(footings[l].index);
+  for (std::size_t lane = first; lane < kBlockLanes; ++lane) {
+    if ((lanes >> lane & 1) == 0) continue;
+    auto& index = state_[kIndex][lane];
+    footings[lane] = tracks_[lane]->Under(position_m(static_cast<int>(lane)),
+                                          std::bit_cast<std::int32_t>(index),
+                                          std::bit_cast<std::int32_t>(state_[kLeft][lane]) != 0);
+    index = std::bit_cast<float>(footings[lane].index);
   }
-  return HWY_DYNAMIC_DISPATCH(TickBlock)({.state = state_[0].data(),
-                                          .params = params_[0].data(),
-                                          .driver = driver_[0].data(),
-                                          .footings = footings.data(),
-                                          .active = lanes});
+  TickArguments arguments{.state = state_[0].data(),
+                          .params = params_[0].data(),
+                          .driver = driver_[0].data(),
+                          .footings = footings.data(),
+                          .active = lanes};
+  if (lanes == 1u << first) {  // alone it need not wait for the others' arithmetic
+    arguments.state += first;
+    arguments.params += first;
+    arguments.driver += first;
+    arguments.footings += first;
+    arguments.active = 1;
+    const TickResult result = HWY_DYNAMIC_DISPATCH(TickLane)(arguments);
+    return {static_cast<std::uint8_t>(result.speed_limited << first),
+            static_cast<std::uint8_t>(result.left_world << first)};
+  }
+  for (Footing& footing : footings) {  // resting lanes read any road
+    if (footing.stretch == nullptr) footing = footings[first];
+  }
+  return HWY_DYNAMIC_DISPATCH(TickBlock)(arguments);
 }
 
 }  // namespace hotlap::sim

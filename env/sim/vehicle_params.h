@@ -103,8 +103,8 @@ struct VehicleParams {
   // Body contact: corner points that push and scrape.
   std::array<Vec3, kNumBodyPoints> body_point_m{
       Vec3{0.9f, 0.15f, 2.1f},   Vec3{-0.9f, 0.15f, 2.1f}, Vec3{-0.9f, 0.15f, -1.7f},
-      Vec3{0.9f, 0.15f, -1.7f},  Vec3{0.6f, 0.95f, 0.5f},  Vec3{-0.6f, 0.95f, 0.5f},
-      Vec3{-0.6f, 0.95f, -1.2f}, Vec3{0.6f, 0.95f, -1.2f}};
+      Vec3{0.9f, 0.15f, -1.7f},  Vec3{0.7f, 0.95f, 1.2f},  Vec3{-0.7f, 0.95f, 1.2f},
+      Vec3{-0.7f, 0.95f, -1.4f}, Vec3{0.7f, 0.95f, -1.4f}};
   float body_stiffness = 400.0f;  // 1/s^2 and point
   float body_damping = 12.0f;     // 1/s and point
   float body_friction = 0.5f;     // friction coefficient

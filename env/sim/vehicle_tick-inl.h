@@ -95,8 +95,8 @@ class VehicleTick {
   }
   HWY_INLINE void Put(std::size_t word, V value) const {
     float* const at = args_.state + word * stride + first_;
-    if constexpr (stride == 1) {
-      hn::StoreU(value, d_, at);  // one car, which ticks
+    if constexpr (kLanes == 1) {
+      hn::StoreU(value, d_, at);  // it ticks, or nobody would have asked
     } else {
       hn::BlendedStore(value, active_, d_, at);
     }
