@@ -38,6 +38,7 @@ class VehicleTick {
   HWY_INLINE void Run() {
     const std::uint8_t bits[8] = {static_cast<std::uint8_t>(args_.active >> first_)};
     active_ = hn::LoadMaskBits(d_, bits);
+    if (!Any(active_)) return;
     LoadBody();
     LoadRoad();
     Drive();
@@ -96,7 +97,7 @@ class VehicleTick {
   HWY_INLINE void Put(std::size_t word, V value) const {
     float* const at = args_.state + word * stride + first_;
     if constexpr (kLanes == 1) {
-      hn::StoreU(value, d_, at);  // it ticks, or nobody would have asked
+      hn::StoreU(value, d_, at);  // it ticks: see Run()
     } else {
       hn::BlendedStore(value, active_, d_, at);
     }

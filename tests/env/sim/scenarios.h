@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "env/sim/race.h"
+#include "env/sim/scalar_math.h"
 #include "env/sim_config.h"
 
 namespace hotlap::sim {
@@ -51,6 +52,30 @@ inline std::shared_ptr<const Track> FlatTrack(float length_m = 4000, float width
   TrackSpec spec;
   spec.name = "flat";
   spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 500 + length_m}}, width_m);
+  return Track::Build(spec);
+}
+
+// A winding, banked, hilly road with walls here and there, every surface, pads and a gap.
+inline std::shared_ptr<const Track> MixedTrack() {
+  TrackSpec spec;
+  spec.name = "mixed";
+  constexpr Surface kSurfaces[] = {Surface::kAsphalt, Surface::kDirt,  Surface::kTurbo,
+                                   Surface::kGrass,   Surface::kIce,   Surface::kAsphalt,
+                                   Surface::kTurbo2,  Surface::kFreeWheeling};
+  for (int i = 0; i <= 1200; ++i) {
+    const float s = static_cast<float>(i);
+    const float bank = 0.3f * Sin(s * 0.01f);
+    TrackPoint point{.position_m = {500 + 60 * Sin(s * 0.012f), 30 + 6 * Sin(s * 0.02f), s},
+                     .left = {Cos(bank), Sin(bank), 0}};
+    point.half_width_left_m = 10 + 2 * Sin(s * 0.05f);
+    point.half_width_right_m = 9;
+    point.wall_left_m = i % 300 < 200 ? 1.5f : 0;
+    point.wall_right_m = i % 400 < 250 ? 1.0f : 0;
+    point.surface = i % 100 < 60 ? Surface::kAsphalt : kSurfaces[i / 100 % 8];
+    point.is_gap = i >= 850 && i < 862;
+    spec.line.push_back(point);
+  }
+  spec.checkpoints_s_m = {200, 500, 900};
   return Track::Build(spec);
 }
 

@@ -1,0 +1,172 @@
+// One kernel, equal bits: alone or among seven others, on every instruction set, whoever rests.
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <array>
+#include <cfenv>
+#include <memory>
+#include <vector>
+
+#include "env/sim/floating_point_guard.h"
+#include "env/sim/vehicle_model.h"
+#include "tests/env/sim/scenarios.h"
+#include "tests/test_size.h"
+
+namespace hotlap::sim {
+namespace {
+
+bool SameBits(const VehicleState& a, const VehicleState& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+// Eight different cars on different roads.
+struct Fleet {
+  std::vector<std::shared_ptr<const Track>> tracks;
+  std::vector<VehicleParams> params;
+  std::vector<VehicleState> cars;
+
+  Fleet() {
+    const auto mixed = MixedTrack(), hairpins = Hairpins(), flat = FlatTrack(1000, 20);
+    for (int i = 0; i < kBlockLanes; ++i) {
+      tracks.push_back(i % 3 == 0 ? mixed : i % 3 == 1 ? hairpins : flat);
+      params.push_back({.gravity_mps2 = 25 + 0.1f * static_cast<float>(i)});
+      cars.push_back(CarAt(params.back(), *tracks.back(), tracks.back()->start(), i % 2 == 0));
+    }
+  }
+  std::unique_ptr<VehicleBlock> Block() const {
+    auto block = std::make_unique<VehicleBlock>(params[0], *tracks[0]);
+    for (int i = 0; i < kBlockLanes; ++i) {
+      const auto l = static_cast<std::size_t>(i);
+      block->Configure(i, params[l], *tracks[l]);
+      block->set_state(i, cars[l]);
+    }
+    return block;
+  }
+};
+
+// Puts back what Highway may choose from.
+class Targets {
+ public:
+  ~Targets() { hwy::SetSupportedTargetsForTest(0); }
+  static std::vector<std::int64_t> All() {
+    std::vector<std::int64_t> all;
+    for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
+      all.push_back(left & -left);
+    }
+    return all;
+  }
+  static void Only(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
+};
+
+TEST(VehicleBlockTest, EveryLaneTicksAsTheCarWouldAlone) {
+  Draws draws(11);
+  Fleet fleet;
+  const auto block = fleet.Block();
+  Inputs inputs[kBlockLanes];
+  for (int tick = 0; tick < TestCount(500, 3000, 30000); ++tick) {
+    // Some rest, so that lanes drift apart and partly filled blocks are met as well.
+    const auto lanes = static_cast<std::uint8_t>(draws.Below(4) == 0 ? draws.Below(256) : 255);
+    for (int i = 0; i < kBlockLanes; ++i) {
+      const auto l = static_cast<std::size_t>(i);
+      if (draws.Below(10) == 0) inputs[l] = AnyInputs(draws);
+      block->set_inputs(i, inputs[l]);
+      if ((lanes >> i & 1) != 0) {
+        Advance(fleet.params[l], *fleet.tracks[l], inputs[l], fleet.cars[l]);
+      }
+    }
+    block->Advance(lanes);
+    for (int i = 0; i < kBlockLanes; ++i) {
+      ASSERT_TRUE(SameBits(block->state(i), fleet.cars[static_cast<std::size_t>(i)]))
+          << "tick " << tick << " lane " << i << " of " << int{lanes};
+    }
+  }
+}
+
+TEST(VehicleBlockTest, AloneInItsBlockACarTicksAsAmongOthers) {
+  Draws draws(12);
+  const Fleet fleet;
+  const auto together = fleet.Block(), apart = fleet.Block();
+  for (int tick = 0; tick < 500; ++tick) {
+    for (int i = 0; i < kBlockLanes; ++i) {
+      const Inputs inputs = AnyInputs(draws);
+      together->set_inputs(i, inputs);
+      apart->set_inputs(i, inputs);
+      apart->Advance(static_cast<std::uint8_t>(1 << i));
+    }
+    together->Advance(255);
+    for (int i = 0; i < kBlockLanes; ++i) {
+      ASSERT_TRUE(SameBits(together->state(i), apart->state(i))) << "tick " << tick << " lane " << i;
+    }
+  }
+}
+
+TEST(VehicleBlockTest, EveryInstructionSetGivesTheSameBits) {
+  const Targets targets;
+  const auto run = [] {
+    Draws draws(13);
+    const Fleet fleet;
+    const auto block = fleet.Block();
+    VehicleState alone = fleet.cars[0];
+    std::uint64_t hash = 0;
+    for (int tick = 0; tick < 1500; ++tick) {
+      for (int i = 0; i < kBlockLanes; ++i) {
+        if (tick % 10 == i) block->set_inputs(i, AnyInputs(draws));
+      }
+      block->Advance(tick % 7 == 0 ? 0x5A : 255);
+      Advance(fleet.params[0], *fleet.tracks[0], {.left = tick % 50 < 20, .accelerate = true}, alone);
+      for (int i = 0; i < kBlockLanes; ++i) {
+        const VehicleState car = block->state(i);
+        hash = HashBytes(std::as_bytes(std::span(&car, 1)), hash);
+      }
+    }
+    return HashBytes(std::as_bytes(std::span(&alone, 1)), hash);
+  };
+  const std::vector<std::int64_t> all = Targets::All();
+  ASSERT_FALSE(all.empty());
+  const std::uint64_t expected = run();
+  for (const std::int64_t target : all) {
+    Targets::Only(target);
+    EXPECT_EQ(run(), expected) << hwy::TargetName(target);
+  }
+}
+
+TEST(VehicleBlockTest, RestingLanesKeepEveryBit) {
+  Fleet fleet;
+  const auto block = fleet.Block();
+  const VehicleState before = block->state(3);
+  for (int i = 0; i < kBlockLanes; ++i) block->set_inputs(i, {.right = true, .accelerate = true});
+  for (int tick = 0; tick < 100; ++tick) block->Advance(static_cast<std::uint8_t>(~(1 << 3)));
+  EXPECT_TRUE(SameBits(block->state(3), before));
+  EXPECT_FALSE(SameBits(block->state(2), fleet.cars[2]));
+}
+
+TEST(VehicleBlockTest, OddTicksNameTheirLane) {
+  Fleet fleet;
+  fleet.cars[5].body.velocity_mps = {0, 0, 2000};
+  fleet.cars[6].body.position_m.x = kWorldLimitM + 1;
+  const TickResult result = fleet.Block()->Advance(255);
+  EXPECT_EQ(result.speed_limited, 1 << 5);
+  EXPECT_EQ(result.left_world, 1 << 6);
+}
+
+// The guard is the callers'; what it guards is this.
+TEST(VehicleBlockTest, WrongFloatingPointEnvironmentOfTheCallerChangesNothing) {
+  const auto track = MixedTrack();
+  const auto run = [&track] {
+    const FloatingPointGuard guard;
+    Race race(track, {});
+    race.Restart(false);
+    for (int tick = 0; tick < 800; ++tick) race.Tick({.left = tick % 90 < 30, .accelerate = true});
+    return HashOf(race.state());
+  };
+  const std::uint64_t expected = run();
+  for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+    ASSERT_EQ(std::fesetround(mode), 0);
+    const std::uint64_t hash = run();
+    std::fesetround(FE_TONEAREST);
+    EXPECT_EQ(hash, expected) << mode;
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::sim
