@@ -362,6 +362,226 @@ TEST_F(VehicleModelTest, RollingWheelsTurnWithTheSpeedOfATickAgo) {
   }
 }
 
+// Surfaces that do more than grip.
+
+// Flat, 20 km long, one surface from z = 700 on for `length_m`, asphalt before and after.
+std::shared_ptr<const Track> PadTrack(Surface surface, float length_m) {
+  TrackSpec spec;
+  spec.name = "pad";
+  for (int i = 0; i <= 10000; ++i) {
+    const float z = 500 + 2 * static_cast<float>(i);
+    const bool on_pad = z >= 700 && z < 700 + length_m;
+    spec.line.push_back({.position_m = {1000, 9.4f, z},
+                         .left = {},
+                         .half_width_left_m = 100,
+                         .half_width_right_m = 100,
+                         .surface = on_pad ? surface : Surface::kAsphalt});
+  }
+  return Track::Build(spec);
+}
+
+TEST_F(VehicleModelTest, TurboFollowsTheMeasuredRows) {
+  track_ = PadTrack(Surface::kTurbo, 6);
+  const auto meets_pad_at = [&](float kmh) {
+    Place(kmh, false);
+    car_.body.position_m.z = 699;
+    while (car_.turbo_ticks_left == 0) Drive(kThrottle, 1);
+  };
+  struct Row {
+    float kmh, acceleration;
+  };
+  // Medians at 200 to 360 and 400 to 540 km/h, within 20 %.
+  for (const Row& row : {Row{230, 41}, Row{280, 41}, Row{420, 33}, Row{470, 33}}) {
+    meets_pad_at(row.kmh);
+    Drive(kThrottle, 5);
+    const float before = Kmh();
+    Drive(kThrottle, 20);
+    EXPECT_NEAR((Kmh() - before) / 3.6f / 0.2f, row.acceleration, 0.2f * row.acceleration)
+        << row.kmh;
+  }
+  // A pad entered at 114 km/h left the car at 273 km/h 0.8 s later.
+  meets_pad_at(114);
+  Drive(kThrottle, 80);
+  EXPECT_NEAR(Kmh() - 114, 273 - 114, 0.2f * (273 - 114));
+}
+
+TEST_F(VehicleModelTest, TurboLastsItsTimeAndAPadBeginsItAgain) {
+  track_ = PadTrack(Surface::kTurbo, 6);
+  Place(100, false);
+  car_.body.position_m.z = 699;
+  int ticks = 0, on_pad = 0;
+  for (int i = 0; i < 300; ++i) {
+    Drive({}, 1);
+    ticks += car_.turbo_ticks_left > 0 ? 1 : 0;
+    on_pad += car_.wheels[0].material == static_cast<int>(Surface::kTurbo) ? 1 : 0;
+  }
+  EXPECT_GT(on_pad, 1);
+  EXPECT_EQ(ticks, on_pad + 79) << "0.8 s from the last tick on the pad";
+  EXPECT_EQ(car_.turbo_surface, static_cast<int>(Surface::kTurbo));
+  EXPECT_EQ(car_.turbo_ticks_left, 0);
+}
+
+TEST_F(VehicleModelTest, StrongPadsPushMore) {
+  const auto after = [&](Surface surface) {
+    track_ = PadTrack(surface, 6);
+    Place(200, false);
+    car_.body.position_m.z = 699;
+    Drive(kThrottle, 60);
+    return Kmh();
+  };
+  EXPECT_GT(after(Surface::kTurbo2), after(Surface::kTurbo) + 10);
+}
+
+TEST_F(VehicleModelTest, FreeWheelingCutsTheEngineUntilTheNextTurbo) {
+  track_ = PadTrack(Surface::kFreeWheeling, 6);
+  Place(200, false);
+  car_.body.position_m.z = 690;
+  Drive(kThrottle, 60);
+  EXPECT_EQ(car_.is_freewheeling, 1);
+  const float before = Kmh();
+  Drive(kThrottle, 100);
+  EXPECT_LT(Kmh(), before) << "the throttle does nothing";
+  Drive(kBrake, 50);
+  EXPECT_LT(Kmh(), before - 40) << "the brake still does";
+  track_ = PadTrack(Surface::kTurbo, 6);
+  car_.body.position_m.z = 699;
+  Drive(kThrottle, 30);
+  EXPECT_EQ(car_.is_freewheeling, 0);
+}
+
+TEST_F(VehicleModelTest, SlideIsEnteredAtTheGripLimitAndLeftFarBelowIt) {
+  track_ = PadTrack(Surface::kIce, 19000);
+  Place(150, false);
+  car_.body.position_m.z = 1000;
+  // Turned to the road a little: on ice it slides at once.
+  car_.body.orientation = {Cos(0.25f), 0, Sin(0.25f), 0};
+  Drive({}, 3);
+  for (const WheelContact& wheel : car_.wheels) EXPECT_EQ(wheel.is_sliding, 1);
+  const VehicleState sliding = car_;
+  // What it slides with is less than what it would hold with.
+  const float lateral_force = Length(car_.force_mps2);
+  for (WheelContact& wheel : car_.wheels) wheel.is_sliding = 0;
+  Drive({}, 1);
+  EXPECT_GT(Length(car_.force_mps2), 1.05f * lateral_force);
+  // Two cars in the same motion, one sliding, one not: the slide goes on where grip would hold.
+  track_ = PadTrack(Surface::kAsphalt, 10);
+  car_ = sliding;
+  car_.body.orientation = {Cos(0.11f), 0, Sin(0.11f), 0};  // 12.6 degrees
+  car_.body.angular_velocity_radps = {};
+  car_.body.velocity_mps = {0, 0, 6};
+  VehicleState gripping = car_;
+  for (WheelContact& wheel : gripping.wheels) wheel.is_sliding = 0;
+  Drive({}, 1);
+  std::swap(car_, gripping);
+  Drive({}, 1);
+  EXPECT_EQ(gripping.wheels[0].is_sliding, 1);
+  EXPECT_EQ(car_.wheels[0].is_sliding, 0);
+  // And ends when the car has turned into its way again.
+  std::swap(car_, gripping);
+  Drive({}, 200);
+  for (const WheelContact& wheel : car_.wheels) EXPECT_EQ(wheel.is_sliding, 0);
+}
+
+TEST_F(VehicleModelTest, GripGrowsLessThanTheLoad) {
+  const auto limit_of_slide = [&](float gravity) {
+    params_.gravity_mps2 = gravity;
+    track_ = PadTrack(Surface::kIce, 19000);
+    Place(0, false);
+    car_.body.position_m.z = 1000;
+    Drive({}, 100);
+    car_.body.velocity_mps.x = 30;
+    Drive({}, 1);
+    return std::fabs(car_.force_mps2.x);
+  };
+  const float once = limit_of_slide(20), twice = limit_of_slide(40);
+  EXPECT_GT(twice, 1.7f * once);
+  EXPECT_LT(twice, 1.98f * once);
+}
+
+// Walls.
+
+std::shared_ptr<const Track> WalledTrack(float wall_m, float width_m = 24) {
+  TrackSpec spec;
+  spec.name = "walls";
+  spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 4500}}, width_m);
+  for (TrackPoint& point : spec.line) point.wall_left_m = point.wall_right_m = wall_m;
+  return Track::Build(spec);
+}
+
+TEST_F(VehicleModelTest, WallHoldsTheCarAndAScrapeSlowsIt) {
+  track_ = WalledTrack(1.5f);
+  for (const float degrees : {10.0f, 45.0f, 90.0f, -30.0f}) {
+    Place(300, false);
+    const float half = degrees / kDegrees / 2;
+    car_.body.orientation = {Cos(half), 0, Sin(half), 0};
+    car_.body.velocity_mps = RotationOf(car_.body.orientation).Column(2) * (300 / 3.6f);
+    bool touched = false;
+    for (int tick = 0; tick < 300; ++tick) {
+      Drive({}, 1);
+      touched |= car_.has_body_contact != 0;
+      ASSERT_LE(std::fabs(car_.body.position_m.x - 1000), 12 - 0.59f) << degrees;
+      ASSERT_LT(car_.body.position_m.y, 9.4f + 3) << degrees;
+    }
+    EXPECT_TRUE(touched) << degrees;
+    EXPECT_LT(Kmh(), 270) << degrees;
+  }
+}
+
+TEST_F(VehicleModelTest, CarFliesOverALowWallAndThroughAnOpenEdge) {
+  track_ = WalledTrack(0.5f);
+  Place(200, false);
+  car_.body.position_m.y += 3;
+  car_.body.velocity_mps.x = 60;
+  Drive({}, 40);
+  EXPECT_GT(car_.body.position_m.x, 1012);
+  track_ = WalledTrack(0);
+  Place(200, false);
+  car_.body.velocity_mps.x = 60;
+  car_.body.position_m.x = 1010;
+  Drive({}, 100);
+  EXPECT_GT(car_.body.position_m.x, 1012);
+  EXPECT_LT(car_.body.position_m.y, 9);
+}
+
+TEST_F(VehicleModelTest, GapLetsTheCarFallAndALandingHoldsIt) {
+  TrackSpec spec;
+  spec.name = "gap";
+  for (int i = 0; i <= 2000; ++i) {
+    const float z = 500 + static_cast<float>(i);
+    spec.line.push_back({.position_m = {1000, z < 710 ? 12.4f : 9.4f, z},
+                         .left = {},
+                         .surface = Surface::kAsphalt,
+                         .is_gap = z >= 700 && z < 720});
+  }
+  spec.ground_drop_m = 20;
+  track_ = Track::Build(spec);
+  const auto drop = [&](float kmh) {
+    Place(kmh, false);
+    car_.body.position_m.z = 680;
+    car_.body.position_m.y = 12.4f;
+    Drive(kThrottle, 300);
+    return car_.body.position_m.y;
+  };
+  EXPECT_NEAR(drop(200), 9.4f, 0.1f) << "over it";
+  EXPECT_LT(drop(40), 0) << "into it";
+}
+
+// In the air.
+
+TEST_F(VehicleModelTest, BrakeStopsRotationInTheAirAndSteeringTurnsTheCar) {
+  const auto spin_after = [&](const Inputs& inputs) {
+    Place(100, false);
+    car_.body.position_m.y += 100;
+    car_.body.angular_velocity_radps = {4, 0, 1};
+    Drive(inputs, 50);
+    return car_.body.angular_velocity_radps;
+  };
+  EXPECT_GT(Length(spin_after({})), 2.5f);
+  EXPECT_LT(Length(spin_after(kBrake)), 0.5f);
+  EXPECT_LT(spin_after({.right = true, .brake = true}).y, -0.1f);
+  EXPECT_GT(spin_after({.left = true, .brake = true}).y, 0.1f);
+}
+
 // Energy: what the car has can only come from where it stood and from the engine.
 
 float Energy(const VehicleParams& params, const VehicleState& car) {

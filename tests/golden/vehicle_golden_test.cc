@@ -1,0 +1,124 @@
+// Ten scenarios whose every state is hashed: equal on every build, instruction set and machine. A
+// change of physics on purpose changes them in the same commit; a failing test prints the new hash.
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "env/sim/race.h"
+#include "env/sim/vehicle_model.h"
+#include "tests/env/sim/line_driver.h"
+#include "tests/env/sim/scenarios.h"
+
+namespace hotlap::sim {
+namespace {
+
+// The hash of every state of a run of `ticks`.
+template <class Driver>
+std::uint64_t HashOfRun(const std::shared_ptr<const Track>& track, int ticks, Driver&& drive) {
+  Race race(track, {});
+  race.Restart(false);
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (int tick = 0; tick < ticks; ++tick) {
+    const RaceState before = race.state();
+    race.Tick(drive(before, tick));
+    const VehicleState car = race.vehicle();
+    hash = HashBytes(std::as_bytes(std::span(&car, 1)), hash);
+  }
+  return HashBytes(std::as_bytes(std::span(&race.record(), 1)), hash);
+}
+
+std::uint64_t HashOfLap(const std::shared_ptr<const Track>& track, int ticks) {
+  const LineDriver driver(*track);
+  return HashOfRun(track, ticks, [&](const RaceState& state, int) { return driver.Drive(state); });
+}
+
+std::uint64_t HashOfRandomRun(const std::shared_ptr<const Track>& track, int ticks) {
+  Draws draws(3);
+  Inputs inputs;
+  return HashOfRun(track, ticks, [&](const RaceState&, int tick) {
+    if (tick % 15 == 0) inputs = AnyInputs(draws);
+    return inputs;
+  });
+}
+
+// A car thrown onto a surface, then left to `inputs`.
+std::uint64_t HashOfThrow(const Inputs& inputs) {
+  const auto track = FlatTrack();
+  const VehicleParams params;
+  VehicleState car = CarAt(params, *track, track->start(), false);
+  car.body.position_m.y += 8;
+  car.body.velocity_mps = {-12, 3, 50};
+  car.body.angular_velocity_radps = {4, -3, 7};
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (int tick = 0; tick < 800; ++tick) {
+    Advance(params, *track, inputs, car);
+    hash = HashBytes(std::as_bytes(std::span(&car, 1)), hash);
+  }
+  return hash;
+}
+
+// The scenario on every instruction set that this machine has.
+template <class Scenario>
+void ExpectGolden(std::uint64_t golden, Scenario&& scenario) {
+  EXPECT_EQ(scenario(), golden);
+  for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
+    const std::int64_t target = left & -left;
+    hwy::SetSupportedTargetsForTest(target);
+    EXPECT_EQ(scenario(), golden) << hwy::TargetName(target);
+    hwy::SetSupportedTargetsForTest(0);
+  }
+}
+
+TEST(GoldenTest, Launch) {
+  ExpectGolden(1u, [] {
+    return HashOfRun(FlatTrack(), 1500, [](const RaceState&, int) { return Inputs{.accelerate = true}; });
+  });
+}
+TEST(GoldenTest, FullLockBothWays) {
+  ExpectGolden(2u, [] {
+    return HashOfRun(FlatTrack(), 1000, [](const RaceState&, int tick) {
+      return Inputs{.left = tick % 300 > 100, .right = tick % 400 > 250, .accelerate = true};
+    });
+  });
+}
+TEST(GoldenTest, BrakeReverseAndAnalog) {
+  ExpectGolden(3u, [] {
+    return HashOfRun(FlatTrack(), 1200, [](const RaceState&, int tick) {
+      if (tick < 300) return Inputs{.accelerate = true};
+      if (tick < 700) return Inputs{.brake = true};
+      return Inputs{.steer = 37 * (tick - 700), .gas = 130 * (tick - 900)};
+    });
+  });
+}
+TEST(GoldenTest, LapOfHockolicious) {
+  const auto track = Hockolicious();
+  ExpectGolden(4u, [&] { return HashOfLap(track, 3000); });
+}
+TEST(GoldenTest, LapOfHairpins) {
+  const auto track = Hairpins();
+  ExpectGolden(5u, [&] { return HashOfLap(track, 2600); });
+}
+TEST(GoldenTest, RandomRunOnARealLine) {
+  const auto track = Hockolicious();
+  ExpectGolden(6u, [&] { return HashOfRandomRun(track, 3000); });
+}
+TEST(GoldenTest, DriveOverEverySurfacePadWallAndGap) {
+  const auto track = MixedTrack();
+  ExpectGolden(7u, [&] { return HashOfLap(track, 3000); });
+}
+TEST(GoldenTest, RandomRunBetweenWalls) {
+  const auto track = MixedTrack();
+  ExpectGolden(8u, [&] { return HashOfRandomRun(track, 3000); });
+}
+TEST(GoldenTest, TumbleOntoTheRoof) {
+  ExpectGolden(9u, [] { return HashOfThrow({.accelerate = true}); });
+}
+TEST(GoldenTest, TumbleWithBrakeAndSteering) {
+  ExpectGolden(10u, [] { return HashOfThrow({.right = true, .brake = true}); });
+}
+
+}  // namespace
+}  // namespace hotlap::sim
