@@ -62,9 +62,10 @@ bool IsUsable(const RaceState& state, const Race& race) {
   }
   return AllFinite(car.body) && AllFinite(car.previous_body) && std::isfinite(car.steering) &&
          std::fabs(car.steering) <= 1 && std::isfinite(car.rpm) && car.gear >= 0 &&
-         car.gear <= sim::kNumGears && car.shift_ticks_left >= 0 && car.turbo_ticks_left >= 0 && race.track().IsHint(car.road_index) &&
-         state.race_time_ms % sim::kTickMs == 0 && state.num_passed >= 0 &&
-         state.num_passed <= race.target() && state.finished == (state.num_passed == race.target());
+         car.gear <= sim::kNumGears && car.shift_ticks_left >= 0 && car.turbo_ticks_left >= 0 &&
+         race.track().IsHint(car.road_index) && state.race_time_ms % sim::kTickMs == 0 &&
+         state.num_passed >= 0 && state.num_passed <= race.target() &&
+         state.finished == (state.num_passed == race.target());
 }
 
 // nullptr, or why these bytes are no state of this race.

@@ -87,9 +87,10 @@ void Race::PreventFinish() {
 
 void Race::Respawn() {
   const int gates = track_->num_gates();
-  Place(record_.num_passed == 0
-            ? at_start_
-            : CarAt(params_, *track_, track_->pose_at_gate((record_.num_passed - 1) % gates), false));
+  Place(
+      record_.num_passed == 0
+          ? at_start_
+          : CarAt(params_, *track_, track_->pose_at_gate((record_.num_passed - 1) % gates), false));
   ++record_.num_respawns;
 }
 

@@ -29,7 +29,8 @@ inline constexpr std::int32_t kStoredOffsetMs = 100010;  // stored time of an in
 enum class Channel : std::uint8_t { kAccelerate, kBrake, kLeft, kRight, kSteer, kGas };
 inline constexpr std::size_t kNumChannels = 6;
 
-// What a race is beside its car. Only the first num_passed of times_ms mean anything; the rest is 0.
+// What a race is beside its car. Only the first num_passed of times_ms mean anything; the rest is
+// 0.
 struct RaceRecord {
   std::int32_t race_time_ms = -kCountdownMs;  // below 0 the car is held
   std::int32_t clock_ms = 10;  // the tick clock: race time + 2610, but it never stands still

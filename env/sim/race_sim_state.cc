@@ -200,8 +200,9 @@ void WriteWheels(const Race& race, SimState& out) {
   const VehicleState car = race.vehicle();
   const Mat3 rotation = RotationOf(car.body.orientation);
   const Mat3 before = RotationOf(car.previous_body.orientation);
-  const Vec3 road_normal =
-      race.track().Under(car.body.position_m, car.road_index, car.has_left_road != 0).stretch->normal[0];
+  const Vec3 road_normal = race.track()
+                               .Under(car.body.position_m, car.road_index, car.has_left_road != 0)
+                               .stretch->normal[0];
   const Vec3 rotz_axis{before.m[0][0], before.m[0][1], before.m[0][2]};
   for (int i = 0; i < kNumWheels; ++i) {
     const std::size_t base = layout::wheel_offset(i);
@@ -388,8 +389,7 @@ Undocumented GuessUndocumented(const Race& race, const SimStateView& view, const
   if (view.Bool(layout::kSyncVehicleState + layout::vehicle::kIsTurbo)) {
     guess.turbo_surface = static_cast<std::int32_t>(
         view.Get(layout::kTurboType) == 2 ? Surface::kTurbo2 : Surface::kTurbo);
-    const std::int64_t ago_ms =
-        std::int64_t{state.race_time_ms} - view.Get(layout::kLastTurboTime);
+    const std::int64_t ago_ms = std::int64_t{state.race_time_ms} - view.Get(layout::kLastTurboTime);
     const std::int32_t full = std::max(TurboTicks(race.params()), 1);
     guess.turbo_ticks_left =
         static_cast<std::int32_t>(std::clamp<std::int64_t>(full - ago_ms / kTickMs, 1, full));

@@ -72,9 +72,14 @@ DriverWords DriverWordsOf(const Inputs& inputs) {
   constexpr float kScale = 1.0f / static_cast<float>(kMaxAnalog);
   const float axis = Clamp(static_cast<float>(inputs.steer) * kScale, -1, 1);
   const float gas = Clamp(static_cast<float>(inputs.gas) * kScale, -1, 1);
-  return {axis, gas > 0 ? gas : inputs.accelerate ? 1.0f : 0.0f,
-          gas < 0 ? -gas : inputs.brake ? 1.0f : 0.0f, inputs.left ? 1.0f : 0.0f,
-          inputs.right ? 1.0f : 0.0f};
+  return {axis,
+          gas > 0             ? gas
+          : inputs.accelerate ? 1.0f
+                              : 0.0f,
+          gas < 0        ? -gas
+          : inputs.brake ? 1.0f
+                         : 0.0f,
+          inputs.left ? 1.0f : 0.0f, inputs.right ? 1.0f : 0.0f};
 }
 
 }  // namespace
@@ -158,7 +163,8 @@ void VehicleBlock::set_state(int lane, const VehicleState& state) {
 
 void VehicleBlock::set_inputs(int lane, const Inputs& inputs) {
   const auto words = std::bit_cast<std::array<float, 5>>(DriverWordsOf(inputs));
-  for (std::size_t k = 0; k < words.size(); ++k) driver_[k][static_cast<std::size_t>(lane)] = words[k];
+  for (std::size_t k = 0; k < words.size(); ++k)
+    driver_[k][static_cast<std::size_t>(lane)] = words[k];
 }
 
 Vec3 VehicleBlock::position_m(int lane) const {
@@ -182,9 +188,9 @@ TickResult VehicleBlock::Advance(std::uint8_t lanes) {
   for (std::size_t lane = first; lane < kBlockLanes; ++lane) {
     if ((lanes >> lane & 1) == 0) continue;
     auto& index = state_[kIndex][lane];
-    footings[lane] = tracks_[lane]->Under(position_m(static_cast<int>(lane)),
-                                          std::bit_cast<std::int32_t>(index),
-                                          std::bit_cast<std::int32_t>(state_[kLeft][lane]) != 0);
+    footings[lane] =
+        tracks_[lane]->Under(position_m(static_cast<int>(lane)), std::bit_cast<std::int32_t>(index),
+                             std::bit_cast<std::int32_t>(state_[kLeft][lane]) != 0);
     index = std::bit_cast<float>(footings[lane].index);
   }
   TickArguments arguments{.state = state_[0].data(),

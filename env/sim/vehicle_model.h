@@ -12,7 +12,8 @@
 //   gas or else the accelerate key; brake is a negative gas or else the brake key. Both may act at
 //   once.
 // - Brake alone at standstill engages reverse; throttle at standstill leaves it again.
-// - A tyre's force opposes its slip velocity, so grip driving slips little. Beyond grip times load it
+// - A tyre's force opposes its slip velocity, so grip driving slips little. Beyond grip times load
+// it
 //   slides: with less grip, until both what it asks for and its slip angle are small again.
 // - A turbo pad pushes the car along its forward axis for a time, whatever the tyres hold; a pad
 //   touched meanwhile begins that time again. A free-wheeling pad cuts the engine until the next

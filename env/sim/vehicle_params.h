@@ -84,13 +84,14 @@ struct VehicleParams {
   float idle_rpm = 115.0f;
   float shift_rpm = 10400.0f;  // at the speed at which a gear ends
 
-  // Turbo pads: a push on top of the engine, from the pad on for a time, linear in speed between two.
-  float turbo_time_s = 0.8f;        // a multiple of 10 ms
+  // Turbo pads: a push on top of the engine, from the pad on for a time, linear in speed between
+  // two.
+  float turbo_time_s = 0.8f;  // a multiple of 10 ms
   float turbo_low_kmh = 200.0f;
   float turbo_high_kmh = 470.0f;
-  float turbo_low_mps2 = 46.0f;     // up to turbo_low_kmh
-  float turbo_high_mps2 = 27.5f;    // from turbo_high_kmh on
-  float turbo2_factor = 1.5f;       // of the stronger pads
+  float turbo_low_mps2 = 42.0f;   // up to turbo_low_kmh
+  float turbo_high_mps2 = 27.5f;  // from turbo_high_kmh on
+  float turbo2_factor = 1.5f;     // of the stronger pads
 
   // In the air.
   float air_steer_radps2 = 1.5f;         // yaw at full lock

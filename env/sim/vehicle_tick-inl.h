@@ -87,7 +87,9 @@ class VehicleTick {
   }
   HWY_INLINE VI Int(std::size_t word) const { return hn::BitCast(di_, Word(word)); }
   HWY_INLINE V IntAsFloat(std::size_t word) const { return hn::ConvertTo(d_, Int(word)); }
-  HWY_INLINE V3 Word3(std::size_t word) const { return {Word(word), Word(word + 1), Word(word + 2)}; }
+  HWY_INLINE V3 Word3(std::size_t word) const {
+    return {Word(word), Word(word + 1), Word(word + 2)};
+  }
   HWY_INLINE V3 Param3(std::size_t word) const {
     return {Param(word), Param(word + 1), Param(word + 2)};
   }
@@ -103,7 +105,9 @@ class VehicleTick {
     }
   }
   HWY_INLINE void PutInt(std::size_t word, VI value) const { Put(word, hn::BitCast(d_, value)); }
-  HWY_INLINE void PutAsInt(std::size_t word, V value) const { PutInt(word, hn::ConvertTo(di_, value)); }
+  HWY_INLINE void PutAsInt(std::size_t word, V value) const {
+    PutInt(word, hn::ConvertTo(di_, value));
+  }
   HWY_INLINE void PutFlag(std::size_t word, M flag) const {
     Put(word, hn::IfThenElseZero(flag, hn::BitCast(d_, hn::Set(di_, 1))));
   }
@@ -150,8 +154,11 @@ class VehicleTick {
     HWY_ALIGN float transposed[kLanes == 1 ? 1 : kStretchWords * kLanes];
     const float* const words = kLanes == 1 ? Record(0) : transposed;
     Transpose(transposed);
-    const auto word = [&words, this](std::size_t k) HWY_ATTR { return hn::LoadU(d_, words + k * kLanes); };
-    const auto word3 = [&word](std::size_t k) HWY_ATTR { return V3{word(k), word(k + 1), word(k + 2)}; };
+    const auto word = [&words, this](std::size_t k)
+                          HWY_ATTR { return hn::LoadU(d_, words + k * kLanes); };
+    const auto word3 = [&word](std::size_t k) HWY_ATTR {
+      return V3{word(k), word(k + 1), word(k + 2)};
+    };
 #define HOTLAP_ROAD(member) (offsetof(RoadStretch, member) / sizeof(float))
     const V3 offset = Minus(position_, word3(HOTLAP_ROAD(start_m)));
     const V3 step = word3(HOTLAP_ROAD(step_m));
@@ -159,7 +166,8 @@ class VehicleTick {
     const V behind = Dot(offset, tangent0);
     const V ahead = Dot(Minus(step, offset), tangent1);
     const V u = Clamp(behind / Most(behind + ahead, Number(1e-3f)), hn::Zero(d_), Number(1));
-    const auto mix = [&word, u](std::size_t k) HWY_ATTR { return word(k) + (word(k + 1) - word(k)) * u; };
+    const auto mix = [&word, u](std::size_t k)
+                         HWY_ATTR { return word(k) + (word(k + 1) - word(k)) * u; };
 
     normal_ = Straightened(Mix(word3(HOTLAP_ROAD(normal)), word3(HOTLAP_ROAD(normal) + 3), u));
     across_ = Straightened(Cross(normal_, Mix(tangent0, tangent1, u)));
@@ -189,10 +197,11 @@ class VehicleTick {
     edge_right_ = reach_right;
     const M is_beside = hn::And(behind >= hn::Zero(d_), ahead >= hn::Zero(d_));
     const M is_within = hn::And(side_ <= reach_left, side_ >= hn::Neg(reach_right));
-    const M is_near = hn::And(height_ >= Number(-kRoadDepthM), height_ <= Number(kHighM));
-    const M over_gap = hn::And(gap_from_ < hn::Neg(reach), gap_to_ > reach);
-    const M on_road = hn::AndNot(hn::Or(over_gap, is_ground_),
-                                 hn::And(is_beside, hn::And(is_within, is_near)));
+    is_above_ = hn::Or(height_ >= Number(-kRoadDepthM), is_ground_);
+    const M is_near = hn::And(is_above_, height_ <= Number(kHighM));
+    const M over_gap = hn::And(gap_from_<hn::Neg(reach), gap_to_> reach);
+    const M on_road =
+        hn::AndNot(hn::Or(over_gap, is_ground_), hn::And(is_beside, hn::And(is_within, is_near)));
     PutFlag(HOTLAP_STATE(has_left_road), hn::Not(on_road));
 
     // The car in the frame of the road under it: x across to the left, y out of it, z along it.
@@ -260,7 +269,8 @@ class VehicleTick {
     const M left_decides = hn::And(left, hn::Not(hn::And(both, left_before)));
     const M right_decides = hn::And(right, hn::Not(hn::And(both, right_before)));
     const M changes = hn::Or(hn::Not(hn::Or(left, right)), hn::Or(left_decides, right_decides));
-    const V decided = hn::IfThenElseZero(right_decides, one) - hn::IfThenElseZero(left_decides, one);
+    const V decided =
+        hn::IfThenElseZero(right_decides, one) - hn::IfThenElseZero(left_decides, one);
     const V key = hn::IfThenElse(changes, decided, IntAsFloat(HOTLAP_STATE(steer_key)));
     PutAsInt(HOTLAP_STATE(steer_key), key);
     PutAsInt(HOTLAP_STATE(held_keys),
@@ -268,8 +278,8 @@ class VehicleTick {
     const V wanted = hn::IfThenElse(axis != zero, axis, key);
 
     const V steering_before = Word(HOTLAP_STATE(steering));
-    const M returns = hn::Or(wanted * steering_before <= zero,
-                             hn::Abs(wanted) < hn::Abs(steering_before));
+    const M returns =
+        hn::Or(wanted * steering_before <= zero, hn::Abs(wanted) < hn::Abs(steering_before));
     const V rate = hn::IfThenElse(returns, Param(HOTLAP_PARAM(steer_return_rate_per_s)),
                                   Param(HOTLAP_PARAM(steer_rate_per_s))) *
                    Number(kTickSeconds);
@@ -281,7 +291,8 @@ class VehicleTick {
 
   // Linear between the points of the table.
   HWY_INLINE V FullLockAngle(V kmh) const {
-    constexpr std::size_t kSpeed = HOTLAP_PARAM(steer_speed_kmh), kAngle = HOTLAP_PARAM(steer_angle_rad);
+    constexpr std::size_t kSpeed = HOTLAP_PARAM(steer_speed_kmh),
+                          kAngle = HOTLAP_PARAM(steer_angle_rad);
     V from = Param(kSpeed), to = Param(kSpeed + 1), low = Param(kAngle), high = Param(kAngle + 1);
     for (std::size_t k = 1; k + 1 < kNumSteerPoints; ++k) {
       const V start = Param(kSpeed + k), angle = Param(kAngle + k);
@@ -326,14 +337,13 @@ class VehicleTick {
     const M shifting = shift_before > zero;
     const M asks_reverse = hn::And(brake_ > zero, throttle_ == zero);
     const M in_reverse = before == zero;
-    const M leaves_reverse =
-        hn::And(hn::AndNot(asks_reverse, in_reverse),
-                hn::And(hn::Or(throttle_ > zero, forward_mps_ > standstill),
-                        forward_mps_ > hn::Neg(standstill)));
+    const M leaves_reverse = hn::And(hn::AndNot(asks_reverse, in_reverse),
+                                     hn::And(hn::Or(throttle_ > zero, forward_mps_ > standstill),
+                                             forward_mps_ > hn::Neg(standstill)));
     const M enters_reverse =
         hn::And(hn::AndNot(in_reverse, asks_reverse), forward_mps_ < standstill);
     constexpr std::size_t kEnd = HOTLAP_PARAM(gear_end_kmh);
-    const M up = hn::And(before < Number(kNumGears), kmh_ > OfGear(kEnd, before));
+    const M up = hn::And(before<Number(kNumGears), kmh_> OfGear(kEnd, before));
     const M down = hn::And(before > one, kmh_ < OfGear(kEnd, before - one) -
                                                     Param(HOTLAP_PARAM(downshift_margin_kmh)));
     V gear = before + hn::IfThenElse(up, one, hn::IfThenElse(down, Number(-1), zero));
@@ -343,16 +353,17 @@ class VehicleTick {
     const M shifts = hn::And(gear != before, hn::And(gear > zero, before > zero));
     const V shift_ticks =
         hn::ConvertTo(d_, hn::NearestInt(Param(HOTLAP_PARAM(shift_time_s)) * Number(100)));
-    const V shift = hn::IfThenElse(shifting, shift_before - one, hn::IfThenElseZero(shifts, shift_ticks));
+    const V shift =
+        hn::IfThenElse(shifting, shift_before - one, hn::IfThenElseZero(shifts, shift_ticks));
     PutAsInt(HOTLAP_STATE(gear), gear);
     PutAsInt(HOTLAP_STATE(shift_ticks_left), shift);
 
     const M reverse = gear == zero;
     const V end = OfGear(kEnd, gear);
     const V reverse_max = Param(HOTLAP_PARAM(reverse_max_kmh));
-    const V rpm = Clamp(hn::Abs(kmh_) / hn::IfThenElse(reverse, reverse_max, end) *
-                            Param(HOTLAP_PARAM(shift_rpm)),
-                        Param(HOTLAP_PARAM(idle_rpm)), Param(HOTLAP_PARAM(max_rpm)));
+    const V rpm = Clamp(
+        hn::Abs(kmh_) / hn::IfThenElse(reverse, reverse_max, end) * Param(HOTLAP_PARAM(shift_rpm)),
+        Param(HOTLAP_PARAM(idle_rpm)), Param(HOTLAP_PARAM(max_rpm)));
     const V rpm_before = Word(HOTLAP_STATE(rpm));
     Put(HOTLAP_STATE(rpm), rpm_before + (rpm - rpm_before) * Number(kRpmBlend));
 
@@ -371,10 +382,12 @@ class VehicleTick {
     const M engine_is_off = IntAsFloat(HOTLAP_STATE(is_freewheeling)) > zero;
     drive_ = hn::IfThenZeroElse(engine_is_off, drive_);
     const V quarter = Number(0.25f);
-    engine_brake_ = hn::IfThenElseZero(drive_ == zero, quarter * Param(HOTLAP_PARAM(engine_brake_mps2)));
+    engine_brake_ =
+        hn::IfThenElseZero(drive_ == zero, quarter * Param(HOTLAP_PARAM(engine_brake_mps2)));
     engine_brake_ = hn::IfThenZeroElse(engine_is_off, engine_brake_);
     engine_brake_stiffness_ = quarter * Param(HOTLAP_PARAM(engine_brake_stiffness));
-    brake_limit_ = quarter * Param(HOTLAP_PARAM(brake_mps2)) * hn::IfThenElse(reverse, throttle_, brake_);
+    brake_limit_ =
+        quarter * Param(HOTLAP_PARAM(brake_mps2)) * hn::IfThenElse(reverse, throttle_, brake_);
     brake_stiffness_ = quarter * Param(HOTLAP_PARAM(brake_stiffness));
   }
 
@@ -391,11 +404,9 @@ class VehicleTick {
   }
   HWY_INLINE V3 SpeedAt(const V3& at) const { return Plus(road_velocity_, Cross(road_spin_, at)); }
   // Of the surface above the plane under the car's origin.
-  HWY_INLINE V SurfaceAt(V x, V z) const {
-    return (Number(0.5f) * bend_ * z + twist_ * x) * z;
-  }
+  HWY_INLINE V SurfaceAt(V x, V z) const { return (Number(0.5f) * bend_ * z + twist_ * x) * z; }
   HWY_INLINE M IsOnRoad(V x, V z) const {
-    const M within = hn::And(x <= edge_left_, x >= hn::Neg(edge_right_));
+    const M within = hn::And(is_above_, hn::And(x <= edge_left_, x >= hn::Neg(edge_right_)));
     return hn::AndNot(hn::And(z > gap_from_, z < gap_to_), within);
   }
 
@@ -438,15 +449,15 @@ class VehicleTick {
       az = az * scale;
       const V stiffness = Param(is_front ? HOTLAP_PARAM(lateral_stiffness_front)
                                          : HOTLAP_PARAM(lateral_stiffness_rear));
-      const V spring_free = Param(is_front ? HOTLAP_PARAM(spring_free_front_m)
-                                           : HOTLAP_PARAM(spring_free_rear_m));
+      const V spring_free =
+          Param(is_front ? HOTLAP_PARAM(spring_free_front_m) : HOTLAP_PARAM(spring_free_rear_m));
       for (std::size_t i = 2 * axle; i < 2 * axle + 2; ++i) {
         const std::size_t wheel = HOTLAP_STATE(wheels) + i * (sizeof(WheelContact) / sizeof(float));
         V3 at = InRoad(Param3(HOTLAP_PARAM(wheel_offset_m) + 3 * i));
         const V above = height_ + at.y - SurfaceAt(side_ + at.x, at.z);
         const V extension = Clamp(above - radius, hn::Neg(max_compression), max_extension);
-        const M touches = hn::And(hn::And(extension < max_extension, is_upright),
-                                  IsOnRoad(side_ + at.x, at.z));
+        const M touches =
+            hn::And(hn::And(extension < max_extension, is_upright), IsOnRoad(side_ + at.x, at.z));
         at.y = at.y - above;
         const V3 slip = SpeedAt(at);
         const V load = Most(
@@ -472,10 +483,10 @@ class VehicleTick {
           share = hn::IfThenElse(beyond, limit / hn::Sqrt(Most(asked2, Number(1e-12f))), one);
         }
         const V end = limit * Param(HOTLAP_PARAM(slide_end_factor));
-        const M grips_again =
-            hn::And(asked2 < end * end,
-                    hn::Abs(lateral_mps) <= hn::Abs(along_mps) * Param(HOTLAP_PARAM(slide_end_slip)) +
-                                                Number(kCrawlMps));
+        const M grips_again = hn::And(
+            asked2 < end * end,
+            hn::Abs(lateral_mps) <=
+                hn::Abs(along_mps) * Param(HOTLAP_PARAM(slide_end_slip)) + Number(kCrawlMps));
         const M slides = hn::And(touches, hn::Or(beyond, hn::AndNot(grips_again, slid)));
         const V fx = (lateral * ax - longitudinal * az) * share;
         const V fz = (lateral * az + longitudinal * ax) * share;
@@ -502,11 +513,12 @@ class VehicleTick {
     };
     const M turbo2 = is_on(Surface::kTurbo2);
     const M on_pad = hn::Or(is_on(Surface::kTurbo), turbo2);
-    const V full = hn::ConvertTo(d_, hn::NearestInt(Param(HOTLAP_PARAM(turbo_time_s)) * Number(100)));
-    const V left = hn::IfThenElse(
-        on_pad, full, Most(zero, IntAsFloat(HOTLAP_STATE(turbo_ticks_left)) - one));
-    const VI surface = hn::IfThenElse(hn::RebindMask(di_, on_pad), surface_,
-                                      Int(HOTLAP_STATE(turbo_surface)));
+    const V full =
+        hn::ConvertTo(d_, hn::NearestInt(Param(HOTLAP_PARAM(turbo_time_s)) * Number(100)));
+    const V left =
+        hn::IfThenElse(on_pad, full, Most(zero, IntAsFloat(HOTLAP_STATE(turbo_ticks_left)) - one));
+    const VI surface =
+        hn::IfThenElse(hn::RebindMask(di_, on_pad), surface_, Int(HOTLAP_STATE(turbo_surface)));
     PutAsInt(HOTLAP_STATE(turbo_ticks_left), left);
     PutInt(HOTLAP_STATE(turbo_surface), surface);
     const M off = hn::AndNot(on_pad, hn::Or(is_on(Surface::kFreeWheeling),
@@ -515,7 +527,8 @@ class VehicleTick {
 
     const V low_kmh = Param(HOTLAP_PARAM(turbo_low_kmh));
     const V low = Param(HOTLAP_PARAM(turbo_low_mps2)), high = Param(HOTLAP_PARAM(turbo_high_mps2));
-    const V u = Clamp((kmh_ - low_kmh) / (Param(HOTLAP_PARAM(turbo_high_kmh)) - low_kmh), zero, one);
+    const V u =
+        Clamp((kmh_ - low_kmh) / (Param(HOTLAP_PARAM(turbo_high_kmh)) - low_kmh), zero, one);
     const M is_strong = hn::RebindMask(
         d_, hn::Eq(surface, hn::Set(di_, static_cast<std::int32_t>(Surface::kTurbo2))));
     const V factor = hn::IfThenElse(is_strong, Param(HOTLAP_PARAM(turbo2_factor)), one);
@@ -531,7 +544,8 @@ class VehicleTick {
     const V curve = (Number(0.5f * kReachM) * hn::Abs(bend_) +
                      hn::Abs(twist_) * (hn::Abs(side_) + Number(kReachM))) *
                     Number(kReachM);
-    const V lowest = height_ + Least(road_up_.y * Number(kBodyLow), road_up_.y * Number(kBodyHigh)) -
+    const V lowest = height_ +
+                     Least(road_up_.y * Number(kBodyLow), road_up_.y * Number(kBodyHigh)) -
                      reach_up - curve;
     const V reach_side = Number(kReachM);
     const M near_wall =
@@ -563,7 +577,8 @@ class VehicleTick {
       const V sx = is_wall ? zero : speed.x, sy = is_wall ? speed.y : zero;
       const V scrape = hn::Sqrt(sx * sx + sy * sy + speed.z * speed.z);
       const V limit = push * (is_wall ? wall_friction : ground_friction);
-      const V drag = hn::IfThenElse(scrape * damping > limit, limit / Most(scrape, Number(1e-6f)), damping);
+      const V drag =
+          hn::IfThenElse(scrape * damping > limit, limit / Most(scrape, Number(1e-6f)), damping);
       V3 force{hn::Neg(sx * drag), hn::Neg(sy * drag), hn::Neg(speed.z * drag)};
       if (is_wall) {
         force.x = force.x + sign * push;
@@ -584,7 +599,7 @@ class VehicleTick {
             hn::And(above < zero, IsOnRoad(x, at.z)));
       const M beside_wall = hn::AndNot(over_gap, above > Number(-kRoadDepthM));
       press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus,
-            hn::And(beside_wall, hn::And(above < wall_left_, x > half_left_)));
+            hn::And(beside_wall, hn::And(above<wall_left_, x> half_left_)));
       press(at, speed, hn::Neg(x) - half_right_, speed.x, true, one,
             hn::And(beside_wall, hn::And(above < wall_right_, x < hn::Neg(half_right_))));
     }
@@ -598,15 +613,16 @@ class VehicleTick {
     const V drag = Param(HOTLAP_PARAM(drag_per_m)) * hn::Sqrt(Dot(velocity_, velocity_));
     force = Minus(Plus(force, Times(forward_, push)), Times(velocity_, drag));
     force.y = force.y - Param(HOTLAP_PARAM(gravity_mps2));
-    const V3 torque_in_car{Dot(torque_, road_left_), Dot(torque_, road_up_), Dot(torque_, road_forward_)};
+    const V3 torque_in_car{Dot(torque_, road_left_), Dot(torque_, road_up_),
+                           Dot(torque_, road_forward_)};
     Put3(HOTLAP_STATE(force_mps2), force);
     Put3(HOTLAP_STATE(torque), Combined(across_, normal_, along_, torque_));
 
     V3 velocity = Plus(velocity_, Times(force, tick));
     M limited = Limit(velocity, Param(HOTLAP_PARAM(max_linear_speed_mps)));
 
-    // The spin of a symmetric top, exactly: with no torque the part across the roll axis turns about
-    // it at a rate in proportion to the roll, and nothing is gained or lost.
+    // The spin of a symmetric top, exactly: with no torque the part across the roll axis turns
+    // about it at a rate in proportion to the roll, and nothing is gained or lost.
     const V flat = Param(HOTLAP_PARAM(inverse_inertia_pitch_yaw));
     const V roll = Param(HOTLAP_PARAM(inverse_inertia_roll));
     V3 spin{Dot(spin_, left_), Dot(spin_, up_), Dot(spin_, forward_)};
@@ -620,7 +636,8 @@ class VehicleTick {
     const V damping = Param(HOTLAP_PARAM(air_angular_damping_per_s)) +
                       brake_ * Param(HOTLAP_PARAM(air_brake_damping_per_s));
     spin = Times(spin, hn::IfThenElse(is_flying_, one - Least(damping * tick, one), one));
-    spin.y = spin.y - hn::IfThenElseZero(is_flying_, steering_ * Param(HOTLAP_PARAM(air_steer_radps2)) * tick);
+    spin.y = spin.y - hn::IfThenElseZero(is_flying_,
+                                         steering_ * Param(HOTLAP_PARAM(air_steer_radps2)) * tick);
     limited = hn::Or(limited, Limit(spin, Param(HOTLAP_PARAM(max_angular_speed_radps))));
 
     // Neither springs nor corners let the origin through a surface or a wall.
@@ -630,7 +647,8 @@ class VehicleTick {
     const V world = Number(kWorldLimitM);
     const V3 held{Clamp(position.x, hn::Neg(world), world), Most(position.y, hn::Neg(world)),
                   Clamp(position.z, hn::Neg(world), world)};
-    const M outside = hn::Or(held.x != position.x, hn::Or(held.y != position.y, held.z != position.z));
+    const M outside =
+        hn::Or(held.x != position.x, hn::Or(held.y != position.y, held.z != position.z));
 
     const V3 h = Times(spin, Number(0.5f * kTickSeconds));
     const V w = w_ - q_.x * h.x - q_.y * h.y - q_.z * h.z;
@@ -668,23 +686,25 @@ class VehicleTick {
     const V zero = hn::Zero(d_);
     const V x = Dot(foot, across_), z = Dot(foot, along_);
     const V y = Dot(foot, normal_) + Number(kRideHeightM) - SurfaceAt(x, z);
-    const M over_road = hn::And(IsOnRoad(x, z), height_ >= Number(-kRoadDepthM));
+    const M over_road = IsOnRoad(x, z);
     const V sunk = hn::Neg(y) - Param(HOTLAP_PARAM(sink_limit_m));
-    const M sinks = hn::And(hn::Or(over_road, is_ground_), sunk > zero);
+    const M sinks = hn::And(over_road, sunk > zero);
     const V clearance = Param(HOTLAP_PARAM(wall_clearance_m));
     const M low = hn::And(over_road, y > Number(-kRoadDepthM));
     const V over_left = x + clearance - half_left_, over_right = clearance - half_right_ - x;
-    const M hits_left = hn::And(low, hn::And(y < wall_left_, over_left > zero));
-    const M hits_right = hn::And(low, hn::And(y < wall_right_, over_right > zero));
+    const M hits_left = hn::And(low, hn::And(y<wall_left_, over_left> zero));
+    const M hits_right = hn::And(low, hn::And(y<wall_right_, over_right> zero));
     if (!Any(hn::And(active_, hn::Or(sinks, hn::Or(hits_left, hits_right))))) return;
 
     foot = Plus(foot, Times(normal_, hn::IfThenElseZero(sinks, sunk)));
     const V into = hn::IfThenElseZero(sinks, Least(Dot(velocity, normal_), zero));
     velocity = Minus(velocity, Times(normal_, into));
-    const V back = hn::IfThenElseZero(hits_right, over_right) - hn::IfThenElseZero(hits_left, over_left);
+    const V back =
+        hn::IfThenElseZero(hits_right, over_right) - hn::IfThenElseZero(hits_left, over_left);
     foot = Plus(foot, Times(across_, back));
     const V sideways = Dot(velocity, across_);
-    const M goes_in = hn::Or(hn::And(hits_left, sideways > zero), hn::And(hits_right, sideways < zero));
+    const M goes_in =
+        hn::Or(hn::And(hits_left, sideways > zero), hn::And(hits_right, sideways < zero));
     const V returned = Number(1) + Param(HOTLAP_PARAM(wall_bounce));
     velocity = Minus(velocity, Times(across_, hn::IfThenElseZero(goes_in, sideways * returned)));
   }
@@ -721,7 +741,7 @@ class VehicleTick {
   V edge_left_, edge_right_;  // where the road ends; behind a wall further out
   V gap_from_, gap_to_;       // along the road from the origin
   VI surface_;
-  M is_ground_;
+  M is_ground_, is_above_;  // over the ground; not below the road that is here
   V3 road_left_, road_up_, road_forward_, road_velocity_, road_spin_;  // in the road's frame
 
   V throttle_, brake_, steering_, steer_sin_, steer_cos_;

@@ -74,7 +74,8 @@ void ExpectGolden(std::uint64_t golden, Scenario&& scenario) {
 
 TEST(GoldenTest, Launch) {
   ExpectGolden(1u, [] {
-    return HashOfRun(FlatTrack(), 1500, [](const RaceState&, int) { return Inputs{.accelerate = true}; });
+    return HashOfRun(FlatTrack(), 1500,
+                     [](const RaceState&, int) { return Inputs{.accelerate = true}; });
   });
 }
 TEST(GoldenTest, FullLockBothWays) {

@@ -95,7 +95,8 @@ TEST(VehicleBlockTest, AloneInItsBlockACarTicksAsAmongOthers) {
     }
     together->Advance(255);
     for (int i = 0; i < kBlockLanes; ++i) {
-      ASSERT_TRUE(SameBits(together->state(i), apart->state(i))) << "tick " << tick << " lane " << i;
+      ASSERT_TRUE(SameBits(together->state(i), apart->state(i)))
+          << "tick " << tick << " lane " << i;
     }
   }
 }
@@ -113,7 +114,8 @@ TEST(VehicleBlockTest, EveryInstructionSetGivesTheSameBits) {
         if (tick % 10 == i) block->set_inputs(i, AnyInputs(draws));
       }
       block->Advance(tick % 7 == 0 ? 0x5A : 255);
-      Advance(fleet.params[0], *fleet.tracks[0], {.left = tick % 50 < 20, .accelerate = true}, alone);
+      Advance(fleet.params[0], *fleet.tracks[0], {.left = tick % 50 < 20, .accelerate = true},
+              alone);
       for (int i = 0; i < kBlockLanes; ++i) {
         const VehicleState car = block->state(i);
         hash = HashBytes(std::as_bytes(std::span(&car, 1)), hash);

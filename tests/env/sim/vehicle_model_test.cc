@@ -339,8 +339,8 @@ TEST_F(VehicleModelTest, LeftAndRightAreMirrorImages) {
 TEST_F(VehicleModelTest, GrassGripsLessThanAsphalt) {
   TrackSpec spec;
   spec.name = "grass";
-  spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 1500}}, 200,
-                        Surface::kGrass);
+  spec.line =
+      PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 1500}}, 200, Surface::kGrass);
   const auto yaw = [&] {
     Place(180, false);
     Drive({.right = true}, 60);

@@ -30,7 +30,8 @@ std::vector<std::shared_ptr<const Track>> AllTracks() {
 }
 
 float MechanicalEnergy(const VehicleParams& params, const VehicleState& car) {
-  const Vec3 spin = TransposeTimes(RotationOf(car.body.orientation), car.body.angular_velocity_radps);
+  const Vec3 spin =
+      TransposeTimes(RotationOf(car.body.orientation), car.body.angular_velocity_radps);
   float energy = 0.5f * Dot(car.body.velocity_mps, car.body.velocity_mps) +
                  0.5f * ((spin.x * spin.x + spin.y * spin.y) / params.inverse_inertia_pitch_yaw +
                          spin.z * spin.z / params.inverse_inertia_roll) +
