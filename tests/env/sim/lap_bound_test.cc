@@ -56,10 +56,10 @@ TrackSpec Ring(float radius_m, int laps, Surface surface = Surface::kAsphalt, fl
   for (int i = 0; i < n; ++i) {
     const float angle =
         2 * std::numbers::pi_v<float> * static_cast<float>(i) / static_cast<float>(n);
-    line.push_back({radius_m * std::cos(angle), 10, -radius_m * std::sin(angle)});
+    line.push_back({radius_m * std::cos(angle), 10, radius_m * std::sin(angle)});
   }
   spec.line = PlainRoad(line, kWidth, surface);
-  for (std::size_t i = 0; i < line.size(); ++i) {  // driven clockwise: the middle is to the right
+  for (std::size_t i = 0; i < line.size(); ++i) {  // the middle is to the right
     const Vec3 out = Vec3{line[i].x, 0, line[i].z} * (1 / radius_m);
     spec.line[i].left = out * std::cos(bank_rad) + Vec3{0, std::sin(bank_rad), 0};
   }
@@ -73,7 +73,7 @@ LapBound BoundOf(const TrackSpec& spec, const VehicleParams& params = {}) {
 }
 float TopSpeed(const LapBound& bound) {
   float top = 0;
-  for (const LapBoundPoint& p : bound.first) top = std::max(top, p.speed_mps);
+  for (const LapBoundPoint& p : bound.widest) top = std::max(top, p.speed_mps);
   return top;
 }
 // The highest speed that full lock still turns so tightly.
@@ -88,26 +88,35 @@ TEST(RacingLineTest, GoesRoundAHairpinOnTheWidestArcThatFits) {
   const auto track = Track::Build(
       Road().Straight(150).Bend(kRadius, std::numbers::pi_v<float>).Straight(150).Spec());
   double most = 0;
-  for (const LineStation& at : LineOfLeastCurvature(*track, 0)) {
+  const auto lines = RacingLines(*track, 0, 2);
+  for (const LineStation& at : lines.front()) {
     most = std::max(most, std::abs(at.curvature_per_m));
-    EXPECT_LE(std::abs(at.lateral_m), kWidth / 2);
+    ASSERT_LE(std::abs(at.lateral_m), kWidth / 2);
   }
-  // From the outer edge to the inner one and out again: an arc as wide as the road's outer edge,
-  // and a little wider where it begins before the bend.
-  EXPECT_LT(most, 1.08 / (kRadius + kWidth / 2));
-  EXPECT_GT(most, 0.80 / (kRadius + kWidth / 2));
+  // From the outer edge to the inner one and out again: an arc as wide as the road's outer edge.
+  EXPECT_NEAR(most * (kRadius + kWidth / 2), 1, 0.2);
+}
+
+TEST(RacingLineTest, GoesTheShortestWayRoundTheInside) {
+  constexpr float kRadius = 30;
+  const auto track = Track::Build(Ring(kRadius, 1));
+  const auto lines = RacingLines(*track, 0, 3);
+  double length = 0;
+  for (const LineStation& at : lines.back()) length += at.step_m;
+  EXPECT_NEAR(length, 2 * std::numbers::pi * (kRadius - kWidth / 2), 1);
 }
 
 TEST(RacingLineTest, KeepsAwayFromWalls) {
   TrackSpec spec = Road().Straight(50).Bend(20, 1.5f).Straight(50).Spec();
   for (TrackPoint& p : spec.line) p.wall_left_m = 1;
   double left = 0, right = 0;
-  for (const LineStation& at : LineOfLeastCurvature(*Track::Build(spec), 0.6f)) {
+  const auto lines = RacingLines(*Track::Build(spec), 0.6f, 2);
+  for (const LineStation& at : lines.back()) {
     left = std::max(left, at.lateral_m);
     right = std::max(right, -at.lateral_m);
   }
   EXPECT_NEAR(left, kWidth / 2 - 0.6, 1e-5);
-  EXPECT_NEAR(right, kWidth / 2, 1e-5);
+  EXPECT_LE(right, kWidth / 2);
 }
 
 TEST(LapBoundTest, OfAStraightIsTheTimeThatItsAccelerationTakes) {
@@ -132,23 +141,29 @@ TEST(LapBoundTest, OfASlopeCountsGravity) {
   EXPECT_NEAR(BoundOf(spec, params).time_s, kLineAllowance * std::sqrt(2 * length / push), 0.05);
 }
 
-TEST(LapBoundTest, OfARingIsFullLockOnItsOuterEdge) {
+// Of the second lap and all but the last after it.
+double LapSeconds(float radius_m, Surface surface, float bank_rad, const VehicleParams& params) {
+  const double more = BoundOf(Ring(radius_m, 10, surface, bank_rad), params).time_s;
+  return (more - BoundOf(Ring(radius_m, 4, surface, bank_rad), params).time_s) / 6;
+}
+
+// Round and round, the shortest way is the quickest.
+TEST(LapBoundTest, OfARingIsFullLockOnItsInnerEdge) {
   const VehicleParams params;
   constexpr float kRadius = 60;
-  const double speed = SpeedAtLock(params, 1 / (kRadius + kWidth / 2.0));
-  const LapBound one = BoundOf(Ring(kRadius, 4)), more = BoundOf(Ring(kRadius, 10));
-  EXPECT_NEAR(TopSpeed(one), speed, 0.5);
-  const double lap_s = 2 * std::numbers::pi * (kRadius + kWidth / 2) / speed;
-  EXPECT_NEAR(more.time_s - one.time_s, 6 * kLineAllowance * lap_s, 0.01 * 6 * lap_s);
+  const double radius = kRadius - kWidth / 2;
+  const double lap_s = 2 * std::numbers::pi * radius / SpeedAtLock(params, 1 / radius);
+  EXPECT_NEAR(LapSeconds(kRadius, Surface::kAsphalt, 0, params), kLineAllowance * lap_s,
+              0.01 * lap_s);
 }
 
 TEST(LapBoundTest, OfAnIcyRingIsWhatTheTyresHold) {
   VehicleParams params;
   params.load_sensitivity = 0;
-  constexpr double kRadius = 60;
-  const double hold = params.grip_ice * params.gravity_mps2;
-  EXPECT_NEAR(TopSpeed(BoundOf(Ring(kRadius, 3, Surface::kIce), params)),
-              std::sqrt(hold * (kRadius + kWidth / 2)), 0.6);
+  constexpr float kRadius = 60;
+  const double radius = kRadius - kWidth / 2, hold = params.grip_ice * params.gravity_mps2;
+  const double lap_s = 2 * std::numbers::pi * std::sqrt(radius / hold);
+  EXPECT_NEAR(LapSeconds(kRadius, Surface::kIce, 0, params), kLineAllowance * lap_s, 0.02 * lap_s);
 }
 
 TEST(LapBoundTest, OfABankedRingHasTheBanksHelp) {
@@ -157,17 +172,18 @@ TEST(LapBoundTest, OfABankedRingHasTheBanksHelp) {
   constexpr float kRadius = 60, kBank = 0.4f;
   // Friction and bank: v^2 = g r (tan b + m) / (1 - m tan b).
   const double tangent = std::tan(kBank), grip = params.grip_ice;
-  const double radius = kRadius + kWidth / 2 * std::cos(kBank);
+  const double radius = kRadius - kWidth / 2 * std::cos(kBank);
   const double square = params.gravity_mps2 * radius * (tangent + grip) / (1 - grip * tangent);
-  EXPECT_NEAR(TopSpeed(BoundOf(Ring(kRadius, 3, Surface::kIce, kBank), params)), std::sqrt(square),
-              0.8);
+  const double lap_s = 2 * std::numbers::pi * radius / std::sqrt(square);
+  EXPECT_NEAR(LapSeconds(kRadius, Surface::kIce, kBank, params), kLineAllowance * lap_s,
+              0.02 * lap_s);
 }
 
 TEST(LapBoundTest, BrakesInTimeForABend) {
   const VehicleParams params;
   const LapBound bound = BoundOf(Road().Straight(400).Bend(16, 3.1416f).Straight(60).Spec());
   const double slowest = SpeedAtLock(params, 0.8 / 24);
-  for (const LapBoundPoint& p : bound.first) {
+  for (const LapBoundPoint& p : bound.widest) {
     const double before = 400 - p.s_m;
     if (before < 20) continue;
     const double most = params.brake_mps2 + params.engine_brake_mps2 + 0.0003 * 90 * 90;
@@ -196,7 +212,7 @@ TEST(LapBoundTest, IsTheSameOnEveryMachine) {
   const Vec3 corners[] = {{0, 10, 0}, {0, 10, 120}, {60, 12, 180}, {60, 12, 300}, {-20, 10, 330}};
   spec.line = PlainRoad(corners, kWidth);
   spec.smoothing_m = 40;
-  EXPECT_EQ(BoundOf(spec).time_s, 0x0p+0);
+  EXPECT_EQ(BoundOf(spec).time_s, 0x1.02a1d8933088dp+3) << std::hexfloat << BoundOf(spec).time_s;
 }
 
 // Held at full lock and a steady speed, as tightly as any car can be driven without a slide.
