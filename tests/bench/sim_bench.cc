@@ -1,57 +1,142 @@
-// Ticks per second of one embedded car on the real road, and what its snapshot costs to copy.
+// Ticks of the embedded car on a winding road with walls, alone and eight to a block, the track
+// query included; beside them what a copy of its state costs.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/race.h"
-#include "env/sim_config.h"
+#include "env/track_config.h"
 #include "tests/env/sim/line_driver.h"
 
 namespace hotlap::sim {
 namespace {
 
-std::shared_ptr<const Track> Hockolicious() {
-  static const auto track = Track::Build(LoadTrackSpec(std::filesystem::path(HOTLAP_SOURCE_DIR) /
-                                                       "configs" / "tracks" / "hockolicious.yaml"));
-  return track;
-}
+constexpr std::size_t kStretchTicks = 200;  // of a lap, driven again and again
 
-// The inputs of a driven lap, so that the driver's own work is not measured.
-const std::vector<Inputs>& LapInputs() {
-  static const std::vector<Inputs> lap = [] {
-    const auto track = Hockolicious();
+// A driven lap: the states and the inputs, so that the driver's own work is not measured.
+struct Lap {
+  std::shared_ptr<const Track> track;
+  std::vector<VehicleState> cars;
+  std::vector<Inputs> inputs;
+
+  Lap() {
+    track = Track::Build(LoadTrackSpec(std::filesystem::path(HOTLAP_SOURCE_DIR) / "configs" /
+                                       "tracks" / "s_curves.yaml"));
     Race race(track, VehicleParams{});
     race.Restart(false);
     const LineDriver driver(*track);
-    std::vector<Inputs> inputs;
-    while (!race.state().finished && inputs.size() < 20000) {
+    while (!race.record().finished && inputs.size() < 20000) {
+      cars.push_back(race.vehicle());
       inputs.push_back(driver.Drive(race.state()));
       race.Tick(inputs.back());
     }
-    return inputs;
-  }();
+  }
+  // Where lane i begins: all over the lap.
+  std::size_t Begin(int lane) const {
+    return static_cast<std::size_t>(lane) * (inputs.size() - kStretchTicks) / kBlockLanes;
+  }
+};
+
+const Lap& TheLap() {
+  static const Lap lap;
   return lap;
 }
 
-void OneCarOnHockolicious(benchmark::State& state) {
-  const FloatingPointGuard guard;
-  const std::vector<Inputs>& lap = LapInputs();
-  Race race(Hockolicious(), VehicleParams{});
-  std::int64_t ticks = 0;
-  for (auto _ : state) {
-    race.Restart(false);
-    for (const Inputs& inputs : lap) race.Tick(inputs);
-    benchmark::DoNotOptimize(race.state());
-    ticks += static_cast<std::int64_t>(lap.size());
-  }
+void CountTicks(benchmark::State& state, std::int64_t ticks) {
   state.SetItemsProcessed(ticks);
-  state.counters["per tick"] = benchmark::Counter(
+  state.counters["per tick and car"] = benchmark::Counter(
       static_cast<double>(ticks), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(OneCarOnHockolicious);
+
+void OneCar(benchmark::State& state) {
+  const FloatingPointGuard guard;
+  const Lap& lap = TheLap();
+  const VehicleParams params;
+  std::int64_t ticks = 0;
+  for (auto _ : state) {
+    for (int lane = 0; lane < kBlockLanes; ++lane) {
+      const std::size_t begin = lap.Begin(lane);
+      VehicleState car = lap.cars[begin];
+      for (std::size_t k = 0; k < kStretchTicks; ++k) {
+        Advance(params, *lap.track, lap.inputs[begin + k], car);
+      }
+      benchmark::DoNotOptimize(car);
+    }
+    ticks += kBlockLanes * static_cast<std::int64_t>(kStretchTicks);
+  }
+  CountTicks(state, ticks);
+}
+BENCHMARK(OneCar);
+
+void FullBlock(benchmark::State& state) {
+  const FloatingPointGuard guard;
+  const Lap& lap = TheLap();
+  VehicleBlock block(VehicleParams{}, *lap.track);
+  std::int64_t ticks = 0;
+  for (auto _ : state) {
+    for (int lane = 0; lane < kBlockLanes; ++lane) block.set_state(lane, lap.cars[lap.Begin(lane)]);
+    for (std::size_t k = 0; k < kStretchTicks; ++k) {
+      for (int lane = 0; lane < kBlockLanes; ++lane) {
+        block.set_inputs(lane, lap.inputs[lap.Begin(lane) + k]);
+      }
+      block.Advance(255);
+    }
+    benchmark::DoNotOptimize(block);
+    ticks += kBlockLanes * static_cast<std::int64_t>(kStretchTicks);
+  }
+  CountTicks(state, ticks);
+}
+BENCHMARK(FullBlock);
+
+// The same through the rules of the race: clocks, inputs, gates.
+void FullBlockOfRaces(benchmark::State& state) {
+  const FloatingPointGuard guard;
+  const Lap& lap = TheLap();
+  const auto block = std::make_shared<VehicleBlock>(VehicleParams{}, *lap.track);
+  std::vector<Race> races;
+  for (int lane = 0; lane < kBlockLanes; ++lane) {
+    races.emplace_back(lap.track, VehicleParams{}, block, lane);
+    races.back().Restart(false);
+  }
+  std::int64_t ticks = 0;
+  for (auto _ : state) {
+    for (int lane = 0; lane < kBlockLanes; ++lane) {
+      block->set_state(lane, lap.cars[lap.Begin(lane)]);
+    }
+    for (std::size_t k = 0; k < kStretchTicks; ++k) {
+      std::uint8_t lanes = 0;
+      for (int lane = 0; lane < kBlockLanes; ++lane) {
+        lanes = static_cast<std::uint8_t>(lanes | races[static_cast<std::size_t>(lane)].BeginTick(
+                                                      lap.inputs[lap.Begin(lane) + k]));
+      }
+      block->Advance(lanes);
+      for (Race& race : races) {
+        benchmark::DoNotOptimize(race.EndTick());
+        race.PreventFinish();
+      }
+    }
+    ticks += kBlockLanes * static_cast<std::int64_t>(kStretchTicks);
+  }
+  CountTicks(state, ticks);
+}
+BENCHMARK(FullBlockOfRaces);
+
+void CopyOfVehicleState(benchmark::State& state) {
+  const VehicleState from;
+  VehicleState to;
+  for (auto _ : state) {
+    std::memcpy(static_cast<void*>(&to), &from, sizeof from);
+    benchmark::DoNotOptimize(to);
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * sizeof from));
+}
+BENCHMARK(CopyOfVehicleState);
 
 void CopyOfRaceState(benchmark::State& state) {
   const RaceState from;
