@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "agents/vehicle_curves.h"
-#include "env/sim_config.h"
+#include "env/vehicle_config.h"
 
 namespace hotlap::agents {
 namespace {

@@ -4,7 +4,8 @@
 #include <exception>
 #include <stdexcept>
 
-#include "env/sim_config.h"
+#include "env/track_config.h"
+#include "env/vehicle_config.h"
 
 namespace hotlap::transport {
 namespace {

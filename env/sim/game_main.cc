@@ -20,7 +20,8 @@
 #include <utility>
 
 #include "env/sim/game.h"
-#include "env/sim_config.h"
+#include "env/track_config.h"
+#include "env/vehicle_config.h"
 
 namespace hotlap::sim {
 namespace {

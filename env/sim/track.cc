@@ -17,8 +17,8 @@ constexpr float kCellM = 16.0f;                     // of the grid
 constexpr float kGridStepM = 2.0f;                  // between the places across the road it marks
 constexpr float kGridReachM = 2.0f;                 // beyond the road's edges that is marked too
 constexpr int kMaxWalkInCell = 64;                  // from a cell's hint to any stretch in it
-constexpr int kNearGap = 4;          // stretches from which a wheel may reach a gap
-constexpr float kGapReachM = 3.0f;   // of a car's wheels and corners before and behind its origin
+constexpr int kNearGap = 4;                         // stretches from which a wheel may reach a gap
+constexpr float kGapReachM = 3.0f;    // of a car's wheels and corners before and behind its origin
 constexpr float kMaxBendPerM = 0.2f;  // of a line that is sharper still
 constexpr float kLeastStepM = 1e-3f;
 constexpr float kGroundReachM = 131072.0f;  // beyond the world, either way
@@ -74,7 +74,9 @@ std::vector<Sample> Resampled(const std::vector<Sample>& line, bool closed, int 
   double from = 0;    // arc length at its start
   const std::size_t segments = closed ? line.size() : line.size() - 1;
   const auto at = [&](std::size_t k) { return line[k == line.size() ? 0 : k]; };
-  const auto length_of = [&](std::size_t k) { return (at(k + 1).position - at(k).position).Length(); };
+  const auto length_of = [&](std::size_t k) {
+    return (at(k + 1).position - at(k).position).Length();
+  };
   double length = length_of(0);
   for (int k = 0; k < count; ++k) {
     const double s = step * k;
@@ -142,7 +144,9 @@ void CheckLine(const TrackSpec& spec) {
   }
   for (std::size_t i = 0; i + (spec.closed ? 0 : 1) < n; ++i) {
     const Vec3 next = spec.line[i + 1 == n ? 0 : i + 1].position_m;
-    if (Length(next - spec.line[i].position_m) < 0.01f) refuse(i, "must be at least 1 cm from the next point");
+    if (Length(next - spec.line[i].position_m) < 0.01f) {
+      refuse(i, "must be at least 1 cm from the next point");
+    }
   }
 }
 
@@ -155,6 +159,7 @@ void CheckNumbers(const TrackSpec& spec) {
   Require(spec.laps == 1 || spec.closed, "laps", "more than 1 needs a closed line");
   Require(within(spec.ground_drop_m, 3, 1000), "ground_drop_m", "must be from 3 to 1000");
   Require(within(spec.smoothing_m, 0, 200), "smoothing_m", "must be from 0 to 200");
+  Require(spec.bronze_ms >= 0, "bronze_ms", "must not be negative");
 }
 
 // 64-bit FNV-1a over words; equal fields give equal hashes on every machine.
@@ -234,6 +239,7 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
   track->name_ = spec.name;
   track->closed_ = spec.closed;
   track->laps_ = spec.laps;
+  track->bronze_ms_ = spec.bronze_ms;
   track->length_m_ = static_cast<float>(length);
   track->spacing_m_ = static_cast<float>(length / stretches);
   const int behind = spec.closed ? 0 : kRunOnBehind;
@@ -329,10 +335,9 @@ void Track::BuildGates(const TrackSpec& spec) {
     last = places[i];
     const Pose pose = PoseAt(places[i], 0);
     const RoadPoint& road = road_[static_cast<std::size_t>(StretchAt(places[i]))];
-    gates_.push_back(
-        {places[i], pose.position_m, pose.rotation.Column(2), pose.rotation.Column(0),
-         pose.rotation.Column(1),
-         std::max(road.half_width_left_m, road.half_width_right_m) + kGateMarginM});
+    gates_.push_back({places[i], pose.position_m, pose.rotation.Column(2), pose.rotation.Column(0),
+                      pose.rotation.Column(1),
+                      std::max(road.half_width_left_m, road.half_width_right_m) + kGateMarginM});
   }
 }
 

@@ -33,7 +33,7 @@ struct TrackPoint {
 };
 
 // A road of one width and surface with open edges along these points.
-std::vector<TrackPoint> PlainRoad(std::span<const Vec3> line, float width_m,
+std::vector<TrackPoint> PlainRoad(std::span<const Vec3> line, float width_m = 24,
                                   Surface surface = Surface::kAsphalt);
 
 // What a track is made from: settings, filled by env/track_config from a YAML file or by the
@@ -41,15 +41,16 @@ std::vector<TrackPoint> PlainRoad(std::span<const Vec3> line, float width_m,
 struct TrackSpec {
   std::string name;
   std::vector<TrackPoint> line;
-  bool closed = false;     // a circuit: the last point joins the first
-  int laps = 1;            // more than 1 only when closed
-  float start_s_m = 0;     // where the car stands at s(0), along the line
-  float finish_s_m = 0;    // 0: the end of the line; on a circuit the start line
+  bool closed = false;                 // a circuit: the last point joins the first
+  int laps = 1;                        // more than 1 only when closed
+  float start_s_m = 0;                 // where the car stands at s(0), along the line
+  float finish_s_m = 0;                // 0: the end of the line; on a circuit the start line
   std::vector<float> checkpoints_s_m;  // increasing, between start and finish, of one lap; the
                                        // finish is not among them
   float ground_drop_m = 8;  // the ground lies this far below the lowest point of the line
-  float smoothing_m =
-      0;  // width of the averaging window over the line; recorded lines are rounded to 0.1 m
+  // Width of the averaging window over the line; recorded lines are rounded to 0.1 m.
+  float smoothing_m = 0;
+  std::int32_t bronze_ms = 0;  // a time that the scripted driver reaches with a margin; 0: none
 };
 
 struct Pose {
@@ -76,7 +77,7 @@ inline constexpr float kMinGateSpacingM = 5.0f;  // more than any car drives in 
 // The road, or the ground, under a car.
 struct Footing {
   const RoadStretch* stretch = nullptr;  // of the track, never null
-  std::int32_t index = 0;                // of the nearest stretch of road: the hint of the next search
+  std::int32_t index = 0;  // of the nearest stretch of road: the hint of the next search
 };
 
 class Track {
@@ -102,18 +103,20 @@ class Track {
   // Gates of one lap in order; the last is the finish (or the line that ends a lap).
   std::span<const Gate> gates() const { return gates_; }
   int num_gates() const { return static_cast<int>(gates_.size()); }
+  std::int32_t bronze_ms() const { return bronze_ms_; }  // 0: none
   Pose start() const;                 // where the car stands at s(0), dropped onto the road
   Pose pose_at_gate(int gate) const;  // where a respawn puts it
   float ground_y_m() const { return ground_y_m_; }
   std::uint64_t hash() const { return hash_; }  // of the geometry, equal on every machine
 
   // What is under a car, in constant time: the stretch beside it, walking along the road from
-  // `hint`, so that a road that crosses over itself keeps its levels apart. With `has_left_road` the
-  // highest stretch anywhere below the point, or else the ground. An open road goes straight on a
-  // little before its start and after its end. REQUIRES: a hint of Locate() or of an answer.
+  // `hint`, so that a road that crosses over itself keeps its levels apart. With `has_left_road`
+  // the highest stretch anywhere below the point, or else the ground. An open road goes straight on
+  // a little before its start and after its end. REQUIRES: a hint of Locate() or of an answer.
   Footing Under(Vec3 position_m, std::int32_t hint, bool has_left_road) const {
     const std::int32_t index = Walk(position_m, hint, kMaxWalk);
-    if (has_left_road) [[unlikely]] return Search(position_m, index);
+    if (has_left_road) [[unlikely]]
+      return Search(position_m, index);
     return {&stretches_[static_cast<std::size_t>(index)], index};
   }
   // Of the beginning of a stretch, along the line.
@@ -183,6 +186,7 @@ class Track {
   float spacing_m_ = 0, length_m_ = 0, start_s_m_ = 0, finish_s_m_ = 0, ground_y_m_ = 0;
   bool closed_ = false;
   int laps_ = 1;
+  std::int32_t bronze_ms_ = 0;
   std::uint64_t hash_ = 0;
 };
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "env/sim_config.h"
 #include "env/simulated_games.h"
+#include "env/track_config.h"
 #include "env/vector_environment.h"
 
 namespace hotlap {

@@ -20,9 +20,10 @@
 #include <vector>
 
 #include "env/game_group.h"
-#include "env/sim_config.h"
 #include "env/simulated_games.h"
 #include "env/tminterface_games.h"
+#include "env/track_config.h"
+#include "tests/env/sim/road_place.h"
 #include "tests/process.h"
 
 namespace hotlap {
@@ -224,7 +225,8 @@ inline const Inputs kThrottle{.accelerate = true};
 
 // Steers along the middle of the road at a modest speed: enough to lap the ring.
 inline Inputs FollowRoad(const sim::Track& track, const GameState& state) {
-  const sim::RoadContact road = track.Query(state.position_m, track.Locate(state.position_m));
+  const sim::RoadPlace road =
+      sim::PlaceOn(track, state.position_m, track.Locate(state.position_m));
   const sim::RoadPoint& ahead =
       track.points()[static_cast<std::size_t>(road.index + 4) % track.points().size()];
   const float to_the_left = Dot(state.rotation.Column(2), ahead.left) + 0.1f * road.lateral_m;

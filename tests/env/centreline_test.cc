@@ -82,10 +82,12 @@ TEST(CentrelineTest, LineThatCrossesItselfStaysOnItsOwnBranch) {
   // A figure of eight on the ground: both branches meet at the origin at the same height.
   sim::TrackSpec spec;
   spec.name = "eight";
+  std::vector<Vec3> points;
   for (int i = 0; i <= 360; ++i) {
     const float angle = static_cast<float>(i) * 2 * sim::kPi / 360;
-    spec.line.push_back({60 * sim::Sin(2 * angle), 20, 120 * sim::Sin(angle)});
+    points.push_back({60 * sim::Sin(2 * angle), 20, 120 * sim::Sin(angle)});
   }
+  spec.line = sim::PlainRoad(points);
   const auto line = LineOf(spec);
   float s = 0;
   for (int i = 0; static_cast<float>(i) * 2 < line->finish_s_m(); ++i) {
@@ -99,7 +101,8 @@ TEST(CentrelineTest, HeightTellsABridgeFromTheRoadBelow) {
   // Out, up and back over itself, 12 m higher; the whole line is searched.
   sim::TrackSpec spec;
   spec.name = "bridge";
-  spec.line = {{0, 20, 0}, {0, 20, 200}, {60, 26, 240}, {100, 32, 100}, {-100, 32, 100}};
+  spec.line = sim::PlainRoad(
+      std::vector<Vec3>{{0, 20, 0}, {0, 20, 200}, {60, 26, 240}, {100, 32, 100}, {-100, 32, 100}});
   const auto line = LineOf(spec);
   EXPECT_NEAR(line->Project({0, 21, 100}, 0, 2000).s_m, 100, 0.5f);
   EXPECT_GT(line->Project({0, 31, 100}, 0, 2000).s_m, 400);

@@ -14,7 +14,7 @@ namespace hotlap {
 inline sim::TrackSpec StraightRoad(float length_m, float gate_spacing_m = 0) {
   sim::TrackSpec spec;
   spec.name = "straight";
-  spec.line = {{0, 20, 0}, {0, 20, length_m}};
+  spec.line = sim::PlainRoad(std::vector<Vec3>{{0, 20, 0}, {0, 20, length_m}});
   const int gates = gate_spacing_m > 0 ? static_cast<int>((length_m - 5) / gate_spacing_m) : 0;
   for (int i = 1; i <= gates; ++i) {
     spec.checkpoints_s_m.push_back(static_cast<float>(i) * gate_spacing_m);
@@ -28,10 +28,12 @@ inline sim::TrackSpec CircleRoad(float radius_m, int laps) {
   spec.name = "circle";
   spec.closed = true;
   spec.laps = laps;
+  std::vector<Vec3> line;
   for (int i = 0; i < 720; ++i) {
     const float angle = static_cast<float>(i) * sim::kPi / 360;
-    spec.line.push_back({radius_m - radius_m * sim::Cos(angle), 20, radius_m * sim::Sin(angle)});
+    line.push_back({radius_m - radius_m * sim::Cos(angle), 20, radius_m * sim::Sin(angle)});
   }
+  spec.line = sim::PlainRoad(line);
   spec.checkpoints_s_m = {sim::kPi * radius_m};
   return spec;
 }
@@ -41,13 +43,14 @@ inline sim::TrackSpec CircleRoad(float radius_m, int laps) {
 inline sim::TrackSpec HairpinRoad(float straight_m, float radius_m) {
   sim::TrackSpec spec;
   spec.name = "hairpin";
-  spec.line.push_back({0, 20, 0});
+  std::vector<Vec3> line{{0, 20, 0}};
   for (int i = 0; i <= 90; ++i) {
     const float angle = static_cast<float>(i) * sim::kPi / 90;
-    spec.line.push_back(
+    line.push_back(
         {radius_m - radius_m * sim::Cos(angle), 20, straight_m + radius_m * sim::Sin(angle)});
   }
-  spec.line.push_back({2 * radius_m, 20, 0});
+  line.push_back({2 * radius_m, 20, 0});
+  spec.line = sim::PlainRoad(line);
   return spec;
 }
 

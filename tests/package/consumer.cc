@@ -5,8 +5,9 @@
 
 #include "agents/policy.h"
 #include "env/environment.h"
-#include "env/sim_config.h"
 #include "env/simulated_games.h"
+#include "env/track_config.h"
+#include "env/vehicle_config.h"
 
 int main(int, char** argv) {
   const std::filesystem::path configs = argv[1];

@@ -15,9 +15,10 @@
 #include <thread>
 #include <vector>
 
-#include "env/sim_config.h"
 #include "env/simulated_games.h"
+#include "env/track_config.h"
 #include "env/vector_environment.h"
+#include "env/vehicle_config.h"
 #include "tests/process.h"
 #include "tests/test_size.h"
 #include "transport/client.h"

@@ -24,9 +24,11 @@ std::uint64_t HashOfRun(const std::shared_ptr<const Track>& track, int ticks, Dr
   std::uint64_t hash = 0xCBF29CE484222325u;
   for (int tick = 0; tick < ticks; ++tick) {
     race.Tick(drive(race.state(), tick));
-    hash = HashBytes(std::as_bytes(std::span(&race.state(), 1)).first(sizeof(VehicleState)), hash);
+    const VehicleState vehicle = race.vehicle();
+    hash = HashBytes(std::as_bytes(std::span(&vehicle, 1)), hash);
   }
-  return HashBytes(std::as_bytes(std::span(&race.state(), 1)), hash);
+  const RaceState state = race.state();
+  return HashBytes(std::as_bytes(std::span(&state, 1)), hash);
 }
 
 std::uint64_t HashOfLap(const std::shared_ptr<const Track>& track, int ticks) {

@@ -5,6 +5,7 @@
 
 #include "env/sim/race.h"
 #include "tests/env/sim/line_driver.h"
+#include "tests/env/sim/road_place.h"
 #include "tests/env/sim/scenarios.h"
 
 namespace hotlap::sim {
@@ -27,8 +28,8 @@ TEST_P(LapTest, LineDriverFinishesOnTheRoad) {
     for (const RaceEvent& event : race.Tick(driver.Drive(race.state()))) {
       EXPECT_EQ(event.count, ++checkpoints);
     }
-    const VehicleState& car = race.state().vehicle;
-    const RoadContact road = track->Query(car.body.position_m, car.road_index);
+    const VehicleState car = race.vehicle();
+    const RoadPlace road = PlaceOn(*track, car.body.position_m, car.road_index);
     ASSERT_TRUE(road.on_road) << "left the road at " << road.s_m << " m";
     ASSERT_LT(std::fabs(road.lateral_m), 6) << "at " << road.s_m << " m";
   }

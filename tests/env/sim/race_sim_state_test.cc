@@ -248,7 +248,7 @@ TEST(RaceSimStateTest, StateWithoutOurBytesIsReadFromDocumentedFieldsAlone) {
 TEST(RaceSimStateTest, OpaqueBytesOfAnotherTrackDoNotCount) {
   const Race race = Driven(500, NamedTrack("short_sprint"));
   TrackSpec spec = LoadTrackSpec(ConfigFile("tracks/short_sprint.yaml"));
-  spec.width_m = 20;
+  for (TrackPoint& point : spec.line) point.half_width_left_m = 10;
   const Race other(Track::Build(spec), {});
   const SimState state = Written(race);
   const RaceState read = ReadBack(other, state);

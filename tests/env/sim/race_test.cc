@@ -16,7 +16,7 @@ const Inputs kThrottle{.accelerate = true};
 std::shared_ptr<const Track> TwoCheckpoints() {
   TrackSpec spec;
   spec.name = "two checkpoints";
-  spec.line = {{1000, 9.4f, 500}, {1000, 9.4f, 700}};
+  spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 700}});
   spec.checkpoints_s_m = {50, 100};
   return Track::Build(spec);
 }
@@ -26,11 +26,12 @@ std::shared_ptr<const Track> Circuit() {
   spec.name = "circuit";
   spec.closed = true;
   spec.laps = 3;
-  spec.width_m = 40;
+  std::vector<Vec3> line;
   for (int i = 0; i < 360; ++i) {
     const float angle = static_cast<float>(i) * kPi / 180;
-    spec.line.push_back({500 - 60 * Cos(angle), 20, 500 + 60 * Sin(angle)});
+    line.push_back({500 - 60 * Cos(angle), 20, 500 + 60 * Sin(angle)});
   }
+  spec.line = PlainRoad(line, 40);
   spec.checkpoints_s_m = {150};
   return Track::Build(spec);
 }

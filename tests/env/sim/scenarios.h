@@ -12,7 +12,8 @@
 
 #include "env/sim/race.h"
 #include "env/sim/scalar_math.h"
-#include "env/sim_config.h"
+#include "env/track_config.h"
+#include "env/vehicle_config.h"
 
 namespace hotlap::sim {
 

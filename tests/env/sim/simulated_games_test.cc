@@ -182,14 +182,14 @@ TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing
   expect_rejected(changed(0), "magic");
   expect_rejected(changed(4), "version");
   expect_rejected(changed(8), "another track");
-  constexpr std::size_t kHeader = 16;
-  expect_rejected(changed(kHeader + offsetof(sim::RaceState, finished)), "damaged");
-  expect_rejected(changed(kHeader + offsetof(sim::RaceState, num_passed) + 3), "damaged");
-  expect_rejected(changed(kHeader + offsetof(sim::VehicleState, road_index) + 3), "damaged");
-  expect_rejected(changed(kHeader + offsetof(sim::VehicleState, gear)), "damaged");
+  constexpr std::size_t kHeader = 16, kVehicle = kHeader + sizeof(sim::RaceRecord);
+  expect_rejected(changed(kHeader + offsetof(sim::RaceRecord, finished)), "damaged");
+  expect_rejected(changed(kHeader + offsetof(sim::RaceRecord, num_passed) + 3), "damaged");
+  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, road_index) + 3), "damaged");
+  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, gear)), "damaged");
   std::vector<std::byte> infinite = good;
   const float infinity = 1e38f;
-  std::memcpy(infinite.data() + kHeader + 16, &infinity, 4);
+  std::memcpy(infinite.data() + kVehicle + 16, &infinity, 4);
   expect_rejected(infinite, "damaged");
   EXPECT_EQ(Restore(0, good).status, CompletionStatus::kOk);
 }

@@ -5,30 +5,36 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include "env/npy.h"
 #include "env/sim/scalar_math.h"
+#include "tests/env/sim/road_place.h"
 #include "tests/env/sim/scenarios.h"
 
 namespace hotlap::sim {
 namespace {
 
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
 TrackSpec Straight() {
   TrackSpec spec;
   spec.name = "straight";
-  spec.line = {{100, 10, 100}, {100, 10, 400}};
+  spec.line = PlainRoad(std::vector<Vec3>{{100, 10, 100}, {100, 10, 400}});
   return spec;
 }
 
-TrackSpec Circle(float radius_m) {
+TrackSpec Circle(float radius_m, float width_m = 24) {
   TrackSpec spec;
   spec.name = "circle";
   spec.closed = true;
   spec.laps = 2;
+  std::vector<Vec3> line;
   for (int i = 0; i < 360; ++i) {
     const float angle = static_cast<float>(i) * kPi / 180;
-    spec.line.push_back({500 - radius_m * Cos(angle), 20, 500 + radius_m * Sin(angle)});
+    line.push_back({500 - radius_m * Cos(angle), 20, 500 + radius_m * Sin(angle)});
   }
+  spec.line = PlainRoad(line, width_m);
   return spec;
 }
 
@@ -76,7 +82,7 @@ TEST(TrackTest, HockoliciousIsTheRecordedLine) {
   EXPECT_GT(track->length_m(), 0.99f * 4048.66f);
   int hint = track->Locate(recorded[60]);
   for (std::size_t i = 60; i < recorded.size(); ++i) {
-    const RoadContact contact = track->Query(recorded[i], hint);
+    const RoadPlace contact = PlaceOn(*track, recorded[i], hint);
     hint = contact.index;
     ASSERT_NEAR(contact.lateral_m, 0, 0.5f) << i;
     ASSERT_NEAR(contact.height_m - kRideHeightM, 0, 0.35f) << i;
@@ -89,7 +95,7 @@ TEST(TrackTest, HockoliciousIsTheRecordedLine) {
 TEST(TrackTest, QueryTellsPlaceAlongAndAcrossTheRoad) {
   const auto track = Track::Build(Straight());
   const int hint = track->Locate({100, 10, 150});
-  const RoadContact contact = track->Query({103, 11, 150.25f}, hint);
+  const RoadPlace contact = PlaceOn(*track, {103, 11, 150.25f}, hint);
   EXPECT_TRUE(contact.on_road);
   EXPECT_NEAR(contact.s_m, 50.25f, 1e-3f);
   EXPECT_NEAR(contact.lateral_m, 3, 1e-4f) << "+x is left of a road towards +z";
@@ -98,15 +104,13 @@ TEST(TrackTest, QueryTellsPlaceAlongAndAcrossTheRoad) {
 }
 
 TEST(TrackTest, QueryIsContinuousAlongABend) {
-  TrackSpec spec = Circle(30);
-  spec.width_m = 20;
-  const auto track = Track::Build(spec);
+  const auto track = Track::Build(Circle(30, 20));
   float last_s = -1, last_lateral = 0;
   int hint = track->Locate({500 - 33, 20, 500});
   for (int i = 1; i < 3000; ++i) {
     const float angle = static_cast<float>(i) * 0.002f;
-    const RoadContact contact =
-        track->Query({500 - 33 * Cos(angle), 20, 500 + 33 * Sin(angle)}, hint);
+    const RoadPlace contact =
+        PlaceOn(*track, {500 - 33 * Cos(angle), 20, 500 + 33 * Sin(angle)}, hint);
     hint = contact.index;
     ASSERT_TRUE(contact.on_road);
     if (last_s >= 0) {
@@ -123,43 +127,48 @@ TEST(TrackTest, BeyondTheEdgeThereIsOnlyTheGround) {
   const auto track = Track::Build(Straight());
   EXPECT_EQ(track->ground_y_m(), 2.0f);
   const int hint = track->Locate({100, 10, 200});
-  EXPECT_TRUE(track->Query({111.9f, 10, 200}, hint).on_road);
-  const RoadContact beside = track->Query({112.1f, 10, 200}, hint);
+  EXPECT_TRUE(PlaceOn(*track, {111.9f, 10, 200}, hint).on_road);
+  const RoadPlace beside = PlaceOn(*track, {112.1f, 10, 200}, hint);
   EXPECT_FALSE(beside.on_road);
   EXPECT_EQ(beside.surface, Surface::kGrass);
   EXPECT_EQ(beside.height_m, 8.0f);
   EXPECT_EQ(beside.normal, (Vec3{0, 1, 0}));
-  EXPECT_FALSE(track->Query({100, 5, 200}, hint).on_road) << "under the road";
+  EXPECT_FALSE(PlaceOn(*track, {100, 5, 200}, hint).on_road) << "under the road";
 }
 
 TEST(TrackTest, OpenRoadRunsOnBehindItsStartAndAheadOfItsEnd) {
   const auto track = Track::Build(Straight());
   int hint = track->Locate({100, 10, 399});
   for (float z = 400; z < 455; z += 1) {
-    const RoadContact contact = track->Query({100, 10, z}, hint);
+    const RoadPlace contact = PlaceOn(*track, {100, 10, z}, hint);
     hint = contact.index;
     EXPECT_TRUE(contact.on_road) << z;
     EXPECT_NEAR(contact.s_m, z - 100, 1e-2f);
   }
-  EXPECT_TRUE(track->Query({100, 10, 90}, track->Locate({100, 10, 100})).on_road);
-  EXPECT_FALSE(track->Query({100, 10, 470}, hint).on_road);
-  EXPECT_FALSE(track->Query({100, 10, 70}, track->Locate({100, 10, 100})).on_road);
+  EXPECT_TRUE(PlaceOn(*track, {100, 10, 90}, track->Locate({100, 10, 100})).on_road);
+  EXPECT_FALSE(PlaceOn(*track, {100, 10, 470}, hint).on_road);
+  EXPECT_FALSE(PlaceOn(*track, {100, 10, 70}, track->Locate({100, 10, 100})).on_road);
 }
 
 // A road that climbs over its own beginning.
 TrackSpec Bridge() {
   TrackSpec spec;
   spec.name = "bridge";
-  spec.line = {{500, 10, 300}, {500, 10, 600}, {500, 12, 700}, {600, 16, 700},
-               {600, 20, 500}, {400, 20, 500}, {300, 20, 500}};
+  spec.line = PlainRoad(std::vector<Vec3>{{500, 10, 300},
+                                          {500, 10, 600},
+                                          {500, 12, 700},
+                                          {600, 16, 700},
+                                          {600, 20, 500},
+                                          {400, 20, 500},
+                                          {300, 20, 500}});
   return spec;
 }
 
 TEST(TrackTest, CrossingRoadsAreKeptApartByHeightAndHint) {
   const auto track = Track::Build(Bridge());
   const Vec3 below{500, 10, 500}, above{500, 20, 500};
-  const RoadContact low = track->Query(below, track->Locate(below));
-  const RoadContact high = track->Query(above, track->Locate(above));
+  const RoadPlace low = PlaceOn(*track, below, track->Locate(below));
+  const RoadPlace high = PlaceOn(*track, above, track->Locate(above));
   EXPECT_NEAR(low.s_m, 200, 0.5f);
   EXPECT_GT(high.s_m, 600);
   EXPECT_NEAR(low.height_m, kRideHeightM, 1e-3f);
@@ -167,13 +176,13 @@ TEST(TrackTest, CrossingRoadsAreKeptApartByHeightAndHint) {
   // Driving along the lower road, the upper one is never met, and the other way round.
   int hint = track->Locate({500, 10, 450});
   for (float z = 450; z < 550; z += 2) {
-    const RoadContact contact = track->Query({500, 10, z}, hint);
+    const RoadPlace contact = PlaceOn(*track, {500, 10, z}, hint);
     hint = contact.index;
     ASSERT_NEAR(contact.s_m, z - 300, 0.5f);
   }
   hint = track->Locate({550, 20, 500});
   for (float x = 550; x > 450; x -= 2) {
-    const RoadContact contact = track->Query({x, 20, 500}, hint);
+    const RoadPlace contact = PlaceOn(*track, {x, 20, 500}, hint);
     hint = contact.index;
     ASSERT_TRUE(contact.on_road);
     ASSERT_NEAR(contact.height_m, kRideHeightM, 1e-2f);
@@ -183,7 +192,7 @@ TEST(TrackTest, CrossingRoadsAreKeptApartByHeightAndHint) {
 TEST(TrackTest, CarThatFallsOffABridgeMeetsTheRoadBelow) {
   const auto track = Track::Build(Bridge());
   const int hint = track->Locate({500, 20, 500});
-  const RoadContact contact = track->Query({500, 15, 515}, hint);
+  const RoadPlace contact = PlaceOn(*track, {500, 15, 515}, hint);
   EXPECT_TRUE(contact.on_road);
   EXPECT_NEAR(contact.s_m, 215, 0.5f);
   EXPECT_NEAR(contact.height_m, 5 + kRideHeightM, 1e-2f);
@@ -243,18 +252,30 @@ TEST(TrackTest, BadSpecsAreRefusedByField) {
   };
   expect("name", [](TrackSpec& s) { s.name = ""; });
   expect("line", [](TrackSpec& s) { s.line.resize(1); });
-  expect("line", [](TrackSpec& s) { s.line = {{0, 0, 0}, {0, 0, 10}}; });
-  expect("line", [](TrackSpec& s) { s.line = {{0, 0, 0}, {0, 0, 60000}}; });
-  expect("line", [](TrackSpec& s) { s.line = {{0, 0, 0}, {0, 100, 1}}; });
-  expect("line", [](TrackSpec& s) { s.line = {{0, 0, 0}, {0, 0, 100}, {0, 0, 0}}; });
+  expect("line", [](TrackSpec& s) {
+    s.line = PlainRoad(std::vector<Vec3>{{0, 0, 0}, {0, 0, 10}});
+  });
+  expect("line", [](TrackSpec& s) {
+    s.line = PlainRoad(std::vector<Vec3>{{0, 0, 0}, {0, 0, 60000}});
+  });
+  expect("line", [](TrackSpec& s) {
+    s.line = PlainRoad(std::vector<Vec3>{{0, 0, 0}, {0, 100, 1}});
+  });
+  expect("line", [](TrackSpec& s) {
+    s.line = PlainRoad(std::vector<Vec3>{{0, 0, 0}, {0, 0, 100}, {0, 0, 0}});
+  });
   expect("line", [](TrackSpec& s) { s.closed = true; });
-  expect("line[1]", [](TrackSpec& s) { s.line[1].y = std::numeric_limits<float>::quiet_NaN(); });
-  expect("line[0]", [](TrackSpec& s) { s.line[0].x = 1e6f; });
+  expect("line[1]", [](TrackSpec& s) { s.line[1].position_m.y = kNan; });
+  expect("line[0]", [](TrackSpec& s) { s.line[0].position_m.x = 1e6f; });
   expect("line[0]", [](TrackSpec& s) { s.line.insert(s.line.begin(), s.line[0]); });
   expect("laps", [](TrackSpec& s) { s.laps = 2; });
   expect("laps", [](TrackSpec& s) { s.laps = 0; });
-  expect("width_m", [](TrackSpec& s) { s.width_m = 0; });
-  expect("width_m", [](TrackSpec& s) { s.width_m = std::numeric_limits<float>::quiet_NaN(); });
+  expect("line[1]", [](TrackSpec& s) { s.line[1].half_width_left_m = 1; });
+  expect("line[1]", [](TrackSpec& s) { s.line[1].half_width_right_m = kNan; });
+  expect("line[1]", [](TrackSpec& s) { s.line[1].left = {2, 0, 0}; });
+  expect("line", [](TrackSpec& s) { s.line[1].left = {0, 0, 1}; });
+  expect("line[0]", [](TrackSpec& s) { s.line[0].wall_left_m = -1; });
+  expect("line[0]", [](TrackSpec& s) { s.line[0].wall_right_m = kNan; });
   expect("start_s_m", [](TrackSpec& s) { s.start_s_m = -1; });
   expect("start_s_m", [](TrackSpec& s) { s.start_s_m = 299; });
   expect("finish_s_m", [](TrackSpec& s) { s.finish_s_m = 301; });
@@ -278,7 +299,7 @@ TEST(TrackTest, HashIsOfTheGeometryAndEqualEverywhere) {
   const std::uint64_t hash = Track::Build(spec)->hash();
   spec.name = "another name";
   EXPECT_EQ(Track::Build(spec)->hash(), hash);
-  spec.width_m += 1;
+  spec.line[0].wall_left_m = 1;
   EXPECT_NE(Track::Build(spec)->hash(), hash);
   spec = Straight();
   spec.checkpoints_s_m = {50};
