@@ -22,7 +22,7 @@ constexpr float kSpacing = 10;
 std::vector<Vec3> LineAhead(float straight_m, float radius_m) {
   std::vector<Vec3> points;
   for (int i = 0; i < kPoints; ++i) {
-    const float s = kSpacing * static_cast<float>(i);
+    const float s = kSpacing * static_cast<float>(i + 1);
     if (s <= straight_m || radius_m == 0) {
       points.push_back({0, 0, s});
       continue;
@@ -81,8 +81,8 @@ TEST(PursuitPolicyTest, TurnsAroundWhenTheLineLiesBehind) {
 }
 
 TEST(PursuitPolicyTest, BrakesForAHairpinOnlyWhenItIsNear) {
-  EXPECT_EQ(Drive(DrivingRow(60, LineAhead(150, 16))).pedal, 1);
-  EXPECT_EQ(Drive(DrivingRow(60, LineAhead(40, 16))).pedal, -1);
+  EXPECT_EQ(Drive(DrivingRow(70, LineAhead(150, 16))).pedal, 1);
+  EXPECT_EQ(Drive(DrivingRow(70, LineAhead(40, 16))).pedal, -1);
   EXPECT_EQ(Drive(DrivingRow(20, LineAhead(40, 16))).pedal, 1);
 }
 
@@ -92,6 +92,79 @@ TEST(PursuitPolicyTest, SlowsForACrestButNotForADip) {
   EXPECT_EQ(Drive(DrivingRow(70, crest)).pedal, -1);
   for (Vec3& p : crest) p.y = -p.y;
   EXPECT_EQ(Drive(DrivingRow(70, crest)).pedal, 1);
+}
+
+// A row and its spec with more columns than the road's line: their physical values.
+class Sight {
+ public:
+  Sight(float speed_mps, const std::vector<Vec3>& points_m)
+      : spec_(DrivingSpec(ContinuousActions(), kPoints)), row_(DrivingRow(speed_mps, points_m)) {}
+  Sight& Shows(const std::string& column, float value) {
+    spec_.observation.push_back({column, "1", 1, -1e3f, 1e3f});
+    row_.push_back(value);
+    return *this;
+  }
+  Sight& ShowsEdges(float left_m, float right_m) {
+    return Shows("edge_left", left_m).Shows("edge_right", right_m);
+  }
+  // Asphalt up to a point, then this group.
+  Sight& ShowsSurfaces(const std::string& group, int from) {
+    for (int i = 0; i < kPoints; ++i) {
+      for (const char* name : {"asphalt", "grass", "dirt", "turbo", "other"}) {
+        const bool is_it = (i < from ? "asphalt" : group) == name;
+        Shows("ahead" + std::to_string(i) + ".surface." + name, is_it ? 1.0f : 0.0f);
+      }
+    }
+    return *this;
+  }
+  DriverWish Drive() const {
+    PursuitPolicy policy(spec_);
+    ActionBuffer actions(spec_.action, 1);
+    policy.Act(row_, actions);
+    return {actions.continuous[0], actions.continuous[1]};
+  }
+
+ private:
+  EnvironmentSpec spec_;
+  std::vector<float> row_;
+};
+
+TEST(PursuitPolicyTest, GoesOutBeforeABendWhereTheRoadIsWide) {
+  const std::vector<Vec3> bend = LineAhead(50, 30);
+  EXPECT_NEAR(Sight(40, bend).Drive().steer, 0, 0.02f);
+  EXPECT_NEAR(Sight(40, bend).ShowsEdges(2, 2).Drive().steer, 0, 0.02f);
+  EXPECT_GT(Sight(40, bend).ShowsEdges(10, 10).Drive().steer, 0.05f);
+}
+
+TEST(PursuitPolicyTest, SlowsForIceInABend) {
+  const std::vector<Vec3> bend = LineAhead(60, 80);
+  EXPECT_EQ(Sight(48, bend).ShowsSurfaces("asphalt", 0).Drive().pedal, 1);
+  EXPECT_EQ(Sight(48, bend).ShowsSurfaces("other", 0).Drive().pedal, -1);
+}
+
+TEST(PursuitPolicyTest, SlowsBeforeATurboPadThatLeadsIntoABend) {
+  const std::vector<Vec3> bend = LineAhead(80, 30);
+  EXPECT_EQ(Sight(50, bend).ShowsSurfaces("asphalt", 0).Drive().pedal, 1);
+  EXPECT_EQ(Sight(50, bend).ShowsSurfaces("turbo", 3).Drive().pedal, -1);
+}
+
+TEST(PursuitPolicyTest, LeansOnABankThatItSees) {
+  const std::vector<Vec3> bend = LineAhead(10, 60);
+  const auto sees_bank = [&](float bank_rad) {
+    Sight sight(38, bend);
+    sight.ShowsSurfaces("other", 0);
+    for (int i = 0; i < kPoints; ++i) {
+      const float angle = kSpacing * static_cast<float>(i) / 60;
+      // Towards the middle of the bend, which is on the left.
+      const Vec3 inwards{std::cos(angle), 0, -std::sin(angle)};
+      const Vec3 normal = Vec3{0, std::cos(bank_rad), 0} + inwards * std::sin(bank_rad);
+      const std::string name = "ahead" + std::to_string(i) + ".normal";
+      sight.Shows(name + ".x", normal.x).Shows(name + ".y", normal.y).Shows(name + ".z", normal.z);
+    }
+    return sight.Drive().pedal;
+  };
+  EXPECT_EQ(sees_bank(0), -1);
+  EXPECT_EQ(sees_bank(0.7f), 1);
 }
 
 TEST(PursuitPolicyTest, KeepsToItsTopSpeed) {
@@ -106,14 +179,14 @@ TEST(PursuitPolicyTest, DrivesTheSameWithKeys) {
   EXPECT_EQ(DriveWithKeys(DrivingRow(40, LineAhead(500, 0))), "accelerate");
   EXPECT_EQ(DriveWithKeys(DrivingRow(15, LineAhead(0, 18))), "accelerate+left");
   EXPECT_EQ(DriveWithKeys(DrivingRow(15, LineAhead(0, -18))), "accelerate+right");
-  EXPECT_EQ(DriveWithKeys(DrivingRow(60, LineAhead(40, 16))), "brake");
+  EXPECT_EQ(DriveWithKeys(DrivingRow(70, LineAhead(40, 16))), "brake");
 }
 
 TEST(PursuitPolicyTest, DecidesEachRowByItself) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), kPoints);
   PursuitPolicy policy(spec);
   ActionBuffer actions(spec.action, 2);
-  std::vector<float> rows = DrivingRow(60, LineAhead(40, 16));
+  std::vector<float> rows = DrivingRow(70, LineAhead(40, 16));
   const std::vector<float> straight = DrivingRow(40, LineAhead(500, 0));
   rows.insert(rows.end(), straight.begin(), straight.end());
   policy.Act(rows, actions);
