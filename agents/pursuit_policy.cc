@@ -71,6 +71,12 @@ PursuitPolicy::PursuitPolicy(const EnvironmentSpec& spec, const PursuitSettings&
                       find_if_there(name + ".half_width_right"), find_if_there(name + ".gap"),
                       find_surface(name + ".surface")});
   }
+  if (spec.action.kind == ActionKind::kDiscrete) {
+    for (int i = 0; HasColumn(spec, "action" + std::to_string(i) + ".steer"); ++i) {
+      past_steer_.push_back(find("action" + std::to_string(i) + ".steer"));
+    }
+  }
+  step_s_ = 0.01f * static_cast<float>(spec.ticks_per_step);
   line_.resize(ahead_.size());
   bends_.resize(ahead_.size());
 }
@@ -105,7 +111,29 @@ DriverWish PursuitPolicy::Decide(std::span<const float> row) {
   const float excess =
       velocity.z - std::min(SpeedWanted(), SpeedThrough(line_[0], settings_.bend_share * arc));
   const float pedal = excess < 0 ? 1.0f : excess > settings_.brake_margin_mps ? -1.0f : 0.0f;
-  return {.steer = -left, .pedal = pedal};
+  return {.steer = past_steer_.empty() ? -left : KeyFor(-left, row), .pedal = pedal};
+}
+
+// Keys move the wheel at a fixed rate, so the key of a step is the one that brings it nearest to
+// where it should be; where it is follows from the keys before.
+float PursuitPolicy::KeyFor(float wanted, std::span<const float> row) const {
+  const auto moved = [this](float steer, float key) {
+    // A wheel on the other side comes back to the middle first.
+    float left_s = step_s_;
+    if (steer * key <= 0 && steer != 0) {
+      const float back_s = std::min(left_s, std::abs(steer) / settings_.steer_return_per_s);
+      steer -= std::copysign(back_s * settings_.steer_return_per_s, steer);
+      left_s -= back_s;
+    }
+    return std::clamp(steer + key * settings_.steer_per_s * left_s, -1.0f, 1.0f);
+  };
+  float steer = 0;
+  for (std::size_t i = past_steer_.size(); i-- > 0;) steer = moved(steer, past_steer_[i](row));
+  float best = 0;
+  for (const float key : {-1.0f, 1.0f}) {
+    if (std::abs(moved(steer, key) - wanted) < std::abs(moved(steer, best) - wanted)) best = key;
+  }
+  return best;
 }
 
 void PursuitPolicy::ReadRoad(std::span<const float> row, float speed_mps) {

@@ -35,6 +35,8 @@ struct PursuitSettings {
   float aim_min_m = 7, aim_max_m = 40;  // within these distances
   float yaw_gain = 0.8f;                // lock per lock's worth of missing yaw rate
 
+  float steer_per_s = 6, steer_return_per_s = 10;  // of the wheel under keys, 1 is full lock
+
   // What full lock turns on asphalt, settled: curvature over speed. Speed ascends and curvature
   // falls along the table; linear in between, held beyond the ends.
   struct Lock {
@@ -102,6 +104,7 @@ class PursuitPolicy : public Policy {
   float LockAt(float speed_mps) const;
   float SpeedThrough(const Point& point, float bend_per_m) const;
   float SpeedAtLock(float bend_per_m) const;
+  float KeyFor(float wanted, std::span<const float> row) const;
 
   PursuitSettings settings_;
   ActionEncoder encoder_;
@@ -110,6 +113,8 @@ class PursuitPolicy : public Policy {
   ColumnReader yaw_rate_;
   std::optional<VectorReader> gravity_;
   std::optional<ColumnReader> lateral_offset_, edge_left_, edge_right_, turbo_;
+  std::vector<ColumnReader> past_steer_;  // of keys, the newest first; or empty
+  float step_s_ = 0;
   std::vector<ColumnReader> surface_;        // under the car, by group, or empty
   std::vector<ColumnReader> wheel_contact_;  // or empty
   std::vector<AheadReader> ahead_;

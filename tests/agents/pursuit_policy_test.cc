@@ -182,6 +182,26 @@ TEST(PursuitPolicyTest, DrivesTheSameWithKeys) {
   EXPECT_EQ(DriveWithKeys(DrivingRow(70, LineAhead(40, 16))), "brake");
 }
 
+// The wheel follows keys at its own rate, so a part of the lock is held by pulses.
+TEST(PursuitPolicyTest, PulsesKeysWhereItSeesThoseBefore) {
+  const auto drive = [](const std::vector<float>& past_steer) {
+    EnvironmentSpec spec = DrivingSpec(KeyActions(), kPoints);
+    std::vector<float> row = DrivingRow(20, LineAhead(0, 50));  // about a quarter of the lock
+    for (std::size_t i = 0; i < past_steer.size(); ++i) {
+      spec.observation.push_back({"action" + std::to_string(i) + ".steer", "1", 1, -1, 1});
+      row.push_back(past_steer[i]);
+    }
+    PursuitPolicy policy(spec);
+    ActionBuffer actions(spec.action, 1);
+    policy.Act(row, actions);
+    return spec.action.names[static_cast<std::size_t>(actions.discrete[0])];
+  };
+  EXPECT_EQ(drive({}), "accelerate");
+  EXPECT_EQ(drive({0, 0, 0}), "accelerate+left");
+  EXPECT_EQ(drive({-1, -1, 0}), "accelerate");
+  EXPECT_EQ(drive({1, 0, 0}), "accelerate+left");
+}
+
 TEST(PursuitPolicyTest, DecidesEachRowByItself) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), kPoints);
   PursuitPolicy policy(spec);
