@@ -1,19 +1,79 @@
 #include "env/track_config.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "env/config.h"
 #include "env/npy.h"
-#include "env/sim/scalar_math.h"
+#include "env/sim/road_builder.h"
+#include "env/sim/track_check.h"
 
 namespace hotlap {
 namespace {
 
+using sim::RoadSegment;
+using sim::SegmentKind;
+using sim::Surface;
+
 constexpr float kCoordinateLimitM = 60000;
 constexpr std::size_t kMaxLinePoints = 100000;
+constexpr std::size_t kMaxSegments = 1000;
+
+Surface ReadSurface(const ConfigMap& config, Surface fallback) {
+  constexpr std::array kSurfaces{Surface::kAsphalt,     Surface::kGrass, Surface::kDirt,
+                                 Surface::kIce,         Surface::kTurbo, Surface::kTurbo2,
+                                 Surface::kFreeWheeling};
+  if (!config.Has("surface")) return fallback;
+  return kSurfaces[config.Choice(
+      "surface", {"asphalt", "grass", "dirt", "ice", "turbo", "turbo2", "free_wheeling"})];
+}
+
+// What a track says of its whole road, and a segment of its own part.
+void ReadRoad(const ConfigMap& config, RoadSegment& road) {
+  if (config.Has("width_m")) {
+    road.half_width_left_m = road.half_width_right_m = config.Float("width_m", 4, 200) / 2;
+  }
+  road.surface = ReadSurface(config, road.surface);
+  if (config.Has("wall_m")) road.wall_left_m = road.wall_right_m = config.Float("wall_m", 0, 50);
+}
+
+RoadSegment ReadSegment(const ConfigMap& config, const RoadSegment& track) {
+  RoadSegment segment = track;
+  const auto read = [&](std::string_view key, float low, float high) {
+    return config.Float(key, low, high);
+  };
+  if (config.Has("length_m")) {
+    segment.length_m = read("length_m", 1, 10000);
+  } else if (config.Has("radius_m")) {
+    segment.kind = SegmentKind::kBend;
+    segment.radius_m = read("radius_m", 5, 5000);
+    segment.turn_deg = read("turn_deg", -720, 720);
+  } else if (config.Has("chicane_m")) {
+    segment.kind = SegmentKind::kChicane;
+    segment.length_m = read("chicane_m", 1, 10000);
+    segment.sideways_m = read("offset_m", -200, 200);
+  } else if (config.Has("gap_m")) {
+    segment.kind = SegmentKind::kGap;
+    segment.length_m = read("gap_m", 1, 1000);
+  } else if (config.Has("loop_m")) {
+    segment.kind = SegmentKind::kLoop;
+    segment.radius_m = read("loop_m", 12, 100);
+    segment.sideways_m = read("offset_m", -200, 200);
+  } else {
+    config.Fail("", "needs one of length_m, radius_m, chicane_m, gap_m and loop_m");
+  }
+  if (segment.kind != SegmentKind::kLoop)
+    segment.rise_m = config.Float("rise_m", -1000, 1000, 0.0f);
+  segment.bank_deg = config.Float("bank_deg", -60, 60, 0.0f);
+  ReadRoad(config, segment);
+  segment.wall_left_m = config.Float("wall_left_m", 0, 50, segment.wall_left_m);
+  segment.wall_right_m = config.Float("wall_right_m", 0, 50, segment.wall_right_m);
+  return segment;
+}
 
 std::vector<Vec3> RecordedLine(const ConfigMap& config) {
   std::vector<Vec3> line = ReadNpyPoints(config.Path("npy"));
@@ -25,78 +85,109 @@ std::vector<Vec3> RecordedLine(const ConfigMap& config) {
   return line;
 }
 
-// Points about 1 m apart along straights and arcs.
-std::vector<Vec3> SegmentLine(const ConfigMap& config) {
-  const std::vector<float> start =
-      config.Floats("start", 3, 3, -kCoordinateLimitM, kCoordinateLimitM);
-  constexpr float kDegree = sim::kPi / 180;
-  float heading = config.Float("heading_deg", -360, 360, 0.0f) * kDegree;
-  std::vector<Vec3> line{{start[0], start[1], start[2]}};
-  for (const ConfigMap& segment : config.Maps("segments", 1, 1000)) {
-    const float rise = segment.Float("rise_m", -100, 100, 0.0f);
-    float length = 0, turn = 0;
-    if (segment.Has("radius_m")) {
-      const float radius = segment.Float("radius_m", 5, 5000);
-      turn = segment.Float("turn_deg", -720, 720) * kDegree;
-      length = radius * std::fabs(turn);
-    } else {
-      length = segment.Float("length_m", 1, 10000);
-    }
-    const int steps = std::max(1, static_cast<int>(std::lround(length)));
-    const float per_step = 1.0f / static_cast<float>(steps);
-    // A step of an arc is its chord: in the direction half-way, and a little shorter.
-    const float half = 0.5f * turn * per_step;
-    const float chord = length * per_step * (half != 0 ? sim::Sin(half) / half : 1.0f);
-    if (line.size() + static_cast<std::size_t>(steps) > kMaxLinePoints) {
-      config.Fail("segments", "the line is longer than 100 km");
-    }
-    const Vec3 from = line.back();
-    for (int i = 0; i < steps; ++i) {
-      const float direction = heading + half * static_cast<float>(2 * i + 1);
-      Vec3 next = line.back();
-      next.x += chord * sim::Sin(direction);
-      next.z += chord * sim::Cos(direction);
-      next.y = from.y + rise * static_cast<float>(i + 1) * per_step;
-      line.push_back(next);
-    }
-    heading += turn;
-  }
-  return line;
-}
+// One track file while it is read.
+class TrackReader {
+ public:
+  explicit TrackReader(const std::filesystem::path& path) : config_(ConfigMap::Load(path)) {}
 
-std::vector<Vec3> ReadLine(const ConfigMap& config) {
-  const int forms = (config.Has("npy") ? 1 : 0) + (config.Has("points") ? 1 : 0) +
-                    (config.Has("segments") ? 1 : 0);
-  if (forms != 1) config.Fail("", "needs exactly one of npy, points and segments");
-  if (config.Has("npy")) return RecordedLine(config);
-  if (config.Has("segments")) return SegmentLine(config);
-  return config.Points("points", 2, kMaxLinePoints, kCoordinateLimitM);
-}
+  sim::TrackSpec Read() {
+    spec_.name = config_.String("name");
+    spec_.closed = config_.Bool("closed", spec_.closed);
+    spec_.laps = config_.Int("laps", 1, sim::kMaxPasses, spec_.laps);
+    spec_.start_s_m = config_.Float("start_s_m", 0, sim::kMaxRoadM, spec_.start_s_m);
+    spec_.finish_s_m = config_.Float("finish_s_m", 0, sim::kMaxRoadM, spec_.finish_s_m);
+    if (config_.Has("checkpoints_s_m")) {
+      spec_.checkpoints_s_m =
+          config_.Floats("checkpoints_s_m", 0, sim::kMaxPasses - 1, 0, sim::kMaxRoadM);
+    }
+    spec_.ground_drop_m = config_.Float("ground_drop_m", 3, 1000, spec_.ground_drop_m);
+    spec_.smoothing_m = config_.Float("smoothing_m", 0, 200, spec_.smoothing_m);
+    spec_.bronze_ms = config_.Int("bronze_ms", 0, 3'600'000, spec_.bronze_ms);
+    ReadRoad(config_, road_);
+
+    const ConfigMap line = config_.Map("line");
+    const bool is_recorded = line.Has("npy");
+    if (int{is_recorded} + int{line.Has("points")} + int{line.Has("segments")} != 1) {
+      line.Fail("", "needs exactly one of npy, points and segments");
+    }
+    if (line.Has("segments")) {
+      ReadSegments(line);
+    } else {
+      spec_.line =
+          sim::PlainRoad(is_recorded ? RecordedLine(line)
+                                     : line.Points("points", 2, kMaxLinePoints, kCoordinateLimitM));
+      for (sim::TrackPoint& point : spec_.line) {
+        point.half_width_left_m = road_.half_width_left_m;
+        point.half_width_right_m = road_.half_width_right_m;
+        point.wall_left_m = road_.wall_left_m;
+        point.wall_right_m = road_.wall_right_m;
+        point.surface = road_.surface;
+      }
+    }
+    config_.Finish();
+    if (!is_recorded) Check();
+    return std::move(spec_);
+  }
+
+ private:
+  void ReadSegments(const ConfigMap& line) {
+    if (spec_.smoothing_m > 0) config_.Fail("smoothing_m", "segments have their own easing");
+    const std::vector<float> start =
+        line.Floats("start", 3, 3, -kCoordinateLimitM, kCoordinateLimitM);
+    const float heading_deg = line.Float("heading_deg", -360, 360, 0.0f);
+    sim::RoadEasing easing;
+    easing.bend_m = line.Float("bend_easing_m", 0, 200, easing.bend_m);
+    easing.slope_m = line.Float("slope_easing_m", 0, 500, easing.slope_m);
+    maps_ = line.Maps("segments", 1, kMaxSegments);
+    std::vector<RoadSegment> segments;
+    for (const ConfigMap& map : maps_) segments.push_back(ReadSegment(map, road_));
+    try {
+      built_ = sim::BuildRoad({start[0], start[1], start[2]}, heading_deg, segments, spec_.closed,
+                              easing);
+    } catch (const std::invalid_argument& error) {
+      line.Fail("segments", error.what());
+    }
+    spec_.line = std::move(built_.line);
+    // More would bend the segments out of their shape.
+    constexpr float kOpenShare = 0.02f, kOpenDeg = 3;
+    if (spec_.closed &&
+        (built_.open_by_m > kOpenShare * built_.length_m || built_.open_by_deg > kOpenDeg)) {
+      line.Fail("segments", "the end of the circuit is " + std::to_string(built_.open_by_m) +
+                                " m and " + std::to_string(built_.open_by_deg) +
+                                " degrees off its start; allowed: at most 2 % of its length and 3 "
+                                "degrees");
+    }
+    for (std::size_t i = 0; i < maps_.size(); ++i) {
+      if (!maps_[i].Bool("checkpoint", false)) continue;
+      if (config_.Has("checkpoints_s_m")) {
+        maps_[i].Fail("checkpoint", "the track has checkpoints_s_m; allowed: one of the two");
+      }
+      if (i + 1 == maps_.size()) maps_[i].Fail("checkpoint", "the last segment ends at the finish");
+      spec_.checkpoints_s_m.push_back(built_.parts[i + 1].start_s_m);
+    }
+  }
+
+  void Check() {
+    std::shared_ptr<const sim::Track> track;
+    try {
+      track = sim::Track::Build(spec_);
+    } catch (const std::invalid_argument& error) {
+      config_.Fail("", error.what());
+    }
+    const auto fault = sim::FindRoadFault(*track, built_.parts);
+    if (!fault) return;
+    (fault->part ? maps_[*fault->part] : config_.Map("line")).Fail("", fault->text);
+  }
+
+  ConfigMap config_;
+  sim::TrackSpec spec_;
+  RoadSegment road_;
+  std::vector<ConfigMap> maps_;  // of the segments
+  sim::BuiltRoad built_;         // of segments; its line has gone into spec_
+};
 
 }  // namespace
 
-sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
-  const ConfigMap config = ConfigMap::Load(path);
-  sim::TrackSpec spec;
-  spec.name = config.String("name");
-  const std::vector<Vec3> line = ReadLine(config.Map("line"));
-  spec.closed = config.Bool("closed", spec.closed);
-  spec.laps = config.Int("laps", 1, sim::kMaxPasses, spec.laps);
-  const float width_m = config.Float("width_m", 4, 200, 24.0f);
-  spec.start_s_m = config.Float("start_s_m", 0, 30000, spec.start_s_m);
-  spec.finish_s_m = config.Float("finish_s_m", 0, 30000, spec.finish_s_m);
-  if (config.Has("checkpoints_s_m")) {
-    spec.checkpoints_s_m = config.Floats("checkpoints_s_m", 0, sim::kMaxPasses - 1, 0, 30000);
-  }
-  constexpr std::array kSurfaces{sim::Surface::kAsphalt, sim::Surface::kGrass, sim::Surface::kDirt,
-                                 sim::Surface::kIce};
-  const sim::Surface surface =
-      kSurfaces[config.Choice("surface", {"asphalt", "grass", "dirt", "ice"}, 0)];
-  spec.line = sim::PlainRoad(line, width_m, surface);
-  spec.ground_drop_m = config.Float("ground_drop_m", 3, 1000, spec.ground_drop_m);
-  spec.smoothing_m = config.Float("smoothing_m", 0, 200, spec.smoothing_m);
-  config.Finish();
-  return spec;
-}
+sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) { return TrackReader(path).Read(); }
 
 }  // namespace hotlap

@@ -27,34 +27,62 @@ class TrackConfigTest : public ::testing::Test {
                                       ("hotlap_track_test_" + std::to_string(getpid()) + ".yaml");
 };
 
-TEST_F(TrackConfigTest, SegmentsGoStraightAndTurn) {
-  const sim::TrackSpec spec = LoadTrackSpec(Write(R"(
-name: test
-line:
-  start: [100, 10, 200]
-  segments:
-    - {length_m: 50}
-    - {radius_m: 20, turn_deg: 90, rise_m: 4}
-    - {length_m: 30}
-closed: false
-)"));
-  EXPECT_EQ(spec.line.front().position_m, (Vec3{100, 10, 200}));
-  EXPECT_NEAR(spec.line[50].position_m.z, 250, 1e-3f);
-  const Vec3 end = spec.line.back().position_m;
-  EXPECT_NEAR(end.x, 100 + 20 + 30, 0.01f) << "left is +x";
-  EXPECT_NEAR(end.z, 250 + 20, 0.01f);
-  EXPECT_NEAR(end.y, 14, 1e-4f);
-  for (std::size_t i = 51; i < 80; ++i) {
-    const Vec3 flat{spec.line[i].position_m.x, 0, spec.line[i].position_m.z};
-    EXPECT_NEAR(Length(flat - Vec3{120, 0, 250}), 20, 0.01f) << "on the arc";
-  }
-  EXPECT_NEAR(sim::Track::Build(spec)->length_m(),
-              50 + std::sqrt(10 * 10 * sim::kPi * sim::kPi + 16) + 30, 0.3f);
+std::string Road(const std::string& segments, const std::string& rest = "") {
+  return "name: test\nline:\n  start: [100, 50, 200]\n  segments:\n" + segments + rest;
+}
+
+TEST_F(TrackConfigTest, SegmentsFollowEachOther) {
+  const sim::TrackSpec spec = LoadTrackSpec(Write(Road(R"(
+    - {length_m: 80, checkpoint: true}
+    - {radius_m: 40, turn_deg: 90, rise_m: 4, bank_deg: 10, checkpoint: true}
+    - {length_m: 80, width_m: 10, surface: turbo, wall_m: 1, wall_right_m: 2}
+    - {chicane_m: 80, offset_m: 6}
+    - {length_m: 60, rise_m: 4, checkpoint: true}
+    - {gap_m: 15}
+    - {length_m: 100}
+    - {loop_m: 25, offset_m: -30}
+    - {length_m: 60}
+)",
+                                                       "width_m: 16\nbronze_ms: 12340\n")));
+  EXPECT_EQ(spec.line.front().position_m, (Vec3{100, 50, 200}));
+  EXPECT_EQ(spec.line.front().half_width_left_m, 8);
+  EXPECT_EQ(spec.bronze_ms, 12340);
+  ASSERT_EQ(spec.checkpoints_s_m.size(), 3u);
+  EXPECT_NEAR(spec.checkpoints_s_m[0], 80, 0.01f);
+  EXPECT_NEAR(spec.checkpoints_s_m[1], 80 + 20 * sim::kPi, 0.5f);
+  const auto track = sim::Track::Build(spec);
+  EXPECT_EQ(track->bronze_ms(), 12340);
+  const sim::RoadPoint& pad = track->points()[183];
+  EXPECT_EQ(pad.surface, sim::Surface::kTurbo);
+  EXPECT_EQ(pad.half_width_left_m, 5);
+  EXPECT_EQ(pad.wall_left_m, 1);
+  EXPECT_EQ(pad.wall_right_m, 2);
+  EXPECT_NEAR(track->points().back().position_m.z, 200 + 80 + 40 + 6 * -1 + 30, 3)
+      << "a chicane to the left and a loop to the right of a road to the left";
+}
+
+TEST_F(TrackConfigTest, FaultsNameTheLineOfTheSegment) {
+  const auto error = [&](const std::string& text) -> std::string {
+    try {
+      LoadTrackSpec(Write(text));
+    } catch (const ConfigError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  const std::string gap =
+      error(Road("    - {length_m: 80}\n    - {gap_m: 30}\n    - {length_m: 80}\n"));
+  EXPECT_NE(gap.find(".yaml:6: "), std::string::npos) << gap;
+  EXPECT_NE(gap.find("segments[1] (gap): cannot be jumped"), std::string::npos) << gap;
+  const std::string outside = error(Road("    - {length_m: 80}\n", "checkpoints_s_m: [50, 90]\n"));
+  EXPECT_NE(outside.find("checkpoints_s_m[1]"), std::string::npos) << outside;
+  const std::string open = error(Road("    - {length_m: 80}\n", "closed: true\n"));
+  EXPECT_NE(open.find("off its start"), std::string::npos) << open;
 }
 
 TEST_F(TrackConfigTest, PointsMakeACircuit) {
   const sim::TrackSpec spec = LoadTrackSpec(
-      Write("name: box\nclosed: true\nlaps: 3\nsurface: dirt\nwidth_m: 10\n"
+      Write("name: box\nclosed: true\nlaps: 3\nsurface: dirt\nwidth_m: 10\nsmoothing_m: 60\n"
             "line: {points: [[0, 9, 0], [0, 9, 100], [-100, 9, 100], [-100, 9, 0]]}\n"));
   EXPECT_EQ(spec.line.size(), 4u);
   EXPECT_TRUE(spec.closed);
@@ -72,7 +100,15 @@ TEST_F(TrackConfigTest, WrongTracksAreRefusedByKey) {
         {"name: x\nline: {points: [[0, 9]]}\n", "points"},
         {"name: x\nline: {start: [0, 0, 0], segments: [{radius_m: 20}]}\n", "turn_deg"},
         {"name: x\nline: {start: [0, 0, 0], segments: [{length_m: 0}]}\n", "length_m"},
-        {"name: x\nline: {start: [0, 0, 0], segments: [{length_m: 9, bank: 1}]}\n", "bank"},
+        {"name: x\nline: {start: [0, 0, 0], segments: [{length_m: 90, bank: 1}]}\n", "bank"},
+        {"name: x\nline: {start: [0, 0, 0], segments: [{rise_m: 9}]}\n", "needs one of length_m"},
+        {"name: x\nline: {start: [0, 0, 0], segments: [{length_m: 90, gap_m: 9}]}\n", "gap_m"},
+        {"name: x\nline: {start: [0, 0, 0], segments: [{loop_m: 5, offset_m: 9}]}\n", "loop_m"},
+        {"name: x\nline: {start: [0, 0, 0], segments: [{length_m: 90, checkpoint: true}]}\n",
+         "checkpoint"},
+        {"name: x\nsmoothing_m: 9\nline: {start: [0, 0, 0], segments: [{length_m: 90}]}\n",
+         "smoothing_m"},
+        {"name: x\nbronze_ms: -1\n" + line, "bronze_ms"},
         {"name: x\nsurface: mud\n" + line, "surface"},
         {"name: x\nwidth_m: wide\n" + line, "width_m"},
         {"name: x\nsmooth: 3\n" + line, "smooth"}}) {
@@ -93,9 +129,11 @@ TEST_F(TrackConfigTest, EveryTrackFileBuilds) {
   for (const auto& entry : std::filesystem::directory_iterator(sim::ConfigFile("tracks"))) {
     if (entry.path().extension() != ".yaml") continue;
     ++files;
-    EXPECT_NO_THROW(sim::Track::Build(LoadTrackSpec(entry.path()))) << entry.path();
+    const sim::TrackSpec spec = LoadTrackSpec(entry.path());
+    EXPECT_EQ(spec.name, entry.path().stem());
+    EXPECT_GT(sim::Track::Build(spec)->bronze_ms(), 0) << entry.path();
   }
-  EXPECT_GE(files, 3);
+  EXPECT_GE(files, 12);
 }
 
 }  // namespace

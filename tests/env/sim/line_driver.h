@@ -28,9 +28,10 @@ class LineDriver {
       const float sideways = std::fabs(Dot(bend, here.left));
       const float crest = std::max(0.0f, -Dot(bend, here.normal));
       float speed = 150;
-      while (speed > 8 && (speed * speed * sideways > kSideways ||
-                           speed * speed * crest > 0.8f * params.gravity_mps2 ||
-                           sideways > 0.8f * MaxCurvature(speed))) {
+      // Over a crest the tyres carry less.
+      while (speed > 8 &&
+             (speed * speed * (sideways / kSideways + crest / (0.8f * params.gravity_mps2)) > 1 ||
+              sideways > 0.8f * MaxCurvature(speed))) {
         speed -= 1;
       }
       speed_mps_.push_back(speed);

@@ -76,7 +76,7 @@ TEST_F(SimulatedGamesTest, StandsAtTimeZeroWithNeutralInputs) {
   EXPECT_EQ(group_->kind(), "simulated");
   EXPECT_EQ(group_->state(0).race_time_ms, 0);
   EXPECT_EQ(group_->state(0).inputs, Inputs{});
-  EXPECT_EQ(group_->state(2).checkpoints_target, 7);
+  EXPECT_EQ(group_->state(2).checkpoints_target, 6);
 }
 
 TEST_F(SimulatedGamesTest, StartComputesNothingAndCollectDoesItOnce) {
@@ -102,10 +102,10 @@ TEST_F(SimulatedGamesTest, FinishEndsTheStepEarlyAndIsPrevented) {
   ASSERT_FALSE(done.events.empty());
   const RaceEvent finish = done.events.back();
   EXPECT_EQ(finish.kind, RaceEventKind::kFinish);
-  EXPECT_EQ(finish.count, 4);
+  EXPECT_EQ(finish.count, 6);
   EXPECT_EQ(finish.race_time_ms, group_->state(0).race_time_ms)
       << "the state is that of the finish";
-  EXPECT_EQ(group_->state(0).checkpoints_passed, 3) << "its last time is unset again";
+  EXPECT_EQ(group_->state(0).checkpoints_passed, 5) << "its last time is unset again";
   // Every command may follow.
   EXPECT_EQ(Do(Advance(0, 5)).ticks, 5);
   EXPECT_EQ(group_->state(0).race_time_ms, finish.race_time_ms + 50);
@@ -182,9 +182,9 @@ TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing
   expect_rejected(changed(0), "magic");
   expect_rejected(changed(4), "version");
   expect_rejected(changed(8), "another track");
-  constexpr std::size_t kHeader = 16, kVehicle = kHeader + sizeof(sim::RaceRecord);
-  expect_rejected(changed(kHeader + offsetof(sim::RaceRecord, finished)), "damaged");
-  expect_rejected(changed(kHeader + offsetof(sim::RaceRecord, num_passed) + 3), "damaged");
+  constexpr std::size_t kVehicle = 16, kRecord = kVehicle + sizeof(sim::VehicleState);
+  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, finished)), "damaged");
+  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, num_passed) + 3), "damaged");
   expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, road_index) + 3), "damaged");
   expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, gear)), "damaged");
   std::vector<std::byte> infinite = good;
