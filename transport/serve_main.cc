@@ -25,15 +25,22 @@ namespace {
 std::atomic<Server*> server_to_stop{nullptr};
 static_assert(std::atomic<Server*>::is_always_lock_free);
 
-void StopOnSignals(Server& server) {
-  server_to_stop = &server;
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    if (Server* stopped = server_to_stop.load()) stopped->Stop();
-  };
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-}
+// SIGINT and SIGTERM stop the server as long as this lives.
+class StopOnSignals {
+ public:
+  explicit StopOnSignals(Server& server) {
+    server_to_stop = &server;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (Server* stopped = server_to_stop.load()) stopped->Stop();
+    };
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopOnSignals() { server_to_stop = nullptr; }
+  StopOnSignals(const StopOnSignals&) = delete;
+  StopOnSignals& operator=(const StopOnSignals&) = delete;
+};
 
 struct Flags {
   std::filesystem::path config;
@@ -77,15 +84,13 @@ int Serve(const Flags& flags) {
   FillGameCommand(config, catalogue);
   GamePool games(config.games);
   Server server(config.server, catalogue, games);
-  StopOnSignals(server);
+  const StopOnSignals stop_on_signals(server);
   // For whoever started us: learners can connect.
   std::string ready = "ready";
   for (const std::string& endpoint : server.endpoints()) ready += " " + endpoint;
   std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
-  const bool is_finished = server.Run();
-  server_to_stop = nullptr;
-  if (!is_finished) {  // a step waits for a game that has gone silent: do not wait with it
+  if (!server.Run()) {  // a step waits for a game that has gone silent: do not wait with it
     games.KillGames();
     std::_Exit(0);
   }

@@ -222,18 +222,21 @@ TEST_F(ClientTest, AnUnansweredRequestIsSentAgainAndStepsOnce) {
 }
 
 TEST_F(ClientTest, ALearnerThatPausesLongerThanTheTimeoutFindsItsGamesAsTheyWere) {
-  server_settings.sessions.timeout = 300ms;
+  server_settings.sessions.timeout = 100ms;  // of the server's clock, which waits for pings here
   Start();
   const auto paused = Attached(kRows);
   const auto steady = Local(kRows);
   ASSERT_EQ(Race(*paused, 10), Race(*steady, 10));
-  std::this_thread::sleep_for(1s);
+  Raw().Hello(2);  // and nothing more
+  EXPECT_TRUE(PassUntilSessionsAre(1, [&] {
+    const auto messages = server->counters().messages;
+    EXPECT_TRUE(Eventually([&] { return server->counters().messages > messages + 1; }));
+  }));
   EXPECT_FALSE(paused->session_is_lost());
   EXPECT_EQ(Drive(*paused, 10, 10), Drive(*steady, 10, 10));
 }
 
 TEST_F(ClientTest, AClientThatLeavesGivesItsRowsBackAtOnce) {
-  server_settings.sessions.timeout = 1h;
   Start();
   Attached(64).reset();
   EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
@@ -255,6 +258,43 @@ TEST_F(ClientTest, PingMeasuresARoundTrip) {
   const auto round_trip = remote->Ping(DeadlineIn(kPatience));
   ASSERT_TRUE(round_trip);
   EXPECT_GT(*round_trip, 0ns);
+}
+
+TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
+  Start();
+  const auto remote = Connected();
+  const AttachOptions good{.environment = "five", .rows = 2, .tracks = {"short_sprint"}};
+  const auto refused = [&](AttachOptions options, Status status) {
+    const auto attached = remote->Attach(options, DeadlineIn(kPatience));
+    ASSERT_FALSE(attached);
+    EXPECT_EQ(attached.error().status, status) << attached.error().text;
+  };
+  const std::string too_long(kMaxNameBytes + 1, 'x');
+  AttachOptions bad = good;
+  bad.environment = too_long;
+  refused(bad, Status::kInvalidPacket);
+  bad = good;
+  bad.tracks = {};
+  refused(bad, Status::kInvalidPacket);
+  bad.tracks = {too_long};
+  refused(bad, Status::kInvalidPacket);
+  bad.tracks = {"nowhere"};
+  refused(bad, Status::kUnknownTrack);
+  bad = good;
+  bad.info = {too_long};
+  refused(bad, Status::kInvalidPacket);
+  bad.info = {"colour"};
+  refused(bad, Status::kBadArgument);
+  bad = good;
+  bad.rows = kMaxRows + 1;
+  refused(bad, Status::kInvalidPacket);
+  bad.rows = 65;
+  refused(bad, Status::kServerFull);
+  const auto attached = remote->Attach(good, DeadlineIn(kPatience));
+  ASSERT_TRUE(attached) << attached.error().text;
+  EXPECT_EQ(Race(*remote, 3), Race(*Local(2), 3));
+  refused(good, Status::kAlreadyAttached);
+  EXPECT_EQ(Drive(*remote, 3, 3).size(), 3u);
 }
 
 TEST_F(ClientTest, WrongSizesAreRefusedBeforeTheyAreSent) {
