@@ -64,6 +64,15 @@ class MappedBuffer {
   ErrorCode PublishResponse(const Response& response) {
     return Publish(MessageType::kResponse, response);
   }
+  // A call of the client. False, and nothing published, when it does not fit: the game must not
+  // execute half of it.
+  bool PublishWhole(const ClientCall& call) {
+    const Encoded encoded = Encode(call, payload_area());
+    WritePayload(encoded);
+    if (encoded.error != ErrorCode::kNone) return false;
+    Store(ReadyWord(TypeOf(call)));
+    return true;
+  }
   // The game's way to begin a call: a client may deregister or register at any moment, and its
   // message must not be lost. False, and nothing published, when one of the client is ready.
   template <class Message>

@@ -76,6 +76,9 @@ std::optional<Server::CallResult> Server::Serve(MessageType call, Deadline& dead
   } else if (const SetTimeout* timeout = std::get_if<SetTimeout>(&request)) {
     timeout_ms_ = timeout->timeout_ms;
     deadline = CallDeadline();
+  } else if (raw.error == ErrorCode::kResponseTooLong) {
+    handler_.OnBadMessage({std::string(MessageName(raw.type)), "was cut to fit the buffer"});
+    response.error = raw.error;
   } else {
     response = handler_.Handle(request);
   }
