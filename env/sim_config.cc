@@ -8,6 +8,7 @@
 
 #include "env/config.h"
 #include "env/npy.h"
+#include "env/sim/floating_point_guard.h"
 #include "env/sim/scalar_math.h"
 
 namespace hotlap {
@@ -173,6 +174,7 @@ sim::VehicleParams LoadVehicleParams(const std::filesystem::path& path) {
 }
 
 sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
+  const sim::FloatingPointGuard guard;
   const ConfigMap config = ConfigMap::Load(path);
   sim::TrackSpec spec;
   spec.name = config.String("name");
