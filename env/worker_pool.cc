@@ -1,12 +1,23 @@
 #include "env/worker_pool.h"
 
+#include <string>
+#include <system_error>
+
 namespace hotlap {
 
 WorkerPool::WorkerPool(int num_threads) {
-  for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { WaitForWork(); });
+  try {
+    for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { WaitForWork(); });
+  } catch (const std::system_error& error) {
+    Stop();
+    throw std::system_error(error.code(), "one of " + std::to_string(num_threads) +
+                                              " threads of a worker pool cannot be started");
+  }
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { Stop(); }
+
+void WorkerPool::Stop() {
   stopping_ = true;
   ++run_;
   run_.notify_all();

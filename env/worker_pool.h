@@ -10,7 +10,8 @@ namespace hotlap {
 
 class WorkerPool {
  public:
-  explicit WorkerPool(int num_threads);  // the caller's included; at least 1
+  // The caller's included; at least 1. Throws std::system_error when one cannot be started.
+  explicit WorkerPool(int num_threads);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -28,6 +29,7 @@ class WorkerPool {
   void RunErased(int count, Call call, const void* job);
   void Work();  // takes jobs until none is left
   void WaitForWork();
+  void Stop();
 
   // Of the run under way. Written before `run_` moves on, read after.
   Call call_ = nullptr;

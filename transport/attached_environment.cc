@@ -50,7 +50,7 @@ tl::expected<void, Refusal> CheckMask(std::span<const std::uint8_t> mask) {
 
 }  // namespace
 
-AttachedEnvironment::AttachedEnvironment(GameLease games, std::uint64_t owner,
+AttachedEnvironment::AttachedEnvironment(GameLoan games, std::uint64_t owner,
                                          const AttachContext& context)
     : games_(std::move(games)),
       layout_(BatchShape{}),
@@ -91,10 +91,10 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
     rows[row].seed = seeds->empty() ? row : (*seeds)[row];
   }
 
-  auto lease = context.games.Lend(request.kind, request.rows);
-  if (!lease) return tl::make_unexpected(lease.error());
+  auto loan = context.games.Lend(request.kind, request.rows);
+  if (!loan) return tl::make_unexpected(loan.error());
   std::unique_ptr<AttachedEnvironment> attached(
-      new AttachedEnvironment(*std::move(lease), owner, context));
+      new AttachedEnvironment(*std::move(loan), owner, context));
   auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle());
   VectorEnvironmentConfig config;
   config.environment = (*offered)->config;

@@ -33,7 +33,7 @@ struct AttachContext {
 
 class AttachedEnvironment {
  public:
-  // Leases games and builds the environments; may take long (a track).
+  // Borrows games and builds the environments; may take long (a track).
   // kBadArgument, kUnknownEnvironment, kUnknownTrack, kSpecMismatch, kServerFull.
   static tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> Attach(
       const Work& work, std::uint64_t owner, const AttachContext& context);
@@ -49,7 +49,7 @@ class AttachedEnvironment {
   double EstimateUs(Operation operation) const;
 
  private:
-  AttachedEnvironment(GameLease games, std::uint64_t owner, const AttachContext& context);
+  AttachedEnvironment(GameLoan games, std::uint64_t owner, const AttachContext& context);
 
   tl::expected<Reply, Refusal> Reset(const Work& work);
   tl::expected<Reply, Refusal> Step(const Work& work);
@@ -57,7 +57,7 @@ class AttachedEnvironment {
   tl::expected<Reply, Refusal> Restore(const Work& work);
   Reply MakeBatchReply(std::uint64_t id, int num_final, ReplyBuffer& buffer) const;
 
-  GameLease games_;  // outlives the environment that drives them
+  GameLoan games_;  // outlives the environment that drives them
   std::unique_ptr<VectorEnvironment> environment_;
   std::string warning_;
   BatchLayout layout_;

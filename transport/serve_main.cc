@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
                  "YAML file of the server (default: configs/servers/default.yaml)");
   app.add_option("--endpoint", flags.endpoints,
                  "tcp://address:port or ipc://path; may be given several times");
-  app.add_option("--simulated", flags.simulated, "games in this process that may be leased")
+  app.add_option("--simulated", flags.simulated, "games in this process that may be lent")
       ->check(CLI::Range(0, 1 << 20));
   app.add_option("--games", flags.games, "hotlap-game processes to start, behind mapped buffers")
       ->check(CLI::Range(0, 16));

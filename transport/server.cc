@@ -410,12 +410,14 @@ void Server::Finish(const std::shared_ptr<Session>& session, Reply reply) {
   if (!session->waiting.empty()) ready_.push_back(session);
 }
 
-// Gives the rows back. A worker does it: leaving a game may take its time.
+// Gives the rows back and drops the saved states. A worker does it: both may take their time.
 void Server::ReleaseEnvironment(Session& session) {
-  snapshots_.DropOwner(session.number);
-  if (session.environment == nullptr) return;
-  patient_workers_.Give([environment = std::shared_ptr<AttachedEnvironment>(
-                             std::move(session.environment))]() mutable { environment.reset(); });
+  patient_workers_.Give([this, owner = session.number,
+                         environment = std::shared_ptr<AttachedEnvironment>(
+                             std::move(session.environment))]() mutable {
+    environment.reset();
+    snapshots_.DropOwner(owner);
+  });
 }
 
 void Server::ExpireSessions() {

@@ -1,9 +1,14 @@
 #include "env/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
-#include <set>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,6 +46,27 @@ TEST(WorkerPoolTest, JobsRunSideBySide) {
   });
   EXPECT_EQ(arrived, 2) << "one thread alone would wait for ever";
 }
+
+// Sanitizers need more memory than such a limit leaves them.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(WorkerPoolTest, AThreadThatCannotBeStartedIsReported) {
+  const auto start_with_little_memory = [] {
+    long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto used = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE));
+    const rlimit limit{used + (64 << 20), RLIM_INFINITY};  // a few stacks
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      const WorkerPool pool(1000);
+    } catch (const std::system_error& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      std::_Exit(0);
+    }
+    std::_Exit(1);
+  };
+  EXPECT_EXIT(start_with_little_memory(), ::testing::ExitedWithCode(0), "one of 1000 threads");
+}
+#endif
 
 }  // namespace
 }  // namespace hotlap

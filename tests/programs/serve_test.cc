@@ -264,7 +264,7 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
   int lost_row = -1;
   bool came_back = false;
   for (int i = 0; i < steps; ++i) {
-    // From another thread, so that it happens while the server waits for the games.
+    // From another thread, so that the step does not wait for it.
     if (i == steps / 3) killer = std::thread([&] { kill(games[1], SIGKILL); });
     const ConstBatchView batch = learner.Step();
     if (i == steps / 3) killer.join();

@@ -157,12 +157,21 @@ TEST_F(ClientTest, SavedBytesAreThoseOfTheEnvironment) {
 
 TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
   Start();
-  const auto one = Connected(), other = Connected();
-  const AttachOptions options{
-      .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = {7, 8}};
-  ASSERT_TRUE(one->Attach(options, DeadlineIn(kPatience)));
-  ASSERT_TRUE(other->Attach(options, DeadlineIn(kPatience)));
-  EXPECT_EQ(Race(*one, 20), Race(*other, 20));
+  const auto saved = [&](std::vector<std::uint64_t> seeds) {
+    const auto remote = Connected();
+    const AttachOptions options{
+        .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = std::move(seeds)};
+    EXPECT_TRUE(remote->Attach(options, DeadlineIn(kPatience)));
+    EXPECT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+    return remote->SaveBytes({}, DeadlineIn(kPatience)).value();
+  };
+  const auto rows = LocalRows(2, Autoreset::kNextStep, 7);
+  BatchBuffer batch(
+      {2, rows->spec().observation_size(), static_cast<int>(rows->info_columns().size())});
+  rows->Reset({}, batch.view());
+  EXPECT_EQ(saved({7, 8}), (std::vector{rows->Save(0), rows->Save(1)}));
+  EXPECT_NE(saved({7, 9})[1], rows->Save(1));
+  EXPECT_NE(saved({})[0], rows->Save(0));
 }
 
 TEST_F(ClientTest, TwoSessionsSideBySideDoNotTouchEachOther) {
@@ -173,6 +182,23 @@ TEST_F(ClientTest, TwoSessionsSideBySideDoNotTouchEachOther) {
   std::vector<std::thread> learners;
   for (auto& mine : batches) {
     learners.emplace_back([&] { mine = Race(*Attached(kRows), steps); });
+  }
+  for (std::thread& learner : learners) learner.join();
+  EXPECT_EQ(batches[0], alone);
+  EXPECT_EQ(batches[1], alone);
+}
+
+TEST_F(ClientTest, SessionsOfManyRowsSideBySideGetTheBitsOfOneThread) {
+  constexpr int kMany = 100;  // enough for several threads to share a step
+  server_settings.threads = 3;
+  game_settings.simulated = 2 * kMany;
+  Start();
+  const int steps = TestCount(10, 60, 600);
+  const auto alone = Race(*Local(kMany), steps);
+  std::vector<std::string> batches[2];
+  std::vector<std::thread> learners;
+  for (auto& mine : batches) {
+    learners.emplace_back([&] { mine = Race(*Attached(kMany), steps); });
   }
   for (std::thread& learner : learners) learner.join();
   EXPECT_EQ(batches[0], alone);

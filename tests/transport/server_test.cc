@@ -295,6 +295,28 @@ TEST_F(ServerTest, ASnapshotThatHadToMakeRoomIsAClearError) {
   EXPECT_THAT(reply.header.error, ::testing::HasSubstr("had to make room for newer ones"));
 }
 
+TEST_F(ServerTest, ASessionThatSavesALotEvictsItsOwnSnapshots) {
+  server_settings.snapshot_bytes = 100'000;
+  Start();
+  RawClient modest = Raw(), greedy = Raw();
+  const Token token = Ready(modest, 1, 1), greedy_token = Ready(greedy, 2);
+  const RawReply saved = modest.Ask(SessionRequest(Operation::kSave, token, 3), {""});
+  ASSERT_EQ(saved.header.status, Status::kOk);
+  Request save = SessionRequest(Operation::kSave, greedy_token, 3);
+  std::string oldest;
+  for (int i = 0; i < 50; ++i, ++save.id) {
+    const RawReply reply = greedy.Ask(save, {""});
+    ASSERT_EQ(reply.header.status, Status::kOk);
+    if (i == 0) oldest = reply.frames[1];
+  }
+  EXPECT_EQ(greedy.Ask(SessionRequest(Operation::kRestore, greedy_token, save.id), {oldest})
+                .header.status,
+            Status::kInvalidId);
+  EXPECT_EQ(
+      modest.Ask(SessionRequest(Operation::kRestore, token, 4), {saved.frames[1]}).header.status,
+      Status::kOk);
+}
+
 TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   Start();
   RawClient client = Raw();

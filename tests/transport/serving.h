@@ -258,6 +258,11 @@ class ServingTest : public ::testing::Test {
   // The same rows in this process.
   std::unique_ptr<LocalVectorEnvironment> Local(int rows,
                                                 Autoreset autoreset = Autoreset::kNextStep) {
+    return std::make_unique<LocalVectorEnvironment>(LocalRows(rows, autoreset));
+  }
+  // Row i has seed first_seed + i.
+  std::unique_ptr<VectorEnvironment> LocalRows(int rows, Autoreset autoreset,
+                                               std::uint64_t first_seed = 0) {
     const OfferedTrack* track = catalogue->FindTrack("short_sprint").value();
     std::vector<SimulatedGame> settings(static_cast<std::size_t>(rows),
                                         {track->track, catalogue->vehicle()});
@@ -265,13 +270,12 @@ class ServingTest : public ::testing::Test {
     groups.push_back(MakeSimulatedGames(settings));
     std::vector<RowConfig> configs(static_cast<std::size_t>(rows));
     for (std::size_t row = 0; row < configs.size(); ++row) {
-      configs[row] = {track->centreline, track->track->hash(), row};
+      configs[row] = {track->centreline, track->track->hash(), first_seed + row};
     }
     VectorEnvironmentConfig config;
     config.environment = catalogue->FindEnvironment("five").value()->config;
     config.autoreset = autoreset;
-    return std::make_unique<LocalVectorEnvironment>(
-        std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs)));
+    return std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs));
   }
 
   // Advances the server's clock step by step, with `meanwhile` after each, until it has as few
