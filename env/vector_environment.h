@@ -105,7 +105,8 @@ class VectorEnvironment {
   // asked for again; a row whose game does not come back in time stays lost: its observation is the
   // last good one, truncated is set and end_reason says game_lost.
   void Reset(const ResetOptions& options, const BatchView& out);
-  // One step of every row. Blocks until all are done.
+  // One step of every row. Blocks until all are done; a row whose game is lost is none of those
+  // that are waited for.
   BatchResult Step(const ActionView& actions, const BatchView& out);
 
   // The whole row: game and record. Empty when the row has no game now or was never reset.
