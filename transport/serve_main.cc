@@ -16,6 +16,7 @@
 
 #include "transport/catalogue.h"
 #include "transport/game_pool.h"
+#include "transport/installed_configs.h"
 #include "transport/server.h"
 #include "transport/server_config.h"
 
@@ -49,22 +50,9 @@ struct Flags {
   std::string log_level;
 };
 
-// The one given, else the one beside the sources or the installed program.
-std::filesystem::path ConfigFile(const Flags& flags) {
-  if (!flags.config.empty()) return flags.config;
-  const std::filesystem::path programs =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::filesystem::path name = "configs/servers/default.yaml";
-  for (const std::filesystem::path& place :
-       {programs.parent_path() / "share/hotlap" / name, programs / "../../.." / name}) {
-    if (std::filesystem::exists(place)) return place.lexically_normal();
-  }
-  throw std::runtime_error("--config: is needed, there is no " + name.string() +
-                           " beside the program");
-}
-
 ServeConfig ReadConfig(const Flags& flags) {
-  ServeConfig config = LoadServeConfig(ConfigFile(flags));
+  ServeConfig config = LoadServeConfig(
+      flags.config.empty() ? InstalledConfigs("--config") / "servers/default.yaml" : flags.config);
   if (!flags.endpoints.empty()) config.server.endpoints = flags.endpoints;
   if (flags.simulated) config.games.simulated = *flags.simulated;
   if (flags.games && *flags.games != config.games.games) {
