@@ -17,11 +17,11 @@ void Race::Restart(bool with_countdown) {
   state_ = RaceState{};
   state_.vehicle = at_start_;
   state_.race_time_ms = with_countdown ? -kCountdownMs : 0;
-  state_.clock_ms = state_.race_time_ms + kClockOffsetMs;
+  state_.clock_ms = state_.race_time_ms + tminterface::kClockOffsetMs;
 }
 
 void Race::TakeInputs(const Inputs& inputs) {
-  const std::int32_t stored = state_.race_time_ms + kStoredOffsetMs;
+  const std::int32_t stored = state_.race_time_ms + tminterface::kStoredTimeOfScriptZero;
   const auto note = [&](Channel channel, bool changed) {
     auto& time = state_.input_stored_ms[static_cast<std::size_t>(channel)];
     time = changed ? stored : time;

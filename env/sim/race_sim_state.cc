@@ -451,9 +451,9 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   // Simulation mode does not flag the player block, but our own states fill it.
   state.race_time_ms = ours || view.Has(tminterface::kHasPlayerInfo)
                            ? view.Get(layout::kRaceTime)
-                           : state.clock_ms - kClockOffsetMs;
+                           : state.clock_ms - tminterface::kClockOffsetMs;
   for (const std::int32_t time : {state.clock_ms, state.race_time_ms}) {
-    in.Require(time >= -kClockOffsetMs && time <= 1000000000 && time % kTickMs == 0,
+    in.Require(time >= -tminterface::kClockOffsetMs && time <= 1000000000 && time % kTickMs == 0,
                "race_time: must be a multiple of 10 ms from -2610 to 10^9");
   }
   ReadInputs(view, state);

@@ -230,18 +230,15 @@ Quaternion Turned(const Quaternion& q, Vec3 spin_in_car) {
 }
 
 // Cut to the given length; whether it was longer.
-bool Limit(Vec3& v, float length) {
+void Limit(Vec3& v, float length) {
   const float square = Dot(v, v);
-  if (square <= length * length) return false;
-  v = v * (length / std::sqrt(square));
-  return true;
+  if (square > length * length) v = v * (length / std::sqrt(square));
 }
 
-bool HoldInWorld(BodyState& body) {
+void HoldInWorld(BodyState& body) {
   const Vec3 p = body.position_m;
   body.position_m = {Clamp(p.x, -kWorldLimitM, kWorldLimitM), Most(p.y, -kWorldLimitM),
                      Clamp(p.z, -kWorldLimitM, kWorldLimitM)};
-  return !(body.position_m == p);
 }
 
 }  // namespace
@@ -257,8 +254,8 @@ Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key) {
   return controls;
 }
 
-TickResult Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
-                   VehicleState& state) {
+void Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
+             VehicleState& state) {
   const BodyState body = state.body;
   const Mat3 rotation = RotationOf(body.orientation);
   const Vec3 forward = rotation.Column(2);
@@ -284,13 +281,13 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   const RoadContact road = track.Query(body.position_m, state.road_index);
   state.road_index = road.index;
   Load load;
-  TickResult result;
+  int wheels_in_contact = 0;
   for (std::size_t i = 0; i < kNumWheels; ++i) {
     AddWheel(params, track, body, rotation, power, i, state, load);
-    result.wheels_in_contact += state.wheels[i].has_contact;
+    wheels_in_contact += state.wheels[i].has_contact;
   }
   state.has_body_contact = AddBody(params, road, body, rotation, load) ? 1 : 0;
-  if (result.wheels_in_contact > 0 || state.has_body_contact != 0) state.has_touched_down = 1;
+  if (wheels_in_contact > 0 || state.has_body_contact != 0) state.has_touched_down = 1;
   if (state.has_touched_down == 0) load.force += forward * drive;
   load.force += Vec3{0, -params.gravity_mps2, 0};
   load.force += body.velocity_mps * (-params.drag_per_m * Length(body.velocity_mps));
@@ -303,13 +300,12 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
       Vec3{torque.x * params.inverse_inertia_pitch_yaw, torque.y * params.inverse_inertia_pitch_yaw,
            torque.z * params.inverse_inertia_roll} *
       kTickSeconds;
-  if (result.wheels_in_contact == 0)
+  if (wheels_in_contact == 0)
     spin = spin * (1.0f - params.air_angular_damping_per_s * kTickSeconds);
-  const bool fast = Limit(next.velocity_mps, params.max_linear_speed_mps);
-  const bool spins = Limit(spin, params.max_angular_speed_radps);
-  result.speed_limited = fast || spins;
+  Limit(next.velocity_mps, params.max_linear_speed_mps);
+  Limit(spin, params.max_angular_speed_radps);
   next.position_m += next.velocity_mps * kTickSeconds;
-  result.left_world = HoldInWorld(next);
+  HoldInWorld(next);
   next.orientation = Turned(body.orientation, spin);
   next.angular_velocity_radps = RotationOf(next.orientation) * spin;
 
@@ -317,7 +313,6 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   state.body = next;
   state.force_mps2 = load.force;
   state.torque = load.torque;
-  return result;
 }
 
 VehicleState CarAt(const VehicleParams& params, const Track& track, const Pose& pose,

@@ -39,18 +39,11 @@ struct Controls {
 // `steer_key` as in VehicleState.
 Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key);
 
-// What was odd in a tick; nothing here is needed to go on.
-struct TickResult {
-  int wheels_in_contact = 0;
-  bool speed_limited = false;  // a linear or angular speed was cut to its limit
-  bool left_world = false;     // stopped at kWorldLimitM
-};
-
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out
 // depends on the arguments alone, and equal arguments give equal bits. REQUIRES: every float of the
 // state finite, road_index in the track.
-TickResult Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
-                   VehicleState& state);
+void Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
+             VehicleState& state);
 
 // A car at rest in this pose. `dropped`: it falls onto the road (a start); else it stands there
 // already.
