@@ -55,7 +55,8 @@ bool Eventually(const std::function<bool()>& condition) {
 // A client that counts and asks what a test tells it to.
 class TestClient : public tmi::ClientHandler {
  public:
-  explicit TestClient(const std::string& name) : client_(Open(name)) {}
+  explicit TestClient(const std::string& name, std::size_t size = tmi::kDefaultBufferSize)
+      : client_(Open(name, size)) {}
 
   bool Register() { return !client_.Register(DeadlineIn(30s)); }
   std::optional<tmi::ClientError> Pump() { return client_.Pump(*this, DeadlineIn(30s)); }
@@ -88,9 +89,9 @@ class TestClient : public tmi::ClientHandler {
   bool has_shut_down() const { return has_shut_down_; }
 
  private:
-  static tmi::MappedBuffer Open(const std::string& name) {
+  static tmi::MappedBuffer Open(const std::string& name, std::size_t size) {
     std::string why_not;
-    auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
+    auto buffer = tmi::MappedBuffer::Open(name, size, why_not);
     if (!buffer) throw std::runtime_error(why_not);
     return std::move(*buffer);
   }
@@ -253,6 +254,46 @@ TEST_F(GameTest, EndsAtOnceWhenItsParentIsAnotherAlready) {
   EXPECT_FALSE(game.Wait(100ms));
 }
 
+TEST_F(GameTest, EndsWhileItPlaysALongScript) {
+  const std::string script = testing::TempDir() + name + ".txt";
+  std::ofstream(script) << "0 steer 65536\n1 press up\n14000000 rel up\n";
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--simulate", script});
+  Process game(arguments);
+  ASSERT_EQ(game.ReadLine(), "ready " + name);
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  ASSERT_FALSE(client.Pump());  // S_ON_REGISTERED; the game plays the script to its end now
+  game.Signal(SIGTERM);
+  EXPECT_EQ(game.Wait(), 0);
+  std::filesystem::remove(script);
+}
+
+// ---- size of the buffer
+
+TEST_F(GameTest, BufferHasTheSizeAskedFor) {
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--buffer-size", "16384"});
+  Process game(arguments);
+  ASSERT_EQ(game.ReadLine(), "ready " + name);
+  EXPECT_EQ(std::filesystem::file_size("/dev/shm/" + name), 16384u);
+  TestClient client(name, 16384);
+  ASSERT_TRUE(client.Register());
+  client.Drive([&](std::int32_t) {
+    EXPECT_GT(client.State().bytes().size(), tmi::kSimStateFixedSize);
+    return true;
+  });
+}
+
+TEST_F(GameTest, BufferTooSmallForAStateIsRefused) {
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--buffer-size", "16383"});
+  const auto status = Process(arguments).Wait();
+  ASSERT_TRUE(status);
+  EXPECT_NE(WEXITSTATUS(*status), 0);
+  EXPECT_FALSE(NameExists(name));
+}
+
 // ---- the console
 
 class GameConsoleTest : public GameTest {
@@ -311,6 +352,37 @@ TEST_F(GameConsoleTest, AnswersEveryLine) {
   EXPECT_TRUE(LogTells("racing on ring"));
   Type("load /no/such/script");
   EXPECT_TRUE(LogTells("/no/such/script cannot be read"));
+  Type("load /dev/zero");
+  EXPECT_TRUE(LogTells("/dev/zero cannot be read"));
+}
+
+TEST_F(GameConsoleTest, RefusesAScriptOfMoreThanFourMebibytes) {
+  const std::string script = testing::TempDir() + name + ".txt";
+  std::ofstream(script) << std::string((4 << 20) + 1, '#');
+  Process game = StartWithConsole();
+  Type("load \"" + script + "\"");
+  EXPECT_TRUE(LogTells(script + " has 4194305 bytes, allowed are 4194304"));
+  std::filesystem::remove(script);
+}
+
+TEST_F(GameConsoleTest, DropsALineThatIsTooLong) {
+  Process game = StartWithConsole();
+  Type("set before 1");
+  Type(std::string(300000, 'x'));
+  Type("set after 1");
+  EXPECT_TRUE(LogTells("after is 1"));
+  EXPECT_TRUE(LogHas("before is 1"));
+  EXPECT_TRUE(LogHas("a line of more than 65536 bytes was dropped"));
+  EXPECT_FALSE(LogHas("xxx"));
+}
+
+TEST_F(GameConsoleTest, EndsWhileItsConsoleIsFlooded) {
+  Process game = StartWithConsole();
+  Process flood({"/bin/sh", "-c", "exec yes '#' >'" + fifo + "'"});
+  Type("set flooded 1");
+  EXPECT_TRUE(LogTells("flooded is 1")) << "a line among the others";
+  game.Signal(SIGTERM);
+  EXPECT_EQ(game.Wait(), 0);
 }
 
 TEST_F(GameConsoleTest, EndOfInputIsNoEnd) {
