@@ -35,9 +35,13 @@ class MappedBuffer {
   // The game's end: makes the object with mode 0600 and `size` bytes and locks it. A name whose
   // lock nobody holds was left behind and is taken over in place: the same object, cleared, so that
   // clients that still map it see the new game (one of another size is replaced). Throws
-  // std::system_error that names the object; a living game's or another user's: EBUSY.
+  // std::system_error that names the object; a living game's or another user's: EBUSY. Throws
+  // std::invalid_argument for a name that is empty or holds a slash, and for less than 64 bytes.
   static MappedBuffer Create(const std::string& name, std::size_t size = kDefaultBufferSize);
-  // The first of TMInterface0..15 that no living game holds. EBUSY: all are held.
+  // The first of these names that no living game holds. EBUSY: all are held.
+  static MappedBuffer CreateFirstFree(std::span<const std::string> names,
+                                      std::size_t size = kDefaultBufferSize);
+  // Of TMInterface0..15.
   static MappedBuffer CreateFirstFree(std::size_t size = kDefaultBufferSize);
 
   // The client's end. nullopt and a reason when there is no such object, it is not a live game's,

@@ -96,7 +96,8 @@ class TestClient : public tmi::ClientHandler {
   void Drive(const Step& step) {
     step_ = step;
     is_done_ = false;
-    while (!is_done_) {
+    for (const Deadline deadline = Soon(); !is_done_;) {
+      if (Clock::now() >= deadline) throw std::runtime_error("what was awaited did not come");
       const auto error = client_.Pump(*this, Soon());
       if (error) throw std::runtime_error(error->text);
     }
