@@ -1,6 +1,7 @@
 // Program hotlap-game as a user and a launcher see it: its name, its console, its ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "env/game_process.h"
 #include "env/tminterface/client.h"
 #include "env/tminterface/sim_state.h"
+#include "env/tminterface_games.h"
 #include "tests/process.h"
 
 namespace hotlap {
@@ -221,6 +223,81 @@ TEST_F(GameTest, BadFlagsAndFilesAreErrorsOfStatusTwo) {
     ASSERT_TRUE(status);
     EXPECT_EQ(WEXITSTATUS(*status), 2) << arguments.back();
     EXPECT_FALSE(NameExists(name));
+  }
+}
+
+// ---- many
+
+// This thread, and what it starts, on two cores at most.
+class TwoCores {
+ public:
+  TwoCores() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t two;
+    CPU_ZERO(&two);
+    for (std::size_t core = 0; core < CPU_SETSIZE && CPU_COUNT(&two) < 2; ++core) {
+      if (CPU_ISSET(core, &before_)) CPU_SET(core, &two);
+    }
+    sched_setaffinity(0, sizeof two, &two);
+  }
+  TwoCores(const TwoCores&) = delete;
+  TwoCores& operator=(const TwoCores&) = delete;
+  ~TwoCores() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST(GamesTest, SixteenOnTwoCoresAreServedToTheFinish) {
+  constexpr std::size_t kGames = 16;
+  const TwoCores two_cores;
+  std::vector<TMInterfaceGame> games;
+  std::vector<Process> processes;
+  for (std::size_t i = 0; i < kGames; ++i) {
+    games.push_back({.buffer_name = UniqueName(), .map_command = "", .checkpoints_target = 3});
+    processes.emplace_back(std::vector<std::string>{
+        kProgram, "--name", games[i].buffer_name, "--track", TrackFile("straight"), "--speed",
+        "max", "--log-level", "off", "--exit-with-parent", std::to_string(getpid())});
+  }
+  for (std::size_t i = 0; i < kGames; ++i) {
+    ASSERT_EQ(processes[i].ReadLine(), "ready " + games[i].buffer_name);
+  }
+  const auto group = MakeTMInterfaceGames(games, {});
+  const auto run = [&](CommandKind kind, const std::vector<int>& slots) {
+    std::vector<Command> commands;
+    for (const int slot : slots) {
+      commands.push_back({.slot = slot,
+                          .kind = kind,
+                          .ticks = 5,
+                          .inputs = {.steer = slot % 2, .accelerate = true}});
+    }
+    group->Start(commands);
+    std::vector<int> unfinished;
+    for (std::size_t left = slots.size(); left > 0;) {
+      const auto completions = group->Collect(DeadlineIn(60s));
+      if (completions.empty()) throw std::runtime_error("a game is not served");
+      for (const Completion& completion : completions) {
+        EXPECT_EQ(completion.status, CompletionStatus::kOk) << completion.error;
+        if (!completion.finished) unfinished.push_back(completion.slot);
+      }
+      left -= completions.size();
+    }
+    return unfinished;
+  };
+  std::vector<int> unfinished;
+  for (std::size_t i = 0; i < kGames; ++i) unfinished.push_back(static_cast<int>(i));
+  unfinished = run(CommandKind::kRestart, unfinished);
+  ASSERT_EQ(unfinished.size(), kGames);
+  for (int steps = 0; !unfinished.empty(); ++steps) {
+    ASSERT_LT(steps, 400);
+    unfinished = run(CommandKind::kAdvance, unfinished);
+  }
+  for (std::size_t i = 2; i < kGames; ++i) {
+    const GameState& state = group->state(static_cast<int>(i));
+    const GameState& same = group->state(static_cast<int>(i % 2));
+    EXPECT_EQ(state.race_time_ms, same.race_time_ms) << i;
+    EXPECT_EQ(state.position_m, same.position_m) << i;
+    EXPECT_EQ(state.velocity_mps, same.velocity_mps) << i;
   }
 }
 
