@@ -10,6 +10,7 @@
 #include "env/deadline.h"
 #include "env/game_state.h"
 #include "env/inputs.h"
+#include "env/race_event.h"
 
 namespace hotlap {
 
@@ -26,18 +27,6 @@ struct Command {
   int ticks = 0;  // kAdvance: at least 1
   Inputs inputs;  // kAdvance: in force from the first of the ticks on, every channel set
   std::span<const std::byte> snapshot{};  // kRestore: must stay valid until the completion
-};
-
-enum class RaceEventKind : std::uint8_t { kCheckpoint, kLap, kFinish };
-
-// Seen at its tick: a pass at race time t is in the state s(t). The pass that finishes gives
-// kFinish alone, one that ends another lap gives kCheckpoint and then kLap.
-struct RaceEvent {
-  RaceEventKind kind = RaceEventKind::kCheckpoint;
-  std::int32_t race_time_ms = 0;
-  std::int32_t count =
-      0;  // kCheckpoint, kFinish: passes so far, over all laps; kLap: laps completed
-  friend bool operator==(const RaceEvent&, const RaceEvent&) = default;
 };
 
 enum class CompletionStatus : std::uint8_t {

@@ -14,9 +14,9 @@ constexpr const char* kNotFinite = "its state is not finite";
 
 }  // namespace
 
-GroupRunner::GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> games,
+GroupRunner::GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGroup> games,
                          std::size_t first_row, std::span<RowConfig> rows)
-    : shape_(shape), games_(std::move(games)), first_row_(first_row) {
+    : settings_(settings), games_(std::move(games)), first_row_(first_row) {
   places_.reserve(rows.size());
   commands_.reserve(rows.size());
   for (RowConfig& row : rows) {
@@ -61,7 +61,7 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
     place.has_final = false;
     const RowPhase phase = place.row.phase();
     if (phase == RowPhase::kNew ||
-        (phase == RowPhase::kEnded && shape_.autoreset == Autoreset::kDisabled)) {
+        (phase == RowPhase::kEnded && settings_.autoreset == Autoreset::kDisabled)) {
       WriteStatus(r, RowStatus::kNotReset, out);
       continue;
     }
@@ -112,7 +112,7 @@ tl::expected<void, std::string> GroupRunner::Restore(std::size_t row,
 }
 
 SnapshotOrigin GroupRunner::OriginOf(const Row& row) const {
-  return {games_->kind(), row.track_hash(), shape_.spec.policy_hash, shape_.spec.task_hash};
+  return {games_->kind(), row.track_hash(), settings_.spec.policy_hash, settings_.spec.task_hash};
 }
 
 void GroupRunner::Assign(std::size_t row, Task task) {
@@ -132,7 +132,7 @@ void GroupRunner::Assign(std::size_t row, Task task) {
       break;
     case Task::kAdvance:
       command.kind = CommandKind::kAdvance;
-      command.ticks = shape_.config.ticks_per_step;
+      command.ticks = settings_.config.ticks_per_step;
       command.inputs = place.inputs;
       break;
     case Task::kBegin:
@@ -205,7 +205,7 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
   RowResult result;
   switch (task) {
     case Task::kAdvance:
-      if (!row.Advance(shape_.config, state, place.inputs, completion, result)) {
+      if (!row.Advance(settings_.config, state, place.inputs, completion, result)) {
         return Abandon(r, kNotFinite, out);
       }
       EndTask(place);
@@ -290,7 +290,7 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
   if (task == Task::kAdvance) return EndStep(row, result, out);
   if (task != Task::kBeginAfter) WriteFlags(row, result, out);  // else they are those of the end
   const bool is_step = task == Task::kBeginStep || task == Task::kLook;
-  if (is_step && shape_.autoreset == Autoreset::kSameStep) WriteFinal(row, result, out);
+  if (is_step && settings_.autoreset == Autoreset::kSameStep) WriteFinal(row, result, out);
   WriteObservation(row, out.observations);
   WriteInfo(row, result.info, out.info);
 }
@@ -298,7 +298,7 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
 // Writes the step of a row; in kSameStep mode the next episode begins when this one is over.
 void GroupRunner::EndStep(std::size_t row, const RowResult& result, const BatchView& out) {
   const bool has_ended = result.terminated || result.truncated;
-  if (!has_ended || shape_.autoreset != Autoreset::kSameStep) {
+  if (!has_ended || settings_.autoreset != Autoreset::kSameStep) {
     WriteAll(row, result, out);
     return;
   }
@@ -313,10 +313,10 @@ void GroupRunner::EndStep(std::size_t row, const RowResult& result, const BatchV
 }
 
 std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t row) const {
-  if (shape_.config.actions.kind == ActionKind::kDiscrete) {
-    return InputsOf(shape_.config.actions, actions.discrete[row]);
+  if (settings_.config.actions.kind == ActionKind::kDiscrete) {
+    return InputsOf(settings_.config.actions, actions.discrete[row]);
   }
-  const std::size_t size = shape_.spec.action.names.size();
+  const std::size_t size = settings_.spec.action.names.size();
   return InputsOf(actions.continuous.subspan(row * size, size));
 }
 
@@ -325,16 +325,16 @@ void GroupRunner::WriteStatus(std::size_t row, RowStatus status, const BatchView
 }
 
 void GroupRunner::WriteObservation(std::size_t row, std::span<float> observations) const {
-  const std::size_t size = shape_.spec.observation.size();
-  at(row).row.WriteObservation(shape_.observer, observations.subspan(row * size, size));
+  const std::size_t size = settings_.spec.observation.size();
+  at(row).row.WriteObservation(settings_.observer, observations.subspan(row * size, size));
 }
 
 void GroupRunner::WriteInfo(std::size_t row, const InfoWords& words,
                             std::span<std::byte> info) const {
   std::byte* to = info.data() + row * 4;
-  for (const std::size_t column : shape_.chosen_info) {
+  for (const std::size_t column : settings_.chosen_info) {
     std::memcpy(to, &words[column], 4);
-    to += shape_.num_rows * 4;
+    to += settings_.num_rows * 4;
   }
 }
 

@@ -23,7 +23,7 @@
 namespace hotlap {
 
 // What all rows of a VectorEnvironment have in common.
-struct BatchShape {
+struct BatchSettings {
   EnvironmentConfig config;
   EnvironmentSpec spec;
   Observer observer;
@@ -34,9 +34,9 @@ struct BatchShape {
 
 class GroupRunner {
  public:
-  // Its rows are first_row on, one per slot. `shape` outlives it.
-  GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> games, std::size_t first_row,
-              std::span<RowConfig> rows);
+  // Its rows are first_row on, one per slot. `settings` outlives it.
+  GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGroup> games,
+              std::size_t first_row, std::span<RowConfig> rows);
 
   std::size_t first_row() const { return first_row_; }
   std::size_t end_row() const { return first_row_ + places_.size(); }
@@ -111,7 +111,7 @@ class GroupRunner {
   void WriteFinal(std::size_t row, const RowResult& result, const BatchView& out);
   void WriteAll(std::size_t row, const RowResult& result, const BatchView& out) const;
 
-  const BatchShape& shape_;
+  const BatchSettings& settings_;
   std::unique_ptr<GameGroup> games_;
   std::size_t first_row_;
   std::vector<Place> places_;      // by slot

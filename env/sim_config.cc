@@ -51,7 +51,6 @@ constexpr FloatKey kVehicleKeys[] = {
     {"steer_return_rate_per_s", &P::steer_return_rate_per_s, 0.1f, 100},
     {"drive_fade_start_kmh", &P::drive_fade_start_kmh, 10, 999},
     {"drive_fade_end_kmh", &P::drive_fade_end_kmh, 11, 1000},
-    {"shift_time_s", &P::shift_time_s, 0, 2},
     {"shift_drive_factor", &P::shift_drive_factor, 0, 1},
     {"downshift_margin_kmh", &P::downshift_margin_kmh, 1, 100},
     {"reverse_drive_mps2", &P::reverse_drive_mps2, 0, 50},
@@ -157,6 +156,10 @@ sim::VehicleParams LoadVehicleParams(const std::filesystem::path& path) {
   for (const FloatKey& key : kVehicleKeys) {
     params.*key.field = config.Float(key.name, key.low, key.high, params.*key.field);
   }
+  constexpr float kTicksPerSecond = 100;
+  const auto shift_ticks = static_cast<int>(std::lround(params.shift_time_s * kTicksPerSecond));
+  params.shift_time_s =
+      static_cast<float>(config.Ticks("shift_time_s", 0, 2, shift_ticks)) / kTicksPerSecond;
   ReadPoints(config, "wheel_offset_m", params.wheel_offset_m);
   ReadPoints(config, "body_point_m", params.body_point_m);
   ReadFloats(config, "steer_speed_kmh", 0, 1000, params.steer_speed_kmh);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "env/race_bounds.h"
 #include "env/tminterface/mapped_buffer.h"
 #include "env/tminterface/sim_state.h"
 
@@ -49,6 +50,16 @@ std::uint64_t FingerprintOf(const GameState& start) {
   add(&start.checkpoints_target, sizeof start.checkpoints_target);
   add(&start.checkpoints_per_lap, sizeof start.checkpoints_per_lap);
   return hash;
+}
+
+// nullptr: none.
+const char* FieldOutOfRange(const GameState& state, const tmi::SimStateView& view) {
+  if (!IsRaceClock(state.race_time_ms) || state.race_time_ms < 0) return "race_time";
+  if (!IsRaceClock(view.time_ms())) return "time";
+  if (!IsAnalogInput(state.inputs.steer)) return "input_steer";
+  if (!IsAnalogInput(state.inputs.gas)) return "input_gas";
+  if (state.num_respawns < 0) return "num_respawns";
+  return nullptr;
 }
 
 tmi::SetInputStates ToWire(const Inputs& inputs) {
@@ -185,9 +196,11 @@ void TMInterfaceSlot::BeginRestore() {
   }
   const GameState state = ReadGameState(view);
   if (!FinitePhysics(state)) return reject("the snapshot's state is not finite");
-  if (state.checkpoints_target != start_state_.checkpoints_target || state.race_time_ms < 0 ||
-      state.race_time_ms % 10 != 0) {
+  if (state.checkpoints_target != start_state_.checkpoints_target) {
     return reject("the snapshot's state is not of a race on this track");
+  }
+  if (const char* field = FieldOutOfRange(state, view)) {
+    return reject(std::string("the snapshot's state has a wrong ") + field);
   }
   state_ = state;
   snapshot_.assign(bytes.begin(), bytes.end());

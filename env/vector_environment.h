@@ -35,7 +35,8 @@ enum class RowStatus : std::uint8_t {
 };
 
 // The caller's memory for one reset or step, row-major, all of n rows. Of a row that is skipped or
-// refused only the status is written.
+// refused only the status is written; the rest is left as it was (a reply on the wire has zeros
+// there).
 struct BatchView {
   std::span<float> observations;       // [n, d]
   std::span<float> rewards;            // [n]
@@ -78,7 +79,8 @@ struct ResetOptions {
   std::span<const std::span<const std::byte>> snapshots;
 };
 
-// Exactly one of the two is set, as the action set wants.
+// REQUIRES: the one that the action set wants has its size, and the other is empty. Not checked but
+// in debug builds: whoever takes actions from outside checks them.
 struct ActionView {
   std::span<const std::int32_t> discrete;  // [n]
   std::span<const float> continuous;       // [n, k]
@@ -126,15 +128,11 @@ class VectorEnvironment {
   std::unique_ptr<Impl> impl_;
 };
 
-// How many bytes each array of a BatchView takes, for those who make the memory.
-struct BatchSizes {
-  int rows = 0, observation_size = 0, info_columns = 0;
-};
-
-// Owns the arrays of a BatchView. For callers in process; the server writes into replies instead.
+// Owns the arrays of a BatchView of this environment's size. For callers in process; the server
+// writes into replies instead.
 class BatchBuffer {
  public:
-  explicit BatchBuffer(const BatchSizes& sizes);
+  explicit BatchBuffer(const VectorEnvironment& environment);
   BatchView view();
 
   std::vector<float> observations, rewards, final_observations;

@@ -24,7 +24,7 @@ class Rows {
   explicit Rows(const std::string& kind, TMInterfaceSettings settings = {})
       : games_(kind, {"straight", "straight"}, std::move(settings)),
         rows_(Config(), Groups(games_.TakeGroup()), RowConfigs()),
-        batch_({2, rows_.spec().observation_size(), 2}) {}
+        batch_(rows_) {}
 
   void Reset(const ResetOptions& options = {}) { rows_.Reset(options, batch_.view()); }
   void ResetTo(std::span<const std::byte> snapshot) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <memory>
@@ -291,6 +292,49 @@ TEST_F(TMInterfaceSlotTest, GameThatNeverComesToItsStartIsLost) {
   settings_.start_timeout = 50ms;
   Make({.next_time = [](std::int32_t time_ms) { return time_ms == -10 ? -50 : time_ms + 10; }});
   ExpectLost(Restart(), "came to no start within 50 ms");
+}
+
+TEST_F(TMInterfaceSlotTest, SnapshotWithAFieldOutOfRangeIsRejectedByName) {
+  MakeAndRestart({});
+  Advance(3);
+  const auto good = Save();
+  const std::size_t header = good.size() - (tmi::kSimStateFixedSize + 4 + 8);
+  const auto expect_rejected = [&](const std::string& why, const auto& change) {
+    tmi::SimState state(
+        std::get<tmi::SimStateView>(tmi::SimStateView::Parse(std::span(good).subspan(header))));
+    change(state);
+    std::vector<std::byte> bytes = good;
+    std::copy(state.bytes().begin(), state.bytes().end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(header));
+    const Completion done = Restore(bytes);
+    EXPECT_EQ(done.status, CompletionStatus::kRejected) << why;
+    EXPECT_EQ(done.error, "the snapshot's state " + why);
+    EXPECT_EQ(group_->state(0).race_time_ms, 30);
+  };
+  const auto steer = [](std::int32_t value) {
+    return tmi::Event{0, tmi::PackAnalog(static_cast<int>(tmi::Control::kSteer), value)};
+  };
+  namespace layout = tmi::layout;
+  for (const std::int32_t time_ms : {2147483640, -2147483640, -10, 15}) {
+    expect_rejected("has a wrong race_time",
+                    [&](tmi::SimState& state) { state.Set(layout::kRaceTime, time_ms); });
+  }
+  for (const std::int32_t time_ms : {2147483640, -2147483640, 15}) {
+    expect_rejected("has a wrong time",
+                    [&](tmi::SimState& state) { state.SetInt32(layout::kTimers + 4, time_ms); });
+  }
+  expect_rejected("has a wrong input_steer", [&](tmi::SimState& state) {
+    state.SetEvent(layout::kEventSteer, steer(kMaxAnalog + 1));
+  });
+  expect_rejected("has a wrong input_gas", [&](tmi::SimState& state) {
+    state.SetEvent(layout::kEventGas, steer(-kMaxAnalog - 1));
+  });
+  expect_rejected("has a wrong num_respawns",
+                  [](tmi::SimState& state) { state.Set(layout::kNumRespawns, 0x80000000u); });
+  expect_rejected("is not finite", [](tmi::SimState& state) {
+    state.Set(layout::kActualRpm, std::numeric_limits<float>::infinity());
+  });
+  EXPECT_EQ(Restore(good).status, CompletionStatus::kOk);
 }
 
 // ---- giving up, and looking now and then

@@ -99,6 +99,12 @@ TEST_F(SimConfigTest, WrongVehiclesAreRefusedByKey) {
   }
 }
 
+TEST_F(SimConfigTest, ShiftTimeIsWholeTicks) {
+  EXPECT_NE(ErrorOf(LoadVehicleParams, "shift_time_s: 0.185\n").find("no multiple of 10 ms"),
+            std::string::npos);
+  EXPECT_EQ(LoadVehicleParams(Write("shift_time_s: 0.29\n")).shift_time_s, 0.29f);
+}
+
 TEST_F(SimConfigTest, SegmentsGoStraightAndTurn) {
   const sim::TrackSpec spec = LoadTrackSpec(Write(R"(
 name: test
