@@ -17,18 +17,11 @@ constexpr unsigned kPollsBetweenChecks = 64;
 // for so long in all. Else a countdown would take a look for each of its ticks.
 constexpr std::chrono::microseconds kStaysAfterWord{100};
 constexpr std::chrono::milliseconds kLongestVisit{2};
-// Measured (see Backoff): worth it only while every game has a core beside ours.
-constexpr int kPausesWhenCoresAbound = 64;
-
-tminterface::Backoff::Settings BackoffFor(std::size_t num_games) {
-  const bool cores_abound = num_games < std::thread::hardware_concurrency();
-  return {.pause_spins = cores_abound ? kPausesWhenCoresAbound : 0};
-}
 
 class TMInterfaceGames final : public GameGroup {
  public:
   TMInterfaceGames(std::vector<TMInterfaceGame> games, TMInterfaceSettings settings)
-      : settings_(std::move(settings)), backoff_(BackoffFor(games.size())) {
+      : settings_(std::move(settings)) {
     slots_.reserve(games.size());
     for (TMInterfaceGame& game : games) {
       const int slot = static_cast<int>(slots_.size());

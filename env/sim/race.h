@@ -9,9 +9,9 @@
 #include <span>
 #include <type_traits>
 
-#include "env/game_group.h"  // RaceEvent
 #include "env/game_state.h"
 #include "env/inputs.h"
+#include "env/race_event.h"
 #include "env/sim/track.h"
 #include "env/sim/vehicle_params.h"
 #include "env/sim/vehicle_state.h"
