@@ -148,11 +148,11 @@ void Client::SendDeregister(Registering next) {
 
 template <class Condition>
 std::optional<ClientError> Client::WaitUntil(Condition condition, Deadline deadline) {
-  Backoff backoff;
+  backoff_.Reset();
   for (;;) {
     if (condition()) return std::nullopt;
-    const bool in_time = backoff.Pause(deadline);
-    if (in_time && !backoff.is_slow()) continue;
+    const bool in_time = backoff_.Pause(deadline);
+    if (in_time && !backoff_.is_slow()) continue;
     const bool alive = game_alive();
     if (in_time && alive) continue;
     if (condition()) return std::nullopt;  // the last message may have come just now

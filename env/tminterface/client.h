@@ -124,6 +124,7 @@ class Client {
   void Dispatch(ClientHandler& handler, const ServerCall& call);
 
   MappedBuffer buffer_;
+  Backoff backoff_;
   bool registered_ = false;
   Registering registering_ = Registering::kNo;
   std::optional<Deadline> send_again_;        // while registering: what is due has not come

@@ -139,7 +139,7 @@ void MappedBuffer::Clear() {
 
 bool Backoff::Pause(Deadline deadline) {
   constexpr unsigned kPollsPerClock = 8;  // reading the clock costs a tenth of a yield
-  if (spins_ < settings_.pause_spins) {
+  if (MaySpin()) {
     ++spins_;
     Relax();
     return true;
@@ -166,6 +166,13 @@ bool Backoff::Pause(Deadline deadline) {
 }
 
 void Backoff::Reset() {
+  if (spins_ > 0 && polls_ == 0) {
+    credit_ = std::min(credit_ + 1, kMostCredit);
+  } else if (spins_ > 0) {
+    if (--credit_ == 0) credit_ = -kWaitsWithoutSpin;
+  } else if (polls_ > 0 && credit_ < 1) {
+    ++credit_;
+  }
   waiting_ = false;
   spins_ = 0;
   polls_ = 0;

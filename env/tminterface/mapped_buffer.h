@@ -142,9 +142,11 @@ class MappedBuffer {
   std::vector<std::byte> copy_;
 };
 
-// How to wait for the other end: yield while news is likely, then sleep in growing steps once it
-// has been silent for long, so that sixteen games on two cores stay efficient and an idle server
-// costs next to nothing. One object per wait loop; not thread-safe.
+// How to wait for the other end: spin a moment where that has paid, yield while news is likely,
+// then sleep in growing steps once the other end has been silent for long, so that sixteen games on
+// two cores stay efficient and an idle server costs next to nothing. It learns whether spinning
+// pays from one wait to the next, so one object serves all waits for the same news; not
+// thread-safe.
 class Backoff {
  public:
   struct Settings {
@@ -152,21 +154,26 @@ class Backoff {
         500};  // measured: below this, sleeping costs more than it saves
     std::chrono::microseconds first_sleep{50};
     std::chrono::milliseconds longest_sleep{10};
-    int pause_spins =
-        0;  // pauses before the first yield; more than 0 only when everybody owns a core
+    // Pauses before the first yield, about a microsecond. News comes so soon only from an end that
+    // has a core of its own; while it does not, all but a few waits yield at once.
+    int pause_spins = 64;
   };
   explicit Backoff(const Settings& settings) : settings_(settings) {}
   Backoff() : Backoff(Settings{}) {}
 
   // Gives the processor away once; never sleeps past the deadline. Returns false when the deadline
-  // has passed.
+  // has passed; a wait that spins or yields looks at the clock only now and then.
   bool Pause(Deadline deadline);
-  // News has come: the next Pause is a yield again.
+  // News has come: the next Pause begins a new wait.
   void Reset();
   // True from the first sleep on: the time for system calls such as game_alive().
   bool is_slow() const { return sleep_.count() > 0; }
 
  private:
+  static constexpr int kMostCredit = 8;
+  static constexpr int kWaitsWithoutSpin = 64;  // between two trials once the credit is spent
+
+  bool MaySpin() const { return spins_ < settings_.pause_spins && credit_ > 0; }
   static void Relax();
   static void YieldOnce();
   static void SleepFor(std::chrono::nanoseconds duration);
@@ -177,6 +184,8 @@ class Backoff {
   int spins_ = 0;
   unsigned polls_ = 0;
   std::chrono::microseconds sleep_{0};
+  // Spins that brought news less those that did not; below 1 none, up to the next trial.
+  int credit_ = kMostCredit / 2;
 };
 
 }  // namespace hotlap::tminterface

@@ -83,6 +83,7 @@ class Server {
   bool registered_ = false;
   std::int32_t timeout_ms_ = kDefaultTimeoutMs;
   ProcessedCall last_processed_;
+  Backoff backoff_;  // of calls
 };
 
 }  // namespace hotlap::tminterface

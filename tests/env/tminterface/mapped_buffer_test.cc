@@ -407,7 +407,7 @@ TEST_F(PublishedMessage, ThatIsTooLargeForItsBufferSaysSo) {
 // ---- waiting
 
 TEST(BackoffTest, ReturnsFalseOnceTheDeadlineHasPassed) {
-  Backoff backoff;
+  Backoff backoff({.pause_spins = 0});
   EXPECT_FALSE(backoff.Pause(Clock::now() - 1s));
 
   Backoff other;
@@ -415,6 +415,31 @@ TEST(BackoffTest, ReturnsFalseOnceTheDeadlineHasPassed) {
   while (other.Pause(deadline)) {
   }
   EXPECT_GE(Clock::now(), deadline);
+}
+
+TEST(BackoffTest, SpinsAsLongAsThatBringsNews) {
+  // With this deadline only spinning goes on: a yield looks at the clock first.
+  const Deadline past = Clock::now() - 1s;
+  constexpr int kSpins = 3;
+  Backoff backoff({.pause_spins = kSpins});
+  const auto num_spins = [&] {
+    backoff.Reset();
+    int spins = 0;
+    while (backoff.Pause(past)) ++spins;
+    return spins;
+  };
+  for (int i = 0; i < 100; ++i) {  // news after the second
+    backoff.Reset();
+    ASSERT_TRUE(backoff.Pause(past));
+    ASSERT_TRUE(backoff.Pause(past));
+  }
+  int waits = 0;
+  while (num_spins() == kSpins) ASSERT_LT(++waits, 20) << "in vain";
+  EXPECT_GE(waits, 2) << "one wait in vain is no reason";
+  int rests = 1;
+  while (num_spins() == 0) ASSERT_LT(++rests, 200) << "never tried again";
+  EXPECT_GE(rests, 50);
+  EXPECT_EQ(num_spins(), 0) << "in vain again";
 }
 
 TEST(BackoffTest, SleepsNoLongerThanToTheDeadline) {
