@@ -145,7 +145,7 @@ void TMInterfaceSlot::BeginAdvance() {
   phase_ = Phase::kRunning;
   expected_time_ms_ = state_.race_time_ms + 10;
   holds_game_ = false;
-  if (std::exchange(rewind_is_pending_, false)) Say(tmi::SimRewindToState{state_bytes()});
+  if (rewind_is_pending_) Say(tmi::SimRewindToState{state_bytes()});
   Say(ToWire(command_.inputs));
   SayNext();
 }

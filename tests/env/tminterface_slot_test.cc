@@ -134,7 +134,9 @@ TEST_F(TMInterfaceSlotTest, EventsHaveTheTimeOfTheirTick) {
                         if (time_ms == 30) {
                           calls = {tmi::OnCheckpointCountChanged{2, 3}, tmi::OnLapsCountChanged{1}};
                         }
-                        if (time_ms == 40) calls = {tmi::OnCheckpointCountChanged{3, 3}};
+                        if (time_ms == 40) {
+                          calls = {tmi::OnCheckpointCountChanged{3, 3}, tmi::OnLapsCountChanged{2}};
+                        }
                         return calls;
                       },
                   .num_times = 3});
@@ -286,6 +288,19 @@ TEST_F(TMInterfaceSlotTest, GameThatTalksForEverWithoutATickIsLost) {
     return std::vector<tmi::ServerCall>(time_ms == 30 ? 1000000 : 0, tmi::OnLapsCountChanged{1});
   }});
   ExpectLost(Advance(5), "made no tick for 50 ms");
+}
+
+TEST_F(TMInterfaceSlotTest, TimeBetweenTwoCommandsIsNoStandstill) {
+  settings_.game_timeout = 50ms;
+  MakeAndRestart({});
+  Advance(1);
+  std::this_thread::sleep_for(80ms);
+  Start({.ticks = 1, .inputs = kInputs});
+  std::vector<Completion> done;
+  while (done.empty()) {  // each look judges the time too
+    for (const Completion& completion : group_->Collect(kAtOnce)) done.push_back(completion);
+  }
+  EXPECT_EQ(done.front().status, CompletionStatus::kOk) << done.front().error;
 }
 
 TEST_F(TMInterfaceSlotTest, GameThatNeverComesToItsStartIsLost) {
