@@ -180,6 +180,10 @@ TEST_F(GameTest, TicksAHundredTimesASecondTimesItsSpeed) {
     Start(speed);
     {
       TestClient client(name);
+      client.Drive([&](std::int32_t) {
+        client.Call(tmi::GiveUp{});  // a new countdown: alone the game has run far ahead
+        return true;
+      });
       std::map<std::int32_t, std::int64_t> now_ns;
       client.Drive([&](std::int32_t race_time_ms) {
         now_ns[race_time_ms] = host.now_ns;

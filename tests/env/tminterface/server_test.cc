@@ -244,8 +244,11 @@ TEST_F(ServerTest, TakesTheGameOverFromAClientThatWasKilled) {
 
 TEST_F(ServerTest, LateResponseToADeadClientIsNoRegistrationOfTheNext) {
   Registered(-1);
-  std::promise<void> new_client_asks;
-  game.on_handle = [&] { new_client_asks.get_future().wait(); };
+  std::promise<void> game_handles, new_client_asks;
+  game.on_handle = [&] {
+    game_handles.set_value();
+    new_client_asks.get_future().wait();
+  };
   std::future<Result> ended = std::async(std::launch::async, [&] {
     const Result result = server.Call(OnRunStep{0});
     AwaitRegistration().get();
@@ -253,7 +256,7 @@ TEST_F(ServerTest, LateResponseToADeadClientIsNoRegistrationOfTheNext) {
   });
   ReceiveCall();
   client.Send(GiveUp{});  // and is never heard of again
-  ASSERT_TRUE(Await([&] { return raw.word() != 0 && !game.calls.empty(); }));
+  game_handles.get_future().wait();
   Client second(OpenBuffer(name));
   second.Send(Register{});
   new_client_asks.set_value();  // the response to C_GIVE_UP comes over C_REGISTER
@@ -446,10 +449,10 @@ TEST_F(ServerTest, RefusesARequestThatWasCutToFit) {
   ASSERT_TRUE(raw.AwaitReady(MessageType::kResponse));
   EXPECT_EQ(raw.Hex(12), "01ff00000100000000000000");
   raw.ZeroAll();
-  EXPECT_THAT(game.calls, IsEmpty()) << "not executed";
-  EXPECT_THAT(game.bad, ElementsAre("C_SIM_SET_EVENT_BUFFER: was cut to fit the buffer"));
   client.SendProcessed(MessageType::kOnRunStep);
   EXPECT_EQ(result.get(), Result::kProcessed) << "the client keeps its place";
+  EXPECT_THAT(game.calls, IsEmpty()) << "not executed";
+  EXPECT_THAT(game.bad, ElementsAre("C_SIM_SET_EVENT_BUFFER: was cut to fit the buffer"));
 }
 
 TEST_F(ServerTest, DropsAClientThatWritesNoMessage) {
