@@ -166,8 +166,7 @@ TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
     return remote->SaveBytes({}, DeadlineIn(kPatience)).value();
   };
   const auto rows = LocalRows(2, Autoreset::kNextStep, 7);
-  BatchBuffer batch(
-      {2, rows->spec().observation_size(), static_cast<int>(rows->info_columns().size())});
+  BatchBuffer batch(*rows);
   rows->Reset({}, batch.view());
   EXPECT_EQ(saved({7, 8}), (std::vector{rows->Save(0), rows->Save(1)}));
   EXPECT_NE(saved({7, 9})[1], rows->Save(1));
