@@ -299,6 +299,11 @@ TEST(GamesTest, SixteenOnTwoCoresAreServedToTheFinish) {
     EXPECT_EQ(state.position_m, same.position_m) << i;
     EXPECT_EQ(state.velocity_mps, same.velocity_mps) << i;
   }
+  for (std::size_t i = 0; i < kGames; ++i) {
+    processes[i].Signal(SIGTERM);
+    EXPECT_EQ(processes[i].Wait(), 0);
+    EXPECT_FALSE(NameExists(games[i].buffer_name));
+  }
 }
 
 // ---- parents
