@@ -55,9 +55,10 @@ BatchSettings MakeSettings(const VectorEnvironmentConfig& config, std::size_t nu
           config.autoreset, std::move(chosen_info), num_rows};
 }
 
-int CheckedThreads(int num_threads, std::size_t num_groups) {
-  if (num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
-  return std::min(num_threads, static_cast<int>(num_groups));
+std::shared_ptr<WorkerPool> PoolOf(const VectorEnvironmentConfig& config, std::size_t num_groups) {
+  if (config.workers != nullptr) return config.workers;
+  if (config.num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
+  return std::make_shared<WorkerPool>(std::min(config.num_threads, static_cast<int>(num_groups)));
 }
 
 }  // namespace
@@ -75,14 +76,13 @@ struct VectorEnvironment::Impl {
   const BatchSettings settings;
   std::vector<InfoColumn> info_columns;
   std::vector<GroupRunner> runners;
-  WorkerPool pool;
+  std::shared_ptr<WorkerPool> pool;
 };
 
 VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
                               std::vector<std::unique_ptr<GameGroup>> groups,
                               std::vector<RowConfig> rows)
-    : settings(MakeSettings(config, rows.size())),
-      pool(CheckedThreads(config.num_threads, groups.size())) {
+    : settings(MakeSettings(config, rows.size())), pool(PoolOf(config, groups.size())) {
   std::size_t slots = 0;
   for (const auto& group : groups) slots += Size(group->num_slots());
   if (slots != rows.size()) {
@@ -166,15 +166,15 @@ void VectorEnvironment::Reset(const ResetOptions& options, const BatchView& out)
   assert(options.mask.empty() || options.mask.size() == n);
   assert(options.seeds.empty() || options.seeds.size() == n);
   assert(options.snapshots.empty() || options.snapshots.size() == n);
-  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
-                  [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
+  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
+                   [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
 }
 
 BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& out) {
   impl_->CheckSizes(actions);
   impl_->CheckSizes(out);
-  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
-                  [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
+  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
+                   [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
   return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
 }
 

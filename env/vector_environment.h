@@ -19,6 +19,8 @@
 
 namespace hotlap {
 
+class WorkerPool;
+
 enum class Autoreset : std::uint8_t {
   kNextStep,
   kSameStep,
@@ -69,6 +71,7 @@ struct VectorEnvironmentConfig {
   std::vector<std::string> info_columns;  // names of EnvironmentSpec::info; empty: ticks ..
                                           // end_reason and the columns of an end
   int num_threads = 1;                    // of the pool, the caller's included
+  std::shared_ptr<WorkerPool> workers{};  // shared with others; null: a pool of its own
 };
 
 struct ResetOptions {

@@ -100,7 +100,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   config.environment = (*offered)->config;
   config.autoreset = request.autoreset;
   config.info_columns = request.info;
-  config.num_threads = request.rows >= kBlock ? context.threads : 1;
+  if (request.rows >= kBlock) config.workers = context.workers;
   try {
     attached->environment_ =
         std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(rows));

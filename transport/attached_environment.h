@@ -11,6 +11,7 @@
 
 #include "env/snapshot_store.h"
 #include "env/vector_environment.h"
+#include "env/worker_pool.h"
 #include "transport/batch_layout.h"
 #include "transport/catalogue.h"
 #include "transport/game_pool.h"
@@ -27,8 +28,8 @@ struct AttachContext {
   GamePool& games;
   SnapshotStore& snapshots;
   int max_rows = 0;
-  int window = 0;   // replies that stay referenced
-  int threads = 1;  // that one step may use
+  int window = 0;                         // replies that stay referenced
+  std::shared_ptr<WorkerPool> workers{};  // share the steps of many rows
 };
 
 class AttachedEnvironment {
