@@ -24,6 +24,7 @@
 #include "agents/track_picture.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
+#include "transport/installed_configs.h"
 
 namespace hotlap::agents {
 namespace {
@@ -66,19 +67,6 @@ class RunError : public std::runtime_error {
     default:
       throw RunError(text);
   }
-}
-
-// The one given, else the one beside the sources or the installed program.
-std::filesystem::path ConfigDirectory(const Flags& flags) {
-  if (!flags.configs.empty()) return flags.configs;
-  const std::filesystem::path programs =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const std::filesystem::path& place :
-       {programs.parent_path() / "share/hotlap/configs", programs / "../../../configs"}) {
-    if (std::filesystem::is_directory(place)) return place.lexically_normal();
-  }
-  throw std::runtime_error(
-      "--configs: is needed, there is no configs directory beside the program");
 }
 
 // Where the episodes run: rows on one track after another.
@@ -195,7 +183,8 @@ int EvaluateTracks(const Flags& flags) {
   std::ofstream svg = OpenForWriting("--svg", flags.svg);
   std::optional<transport::Catalogue> catalogue;
   if (flags.server.empty() || !flags.svg.empty()) {
-    const std::filesystem::path configs = ConfigDirectory(flags);
+    const std::filesystem::path configs =
+        flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
     catalogue.emplace(transport::CataloguePaths{configs / "environments", configs / "tracks",
                                                 configs / "vehicles" / "stadium.yaml"});
   }
@@ -247,6 +236,11 @@ int EvaluateTracks(const Flags& flags) {
     Close(svg, flags.svg);
     std::cout << "picture: " << flags.svg.string() << '\n';
   }
+  std::ptrdiff_t lost = 0;
+  for (const TrackReport& report : reports) {
+    lost += std::ranges::count_if(report.episodes, &EpisodeReport::lost);
+  }
+  if (lost > 0) throw RunError(std::to_string(lost) + " episodes lost their game");
   return 0;
 }
 
@@ -257,6 +251,10 @@ int main(int argc, char** argv) {
   hotlap::agents::Flags flags;
   CLI::App app("Runs a policy for some episodes on each track and reports how it did.");
   app.name("hotlap-eval");
+  app.footer(
+      "Exit status: 0 when every episode ended by the environment's rules, 1 when something went\n"
+      "wrong on the way (no answer from the server, an episode that lost its game), 2 when a flag\n"
+      "or a file is wrong. Lost episodes do not keep the table and the files from being written.");
   const auto names = hotlap::agents::PolicyNames();
   app.add_option("--policy", flags.policy, "what drives (default: pursuit)")
       ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())));

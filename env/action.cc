@@ -31,6 +31,9 @@ std::string NameOf(const Inputs& inputs) {
   return name.empty() ? kNoKey : name;
 }
 
+// Which of them acts depends on what was pressed before: no action of its own.
+bool SteersBothWays(const Inputs& inputs) { return inputs.left && inputs.right; }
+
 // "accelerate+left"; nullopt when a word is no key or comes twice.
 std::optional<Inputs> ParseKeys(std::string_view text) {
   Inputs inputs;
@@ -85,6 +88,11 @@ ActionSet ReadActionSet(const ConfigMap& config) {
                               "'; allowed: none, or some of accelerate, brake, left, right joined "
                               "by +, each once");
     }
+    if (SteersBothWays(*inputs)) {
+      config.Fail("keys", "'" + text +
+                              "' has left and right; allowed: one of them at most, because " +
+                              "with both the car steers to the side that was pressed last");
+    }
     if (std::ranges::find(set.keys, *inputs) != set.keys.end()) {
       config.Fail("keys", "'" + text + "' is given twice");
     }
@@ -123,6 +131,7 @@ std::optional<Inputs> InputsOf(std::span<const float> action) {
 }
 
 AppliedAction AppliedActionOf(const Inputs& inputs) {
+  assert(!SteersBothWays(inputs));
   AppliedAction action;
   if (inputs.steer != 0) {
     action.steer = UnitOf(inputs.steer);

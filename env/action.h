@@ -16,7 +16,7 @@ namespace hotlap {
 struct ActionSet {
   ActionKind kind = ActionKind::kDiscrete;
   // Discrete ("keys"): one combination of keys per action. By default twelve: accelerate, nothing,
-  // brake, both; each with neither, left, right.
+  // brake, both; each with neither, left, right. None has left and right.
   std::vector<Inputs> keys = DefaultKeys();
   // Continuous ("continuous"): Box(-1, 1, (2,)) of `steer`, positive is right, and `gas`, positive
   // accelerates and negative brakes. Both go to the analog channels.
@@ -33,7 +33,7 @@ std::optional<Inputs> InputsOf(const ActionSet& set, std::int32_t action);
 std::optional<Inputs> InputsOf(std::span<const float> action);
 
 // Inputs as the car resolves them, the same for keys and analog channels: what the observation of
-// past actions shows.
+// past actions shows. REQUIRES: not left and right at once, which no action set has.
 struct AppliedAction {
   float steer = 0;  // [-1, 1], positive is right
   float gas = 0;    // [0, 1]

@@ -91,7 +91,6 @@ struct ConfigMap::Entry {
   std::vector<std::string> keys;  // of a map, beside its children
   std::vector<std::unique_ptr<Entry>> children;
   std::vector<std::string> asked;  // keys that somebody knows
-  bool free_keys = false;
 
   // "reward.progress", "observation[3].scale"; made when an error needs it.
   std::string Path() const {
@@ -447,15 +446,10 @@ ConfigMap ConfigMap::Map(std::string_view key) const {
   return ConfigMap(document_, entry);
 }
 
-std::vector<std::string> ConfigMap::Keys() const {
-  entry_->free_keys = true;
-  return entry_->keys;
-}
-
 void ConfigMap::Finish() const {
   for (std::size_t i = 0; i < entry_->children.size(); ++i) {
     Entry& child = *entry_->children[i];
-    if (entry_->kind == Kind::kMap && !entry_->free_keys) {
+    if (entry_->kind == Kind::kMap) {
       if (std::ranges::find(entry_->asked, entry_->keys[i]) == entry_->asked.end()) {
         const std::vector<std::string_view> allowed(entry_->asked.begin(), entry_->asked.end());
         FailAt(child, "unknown key; allowed: " + Joined(allowed));

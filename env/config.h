@@ -3,8 +3,8 @@
 // files are at most kMaxConfigBytes, nested at most kMaxConfigDepth deep, and have no aliases.
 //
 //   const ConfigMap config = ConfigMap::Load("configs/servers/local.yaml");
-//   settings.rows = config.Int("rows", 1, 4096, settings.rows);  // the default stands in the
-//   struct settings.lease = config.Milliseconds("lease_s", 1, 3600, settings.lease);
+//   settings.rows = config.Int("rows", 1, 4096, settings.rows);  // else the struct's default
+//   settings.lease = config.Milliseconds("lease_s", 1, 3600, settings.lease);
 //   config.Finish();  // refuses what nobody read, in nested maps too
 #pragma once
 
@@ -79,9 +79,6 @@ class ConfigMap {
 
   // A nested map; empty when the key is missing or has no value, so that its defaults hold.
   ConfigMap Map(std::string_view key) const;
-
-  // The keys of a map whose keys are free (names of things), in the order of the file.
-  std::vector<std::string> Keys() const;
 
   // Throws on the first key, here or deeper, that nobody asked for. Call it once, on the outermost
   // map, when all is read.

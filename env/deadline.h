@@ -11,5 +11,6 @@ using Deadline = Clock::time_point;
 
 inline Deadline DeadlineIn(std::chrono::nanoseconds duration) { return Clock::now() + duration; }
 inline constexpr Deadline kNoDeadline = Deadline::max();
+inline constexpr Deadline kAtOnce = Deadline::min();  // only looks
 
 }  // namespace hotlap

@@ -29,8 +29,7 @@ std::vector<std::unique_ptr<GameGroup>> Alone(std::unique_ptr<GameGroup> game) {
 
 Environment::Environment(const EnvironmentConfig& config, std::unique_ptr<GameGroup> game,
                          RowConfig row)
-    : rows_(OneRow(config), Alone(std::move(game)), {std::move(row)}),
-      batch_({1, rows_.spec().observation_size(), static_cast<int>(rows_.info_columns().size())}) {}
+    : rows_(OneRow(config), Alone(std::move(game)), {std::move(row)}), batch_(rows_) {}
 
 RowStatus Environment::Reset(std::optional<std::uint64_t> seed,
                              std::span<const std::byte> snapshot) {

@@ -5,8 +5,6 @@
 namespace hotlap {
 namespace {
 
-constexpr double kLongestWaitS = 3600;
-
 EnvironmentConfig Read(const ConfigMap& config) {
   const sim::FloatingPointGuard guard;
   EnvironmentConfig result;
@@ -15,10 +13,6 @@ EnvironmentConfig Read(const ConfigMap& config) {
   result.actions = ReadActionSet(config.Map("actions"));
   result.reward = ReadRewardWeights(config.Map("reward"));
   result.rules = ReadEpisodeRules(config.Map("rules"));
-  result.game_timeout =
-      config.Milliseconds("game_timeout_s", 0.001, kLongestWaitS, result.game_timeout);
-  result.restart_timeout =
-      config.Milliseconds("restart_timeout_s", 0.001, kLongestWaitS, result.restart_timeout);
   config.Finish();
   return result;
 }

@@ -1,7 +1,6 @@
 // What an environment shows, takes and pays: settings, from YAML (configs/environments).
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -21,10 +20,6 @@ struct EnvironmentConfig {
   ActionSet actions;
   RewardWeights reward;
   EpisodeRules rules;
-  // Our limits on how long we wait, on the wall clock: for one command of a running game, and for a
-  // game that is asked to start again. Beyond, it is lost.
-  std::chrono::milliseconds game_timeout{10'000};
-  std::chrono::milliseconds restart_timeout{60'000};
 };
 
 // Every key may be left out and then has the default above. Throw ConfigError.

@@ -10,6 +10,7 @@
 #include "env/deadline.h"
 #include "env/game_state.h"
 #include "env/inputs.h"
+#include "env/race_event.h"
 
 namespace hotlap {
 
@@ -28,23 +29,12 @@ struct Command {
   std::span<const std::byte> snapshot{};  // kRestore: must stay valid until the completion
 };
 
-enum class RaceEventKind : std::uint8_t { kCheckpoint, kLap, kFinish };
-
-// Seen at its tick: a pass at race time t is in the state s(t). The pass that finishes gives
-// kFinish alone, one that ends another lap gives kCheckpoint and then kLap.
-struct RaceEvent {
-  RaceEventKind kind = RaceEventKind::kCheckpoint;
-  std::int32_t race_time_ms = 0;
-  std::int32_t count =
-      0;  // kCheckpoint, kFinish: passes so far, over all laps; kLap: laps completed
-  friend bool operator==(const RaceEvent&, const RaceEvent&) = default;
-};
-
 enum class CompletionStatus : std::uint8_t {
   kOk,
   kGameLost,  // the game died, dropped us or talks nonsense; `error` says which. state(slot) is the
-              // last good one. The slot takes no commands but kRestart, which completes when a new
-              // game stands at s(0) or again with kGameLost.
+              // last good one. The slot is lost: it takes no command but kRestart, which completes
+              // when a new game stands at s(0), or again with kGameLost. Only this restart may take
+              // long; every other command completes or is lost within the group's own limits.
   kRejected,  // the command was wrong (a foreign snapshot); nothing changed
 };
 
@@ -77,15 +67,16 @@ class GameGroup {
   virtual void Start(std::span<const Command> commands) = 0;
 
   // Does the work: ticks the block, pumps the buffers. Returns when at least one command is
-  // complete, nothing is under way, or the deadline has passed; each completion is returned once.
-  // The span stays valid until the next Collect.
+  // complete, nothing is under way, or the deadline has passed (kAtOnce: looks, and does not wait
+  // for a game that is silent); each completion is returned once. The span stays valid until the
+  // next Collect.
   virtual std::span<const Completion> Collect(Deadline deadline) = 0;
 
-  // Gives up on the command under way: a late completion of it is dropped, and the slot is lost
-  // until kRestart.
+  // Gives up on the slot's game, and on its command if one is under way: a late completion of it is
+  // dropped, and the slot is lost.
   virtual void Abandon(int slot) = 0;
 
-  // Kind and version of the snapshots, for headers of stored ones: "simulated" or "tminterface".
+  // Kind of the games, for headers of stored snapshots: "simulated" or "tminterface".
   virtual std::string_view kind() const = 0;
 };
 

@@ -129,15 +129,26 @@ GameProcesses::GameProcesses(std::vector<GameProcessSettings> games) {
 }
 
 GameProcesses::~GameProcesses() {
+  StopWatching();
+  for (const auto& game : games_) {
+    if (game->process) game->process->AskToEnd();
+  }
+}
+
+void GameProcesses::KillAll() {
+  StopWatching();
+  for (const auto& game : games_) {
+    if (game->process) game->process->Kill();
+  }
+}
+
+void GameProcesses::StopWatching() {
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
   }
   wake_.notify_all();
-  watcher_.join();
-  for (const auto& game : games_) {
-    if (game->process) game->process->AskToEnd();
-  }
+  if (watcher_.joinable()) watcher_.join();
 }
 
 void GameProcesses::Replace(int game) {

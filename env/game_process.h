@@ -62,11 +62,13 @@ class GameProcesses {
   GameProcesses& operator=(const GameProcesses&) = delete;
 
   int size() const { return static_cast<int>(games_.size()); }
-  pid_t pid(int game) const { return At(game).pid; }      // of the last one
+  pid_t pid(int game) const { return At(game).pid; }      // of the last one, which may have ended
   int starts(int game) const { return At(game).starts; }  // how many there have been
   // Puts a new process in the place of one that is dead or hangs. Never waits: for
   // TMInterfaceSettings::on_lost. A process younger than a second is the new one already and stays.
   void Replace(int game);
+  // Ends them all at once, also those that hang, and starts none again. Before the destructor.
+  void KillAll();
 
  private:
   struct Game {
@@ -74,7 +76,7 @@ class GameProcesses {
     std::atomic<pid_t> pid{-1};
     std::atomic<int> starts{0};
     std::atomic<bool> must_be_replaced{false};
-    // The watcher's alone.
+    // The watcher's, and after it whoever stopped it.
     std::unique_ptr<GameProcess> process;
     Clock::time_point started{};
     std::chrono::milliseconds pause{0};  // between the last start and the next
@@ -84,6 +86,7 @@ class GameProcesses {
   static void Start(Game& game);
   static void Look(Game& game);
   void Watch();
+  void StopWatching();
 
   std::vector<std::unique_ptr<Game>> games_;
   std::mutex mutex_;  // of is_ending_ and the watcher's sleep

@@ -10,8 +10,7 @@ namespace {
 
 namespace layout = tminterface::layout;
 
-constexpr std::int32_t kClockOffsetMs = 2610;  // of the tick clock, before the race time
-constexpr std::int32_t kShifting = 1;          // gearbox_state
+constexpr std::int32_t kShifting = 1;  // gearbox_state
 
 bool Finite(Vec3 v) { return std::isfinite(v.x) && std::isfinite(v.y) && std::isfinite(v.z); }
 
@@ -20,8 +19,9 @@ bool Finite(Vec3 v) { return std::isfinite(v.x) && std::isfinite(v.y) && std::is
 GameState ReadGameState(const tminterface::SimStateView& view) {
   GameState state;
   // Only a normal race flags the block that holds the race time.
-  state.race_time_ms =
-      view.Has(tminterface::kHasPlayerInfo) ? view.race_time_ms() : view.time_ms() - kClockOffsetMs;
+  state.race_time_ms = view.Has(tminterface::kHasPlayerInfo)
+                           ? view.race_time_ms()
+                           : view.time_ms() - tminterface::kClockOffsetMs;
   state.position_m = view.position_m();
   state.rotation = view.rotation();
   state.velocity_mps = view.velocity_mps();

@@ -8,10 +8,15 @@
 #include "env/sim/floating_point_guard.h"
 
 namespace hotlap {
+namespace {
 
-GroupRunner::GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> games,
+constexpr const char* kNotFinite = "its state is not finite";
+
+}  // namespace
+
+GroupRunner::GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGroup> games,
                          std::size_t first_row, std::span<RowConfig> rows)
-    : shape_(shape), games_(std::move(games)), first_row_(first_row) {
+    : settings_(settings), games_(std::move(games)), first_row_(first_row) {
   places_.reserve(rows.size());
   commands_.reserve(rows.size());
   for (RowConfig& row : rows) {
@@ -24,7 +29,6 @@ GroupRunner::GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> gam
 
 void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
   const sim::FloatingPointGuard guard;
-  const Deadline now = Clock::now();
   for (std::size_t r = first_row(); r < end_row(); ++r) {
     if (!options.mask.empty() && options.mask[r] == 0) {
       WriteStatus(r, RowStatus::kSkipped, out);
@@ -34,7 +38,7 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
     place.seed.reset();
     if (!options.seeds.empty()) place.seed = options.seeds[r];
     if (options.snapshots.empty() || options.snapshots[r].empty()) {
-      Assign(r, Task::kBegin, now);
+      Assign(r, Task::kBegin);
       continue;
     }
     auto opened = OpenSnapshot(options.snapshots[r], OriginOf(place.row), place.row.line(),
@@ -44,26 +48,25 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
       continue;
     }
     place.snapshot = *opened;
-    AssignRestore(r, Task::kBeginAt, now);
+    AssignRestore(r, Task::kBeginAt);
   }
   Finish(out);
 }
 
 void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
   const sim::FloatingPointGuard guard;
-  const Deadline now = Clock::now();
   for (std::size_t r = first_row(); r < end_row(); ++r) {
     Place& place = at(r);
     place.seed.reset();
     place.has_final = false;
     const RowPhase phase = place.row.phase();
     if (phase == RowPhase::kNew ||
-        (phase == RowPhase::kEnded && shape_.autoreset == Autoreset::kDisabled)) {
+        (phase == RowPhase::kEnded && settings_.autoreset == Autoreset::kDisabled)) {
       WriteStatus(r, RowStatus::kNotReset, out);
       continue;
     }
     if (phase == RowPhase::kEnded) {
-      Assign(r, Task::kBeginStep, now);
+      Assign(r, place.row.has_game() ? Task::kBeginStep : Task::kLook);
       continue;
     }
     const std::optional<Inputs> inputs = InputsAt(actions, r);
@@ -72,13 +75,13 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
       continue;
     }
     place.inputs = *inputs;
-    if (place.row.is_lost()) {  // since the last step
+    if (!place.row.has_game()) {  // it was lost after the last step
       RowResult result;
       place.row.Lose(/*in_step=*/true, result);
       EndStep(r, result, out);
       continue;
     }
-    Assign(r, Task::kAdvance, now);
+    Assign(r, Task::kAdvance);
   }
   Finish(out);
 }
@@ -86,8 +89,8 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
 std::vector<std::byte> GroupRunner::Save(std::size_t row) {
   const sim::FloatingPointGuard guard;
   Place& place = at(row);
-  if (place.row.is_lost() || place.row.phase() == RowPhase::kNew) return {};
-  Assign(row, Task::kSave, Clock::now());
+  if (!place.row.has_game()) return {};
+  Assign(row, Task::kSave);
   Finish({});
   return std::exchange(place.saved, {});
 }
@@ -102,39 +105,43 @@ tl::expected<void, std::string> GroupRunner::Restore(std::size_t row,
   if (!opened) return tl::unexpected(std::move(opened.error()));
   place.snapshot = *opened;
   place.error.clear();
-  AssignRestore(row, Task::kContinue, Clock::now());
+  AssignRestore(row, Task::kContinue);
   Finish(out);
   if (!place.error.empty()) return tl::unexpected(std::exchange(place.error, {}));
   return {};
 }
 
 SnapshotOrigin GroupRunner::OriginOf(const Row& row) const {
-  return {games_->kind(), row.track_hash(), shape_.spec.policy_hash, shape_.spec.task_hash};
+  return {games_->kind(), row.track_hash(), settings_.spec.policy_hash, settings_.spec.task_hash};
 }
 
-void GroupRunner::Assign(std::size_t row, Task task, Deadline now) {
+void GroupRunner::Assign(std::size_t row, Task task) {
   Place& place = at(row);
   assert(place.task == Task::kNone);
-  ++num_waiting_;
   place.task = task;
+  ++(task == Task::kLook ? num_looking_ : num_waiting_);
+  if (place.is_restarting) {
+    assert(task == Task::kBegin || task == Task::kLook || task == Task::kRevive);
+    return;
+  }
   Command& command = commands_.emplace_back();
-  command.slot = static_cast<int>(row - first_row_);
-  auto limit = shape_.config.game_timeout;
+  command.slot = SlotOf(row);
   switch (task) {
     case Task::kNone:
       assert(false);
       break;
     case Task::kAdvance:
       command.kind = CommandKind::kAdvance;
-      command.ticks = shape_.config.ticks_per_step;
+      command.ticks = settings_.config.ticks_per_step;
       command.inputs = place.inputs;
       break;
     case Task::kBegin:
     case Task::kBeginStep:
     case Task::kBeginAfter:
+    case Task::kLook:
     case Task::kRevive:
       command.kind = CommandKind::kRestart;
-      limit = shape_.config.restart_timeout;
+      place.is_restarting = true;
       break;
     case Task::kBeginAt:
     case Task::kContinue:
@@ -145,13 +152,12 @@ void GroupRunner::Assign(std::size_t row, Task task, Deadline now) {
       command.kind = CommandKind::kSave;
       break;
   }
-  place.deadline = now + limit;
 }
 
-void GroupRunner::AssignRestore(std::size_t row, Task task, Deadline now) {
+void GroupRunner::AssignRestore(std::size_t row, Task task) {
   Place& place = at(row);
   place.after_revival = task;
-  Assign(row, place.row.is_lost() ? Task::kRevive : task, now);
+  Assign(row, place.row.has_game() ? task : Task::kRevive);
 }
 
 void GroupRunner::StartCommands() {
@@ -162,98 +168,109 @@ void GroupRunner::StartCommands() {
 
 void GroupRunner::EndTask(Place& place) {
   assert(place.task != Task::kNone);
+  --(place.task == Task::kLook ? num_looking_ : num_waiting_);
   place.task = Task::kNone;
-  --num_waiting_;
 }
 
 void GroupRunner::Finish(const BatchView& out) {
   StartCommands();
+  if (num_looking_ > 0) Handle(games_->Collect(kAtOnce), out);
   while (num_waiting_ > 0) {
-    Deadline earliest = kNoDeadline;
-    for (const Place& place : places_) {
-      if (place.task != Task::kNone) earliest = std::min(earliest, place.deadline);
-    }
-    const std::span<const Completion> completions = games_->Collect(earliest);
-    for (const Completion& completion : completions) Handle(completion, out);
-    if (completions.empty()) {
-      const Deadline now = Clock::now();
-      for (std::size_t r = first_row(); r < end_row(); ++r) {
-        if (at(r).task == Task::kNone || at(r).deadline > now) continue;
-        games_->Abandon(static_cast<int>(r - first_row_));
-        Lose(r, "it did not answer in time", out);
-      }
-    }
     StartCommands();
+    Handle(games_->Collect(kNoDeadline), out);
   }
+  for (std::size_t r = first_row(); num_looking_ > 0; ++r) {
+    if (at(r).task == Task::kLook) Lose(r, "no game has come yet", out);
+  }
+}
+
+void GroupRunner::Handle(std::span<const Completion> completions, const BatchView& out) {
+  for (const Completion& completion : completions) Handle(completion, out);
 }
 
 void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
   const std::size_t r = first_row_ + static_cast<std::size_t>(completion.slot);
   Place& place = at(r);
   Row& row = place.row;
+  if (std::exchange(place.is_restarting, false)) return Restarted(r, completion, out);
   const Task task = place.task;
-  if (completion.status == CompletionStatus::kRejected &&
-      (task == Task::kBeginAt || task == Task::kContinue)) {
+  if (completion.status == CompletionStatus::kGameLost) return Lose(r, completion.error, out);
+  if (completion.status == CompletionStatus::kRejected) {
+    if (task != Task::kBeginAt && task != Task::kContinue) return Abandon(r, completion.error, out);
     EndTask(place);
-    Reject(r, completion.error, out);
-    return;
-  }
-  if (completion.status != CompletionStatus::kOk) {
-    Lose(r, completion.error, out);
-    return;
+    return Reject(r, completion.error, out);
   }
 
   const GameState& state = games_->state(completion.slot);
   RowResult result;
-  bool is_good = true;
   switch (task) {
-    case Task::kNone:
-      assert(false);
-      return;
     case Task::kAdvance:
-      is_good = row.Advance(shape_.config, state, place.inputs, completion, result);
-      break;
-    case Task::kBegin:
-    case Task::kBeginStep:
-    case Task::kBeginAfter:
-    case Task::kBeginAt:
-      if (place.seed) row.Reseed(*place.seed);
-      is_good = row.Begin(state, task == Task::kBeginAt ? &place.snapshot.record : nullptr, result);
-      break;
-    case Task::kRevive:
+      if (!row.Advance(settings_.config, state, place.inputs, completion, result)) {
+        return Abandon(r, kNotFinite, out);
+      }
       EndTask(place);
-      Assign(r, place.after_revival, Clock::now());
-      return;
+      return EndStep(r, result, out);
+    case Task::kBeginAt:
+      return Begin(r, &place.snapshot.record, out);
     case Task::kContinue:
-      is_good = row.Continue(state, place.snapshot.record, result);
-      break;
+      if (!row.Continue(state, place.snapshot.record, result)) return Abandon(r, kNotFinite, out);
+      EndTask(place);
+      return WriteAll(r, result, out);
     case Task::kSave:
       EndTask(place);
       place.saved = PackSnapshot(OriginOf(row), row.record(), completion.snapshot);
       return;
-  }
-  if (!is_good) {
-    Lose(r, "its state is not finite", out);
-    return;
-  }
-  EndTask(place);
-  switch (task) {
-    case Task::kAdvance:
-      EndStep(r, result, out);
-      return;
-    case Task::kBeginAfter:  // the flags are those of the end
-      WriteObservation(r, out.observations);
-      WriteInfo(r, result.info, out.info);
-      return;
     default:
-      WriteAll(r, result, out);
-      return;
+      assert(false);
   }
+}
+
+void GroupRunner::Restarted(std::size_t row, const Completion& completion, const BatchView& out) {
+  Place& place = at(row);
+  if (completion.status != CompletionStatus::kOk) {
+    if (place.task == Task::kNone) return;  // the row's next step or reset asks again
+    if (place.task != Task::kBegin || !place.row.has_game()) {
+      return Lose(row, completion.error, out);
+    }
+    // It had died while it stood; the caller's reset waits for the one that takes its place.
+    place.row.set_has_game(false);
+    EndTask(place);
+    return Assign(row, Task::kBegin);
+  }
+  switch (place.task) {
+    case Task::kNone:  // nobody looked; the row's next step or reset begins with it
+      place.row.set_has_game(true);
+      return;
+    case Task::kRevive:
+      EndTask(place);
+      return Assign(row, place.after_revival);
+    default:
+      return Begin(row, nullptr, out);
+  }
+}
+
+void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out) {
+  Place& place = at(row);
+  if (place.seed) place.row.Reseed(*place.seed);
+  RowResult result;
+  if (!place.row.Begin(games_->state(SlotOf(row)), snapshot, result)) {
+    return Abandon(row, kNotFinite, out);
+  }
+  const bool is_after_end = place.task == Task::kBeginAfter;
+  EndTask(place);
+  if (!is_after_end) WriteFlags(row, result, out);  // else they are those of the end
+  WriteObservation(row, out.observations);
+  WriteInfo(row, result.info, out.info);
 }
 
 void GroupRunner::Reject(std::size_t row, const std::string& error, const BatchView& out) {
   at(row).error = error;
   WriteStatus(row, RowStatus::kBadSnapshot, out);
+}
+
+void GroupRunner::Abandon(std::size_t row, const std::string& error, const BatchView& out) {
+  games_->Abandon(SlotOf(row));
+  Lose(row, error, out);
 }
 
 void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchView& out) {
@@ -263,43 +280,43 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
   const bool is_restore =
       task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);
   if (is_restore || task == Task::kSave) {  // the next step tells of it
-    place.row.MarkLost();
+    place.row.set_has_game(false);
     place.error = "the game is lost: " + error;
     return;
   }
   if (place.seed) place.row.Reseed(*place.seed);
   RowResult result;
   place.row.Lose(task == Task::kAdvance, result);
-  if (task == Task::kAdvance) {
-    EndStep(row, result, out);
-  } else if (task == Task::kBeginAfter) {
-    WriteObservation(row, out.observations);
-    WriteInfo(row, result.info, out.info);
-  } else {
-    if (task == Task::kBeginStep && shape_.autoreset == Autoreset::kSameStep) {
-      WriteFinal(row, result, out);
-    }
-    WriteAll(row, result, out);
-  }
+  if (task == Task::kAdvance) return EndStep(row, result, out);
+  if (task != Task::kBeginAfter) WriteFlags(row, result, out);  // else they are those of the end
+  const bool is_step = task == Task::kBeginStep || task == Task::kLook;
+  if (is_step && settings_.autoreset == Autoreset::kSameStep) WriteFinal(row, result, out);
+  WriteObservation(row, out.observations);
+  WriteInfo(row, result.info, out.info);
 }
 
 // Writes the step of a row; in kSameStep mode the next episode begins when this one is over.
 void GroupRunner::EndStep(std::size_t row, const RowResult& result, const BatchView& out) {
   const bool has_ended = result.terminated || result.truncated;
-  if (!has_ended || shape_.autoreset != Autoreset::kSameStep) {
+  if (!has_ended || settings_.autoreset != Autoreset::kSameStep) {
     WriteAll(row, result, out);
     return;
   }
   WriteFlags(row, result, out);
   WriteFinal(row, result, out);
-  Assign(row, Task::kBeginAfter, Clock::now());
+  Place& place = at(row);
+  if (place.row.has_game()) return Assign(row, Task::kBeginAfter);
+  RowResult next;  // it cannot begin yet
+  place.row.Lose(/*in_step=*/false, next);
+  WriteObservation(row, out.observations);
+  WriteInfo(row, next.info, out.info);
 }
 
 std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t row) const {
-  if (shape_.config.actions.kind == ActionKind::kDiscrete) {
-    return InputsOf(shape_.config.actions, actions.discrete[row]);
+  if (settings_.config.actions.kind == ActionKind::kDiscrete) {
+    return InputsOf(settings_.config.actions, actions.discrete[row]);
   }
-  const std::size_t size = shape_.spec.action.names.size();
+  const std::size_t size = settings_.spec.action.names.size();
   return InputsOf(actions.continuous.subspan(row * size, size));
 }
 
@@ -308,16 +325,16 @@ void GroupRunner::WriteStatus(std::size_t row, RowStatus status, const BatchView
 }
 
 void GroupRunner::WriteObservation(std::size_t row, std::span<float> observations) const {
-  const std::size_t size = shape_.spec.observation.size();
-  at(row).row.WriteObservation(shape_.observer, observations.subspan(row * size, size));
+  const std::size_t size = settings_.spec.observation.size();
+  at(row).row.WriteObservation(settings_.observer, observations.subspan(row * size, size));
 }
 
 void GroupRunner::WriteInfo(std::size_t row, const InfoWords& words,
                             std::span<std::byte> info) const {
   std::byte* to = info.data() + row * 4;
-  for (const std::size_t column : shape_.chosen_info) {
+  for (const std::size_t column : settings_.chosen_info) {
     std::memcpy(to, &words[column], 4);
-    to += shape_.num_rows * 4;
+    to += settings_.num_rows * 4;
   }
 }
 

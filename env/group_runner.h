@@ -1,9 +1,12 @@
 // The rows of one group of games: gives the games their commands, waits for them, and writes each
 // row's part of the batch. One thread at a time; different runners touch different rows and share
 // only what is constant.
+//
+// A game that is lost is asked for again by the next reset of its row. A reset of the caller's
+// waits for it. Autoreset does not: it leaves the restart under way from step to step, and until
+// the new game stands at its start the row tells that it has none.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,7 +23,7 @@
 namespace hotlap {
 
 // What all rows of a VectorEnvironment have in common.
-struct BatchShape {
+struct BatchSettings {
   EnvironmentConfig config;
   EnvironmentSpec spec;
   Observer observer;
@@ -31,9 +34,9 @@ struct BatchShape {
 
 class GroupRunner {
  public:
-  // Its rows are first_row on, one per slot. `shape` outlives it.
-  GroupRunner(const BatchShape& shape, std::unique_ptr<GameGroup> games, std::size_t first_row,
-              std::span<RowConfig> rows);
+  // Its rows are first_row on, one per slot. `settings` outlives it.
+  GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGroup> games,
+              std::size_t first_row, std::span<RowConfig> rows);
 
   std::size_t first_row() const { return first_row_; }
   std::size_t end_row() const { return first_row_ + places_.size(); }
@@ -57,6 +60,7 @@ class GroupRunner {
     kBegin,       // reset: the game restarts, then an episode begins
     kBeginStep,   // step after an end: likewise
     kBeginAfter,  // in the step of the end (kSameStep): likewise
+    kLook,        // step of a row without a game: likewise, but nobody waits for the restart
     kRevive,      // a lost game restarts, then `after_revival`
     kBeginAt,     // reset: a snapshot is restored, then an episode begins there
     kContinue,    // restore: a snapshot is restored, and its episode goes on
@@ -65,10 +69,10 @@ class GroupRunner {
   struct Place {
     Row row;
     bool has_final = false;
+    bool is_restarting = false;  // a kRestart is under way, for the call under way or for none
     // Of the call under way.
     Task task = Task::kNone;
     Task after_revival = Task::kNone;
-    Deadline deadline{};
     Inputs inputs{};                      // kAdvance
     OpenedSnapshot snapshot{};            // kRevive, kBeginAt, kContinue
     std::optional<std::uint64_t> seed{};  // of the episode that begins
@@ -78,17 +82,24 @@ class GroupRunner {
 
   Place& at(std::size_t row) { return places_[row - first_row_]; }
   const Place& at(std::size_t row) const { return places_[row - first_row_]; }
+  int SlotOf(std::size_t row) const { return static_cast<int>(row - first_row_); }
   SnapshotOrigin OriginOf(const Row& row) const;
 
-  // Gives the row a task; its command starts with StartCommands.
-  void Assign(std::size_t row, Task task, Deadline now);
-  void AssignRestore(std::size_t row, Task task, Deadline now);  // a lost game restarts first
+  // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
+  // under way already.
+  void Assign(std::size_t row, Task task);
+  void AssignRestore(std::size_t row, Task task);  // a lost game restarts first
   void StartCommands();
   void EndTask(Place& place);
   // Returns when no row has a task.
   void Finish(const BatchView& out);
+  void Handle(std::span<const Completion> completions, const BatchView& out);
   void Handle(const Completion& completion, const BatchView& out);
+  void Restarted(std::size_t row, const Completion& completion, const BatchView& out);
+  void Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out);
   void Reject(std::size_t row, const std::string& error, const BatchView& out);
+  // The group does not know that this game is of no use.
+  void Abandon(std::size_t row, const std::string& error, const BatchView& out);
   void Lose(std::size_t row, const std::string& error, const BatchView& out);
   void EndStep(std::size_t row, const RowResult& result, const BatchView& out);
 
@@ -100,12 +111,13 @@ class GroupRunner {
   void WriteFinal(std::size_t row, const RowResult& result, const BatchView& out);
   void WriteAll(std::size_t row, const RowResult& result, const BatchView& out) const;
 
-  const BatchShape& shape_;
+  const BatchSettings& settings_;
   std::unique_ptr<GameGroup> games_;
   std::size_t first_row_;
   std::vector<Place> places_;      // by slot
   std::vector<Command> commands_;  // about to start
-  int num_waiting_ = 0;            // rows with a task
+  int num_waiting_ = 0;            // rows with a task other than kLook
+  int num_looking_ = 0;            // rows with kLook
 };
 
 }  // namespace hotlap

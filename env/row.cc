@@ -60,7 +60,7 @@ void Row::FollowLine(float reach_m) {
 bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& result) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
-  is_lost_ = false;
+  has_game_ = true;
   record_ = RowRecord{};
   record_.base_seed = base_seed_;
   record_.episode = next_episode_++;
@@ -86,7 +86,7 @@ bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& re
 bool Row::Continue(const GameState& state, const RowRecord& record, RowResult& result) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
-  is_lost_ = false;
+  has_game_ = true;
   record_ = record;
   base_seed_ = record.base_seed;
   next_episode_ = record.episode + 1;
@@ -149,7 +149,7 @@ void Row::Lose(bool in_step, RowResult& result) {
     record_.steps = 0;
     record_.reward_sums = {};
   }
-  is_lost_ = true;
+  has_game_ = false;
   record_.phase = RowPhase::kEnded;
   result = {};
   result.truncated = true;

@@ -35,7 +35,8 @@ class Row {
   const Centreline& line() const { return *line_; }
   std::uint64_t track_hash() const { return track_hash_; }
   RowPhase phase() const { return record_.phase; }
-  bool is_lost() const { return is_lost_; }  // has no game now
+  // There is a game, as far as is known: it has been seen, and not been lost since.
+  bool has_game() const { return has_game_; }
 
   // The next episode is the first of this base seed.
   void Reseed(std::uint64_t base_seed);
@@ -51,8 +52,9 @@ class Row {
   // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
   // could not begin or go on.
   void Lose(bool in_step, RowResult& result);
-  // The game is gone, between two steps; Lose() tells it with the next one.
-  void MarkLost() { is_lost_ = true; }
+  // The game is gone, between two steps; Lose() tells it with the next one. Or a new one has come,
+  // and the row's next reset finds it.
+  void set_has_game(bool has_game) { has_game_ = has_game; }
 
   void WriteObservation(const Observer& observer, std::span<float> out) const;
 
@@ -66,7 +68,7 @@ class Row {
   std::shared_ptr<const Centreline> line_;
   std::uint64_t track_hash_;
   std::uint64_t base_seed_, next_episode_ = 0;  // of the episode that begins next
-  bool is_lost_ = false;
+  bool has_game_ = false;
   RowRecord record_;
   GameState state_;
   LinePoint here_;  // at record_.place

@@ -1,11 +1,14 @@
 #include "env/simulated_games.h"
 
 #include <cassert>
-#include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <limits>
+#include <string>
 #include <type_traits>
 #include <utility>
 
+#include "env/race_bounds.h"
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/race.h"
 #include "env/sim/vehicle_model.h"
@@ -30,46 +33,79 @@ struct SnapshotHeader {
 };
 static_assert(sizeof(SnapshotHeader) == 16);
 static_assert(sizeof(RaceState) == 1340, "RaceState changed: bump kSnapshotVersion");
+constexpr const char* kOutOfRange = "snapshot: out of range is ";
+constexpr std::int32_t kLastMaterial = 30;
 constexpr std::size_t kSnapshotSize =
     sizeof(SnapshotHeader) + sizeof(VehicleState) + sizeof(RaceRecord);
 
-bool AllFinite(const sim::BodyState& body) {
-  const float values[] = {body.orientation.w,
-                          body.orientation.x,
-                          body.orientation.y,
-                          body.orientation.z,
-                          body.position_m.x,
-                          body.position_m.y,
-                          body.position_m.z,
-                          body.velocity_mps.x,
-                          body.velocity_mps.y,
-                          body.velocity_mps.z,
-                          body.angular_velocity_radps.x,
-                          body.angular_velocity_radps.y,
-                          body.angular_velocity_radps.z};
-  for (float value : values) {
-    if (!(std::fabs(value) <= 2 * sim::kWorldLimitM)) return false;
-  }
-  return true;
+bool IsWithin(float value, float limit) { return value >= -limit && value <= limit; }
+bool IsWithin(Vec3 v, float limit) {
+  return IsWithin(v.x, limit) && IsWithin(v.y, limit) && IsWithin(v.z, limit);
+}
+bool IsFlag(std::int32_t value) { return value == 0 || value == 1; }
+
+const char* WrongField(const sim::BodyState& body) {
+  const sim::Quaternion& q = body.orientation;
+  const float square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z;
+  if (!(square > 0.99f && square < 1.01f)) return "orientation";
+  if (!IsWithin(body.position_m, sim::kWorldLimitM)) return "position";
+  if (!IsWithin(body.velocity_mps, kMaxStateSpeedMps)) return "velocity";
+  if (!IsWithin(body.angular_velocity_radps, kMaxStateSpinRadps)) return "angular_velocity";
+  return nullptr;
 }
 
-// What the tick relies on, for bytes that may have been kept anywhere.
-bool IsUsable(const RaceState& state, const Race& race) {
-  const sim::VehicleState& car = state.vehicle;
+const char* WrongField(const sim::VehicleState& car, const sim::Track& track) {
+  constexpr float kAny = std::numeric_limits<float>::max();
+  for (const sim::BodyState* body : {&car.body, &car.previous_body}) {
+    if (const char* field = WrongField(*body)) return field;
+  }
   for (const sim::WheelContact& wheel : car.wheels) {
-    if (!std::isfinite(wheel.extension_m) || !std::isfinite(wheel.angular_speed_radps))
-      return false;
+    if (!IsWithin(wheel.extension_m, kAny)) return "wheels.extension";
+    if (!IsWithin(wheel.angular_speed_radps, kAny)) return "wheels.angular_speed";
+    if (!IsFlag(wheel.has_contact)) return "wheels.has_contact";
+    if (!IsFlag(wheel.is_sliding)) return "wheels.is_sliding";
+    if (wheel.material < 0 || wheel.material > kLastMaterial) return "wheels.material";
   }
-  return AllFinite(car.body) && AllFinite(car.previous_body) && std::isfinite(car.steering) &&
-         std::fabs(car.steering) <= 1 && std::isfinite(car.rpm) && car.gear >= 0 &&
-         car.gear <= sim::kNumGears && car.shift_ticks_left >= 0 && car.turbo_ticks_left >= 0 &&
-         race.track().IsHint(car.road_index) && state.race_time_ms % sim::kTickMs == 0 &&
-         state.num_passed >= 0 && state.num_passed <= race.target() &&
-         state.finished == (state.num_passed == race.target());
+  if (!IsWithin(car.steering, 1)) return "steering";
+  if (!IsWithin(car.rpm, kMaxStateRpm)) return "rpm";
+  if (car.gear < 0 || car.gear > sim::kNumGears) return "gear";
+  if (car.shift_ticks_left < 0 || car.shift_ticks_left > kMaxStateShiftTicks) {
+    return "shift_ticks_left";
+  }
+  if (car.held_keys < 0 || car.held_keys > 3) return "held_keys";
+  if (car.steer_key < -1 || car.steer_key > 1) return "steer_key";
+  if (!IsFlag(car.has_touched_down)) return "has_touched_down";
+  if (!IsFlag(car.has_body_contact)) return "has_body_contact";
+  if (car.turbo_ticks_left < 0 || car.turbo_ticks_left > kMaxStateTurboTicks) {
+    return "turbo_ticks_left";
+  }
+  if (car.turbo_surface < 0 || car.turbo_surface > kLastMaterial) return "turbo_surface";
+  if (!IsFlag(car.is_freewheeling)) return "is_freewheeling";
+  if (!IsFlag(car.has_left_road)) return "has_left_road";
+  if (!track.IsHint(car.road_index)) return "road_index";
+  if (!IsWithin(car.force_mps2, kAny)) return "force";
+  if (!IsWithin(car.torque, kAny)) return "torque";
+  return nullptr;
 }
 
-// nullptr, or why these bytes are no state of this race.
-const char* Parse(std::span<const std::byte> bytes, const Race& race, RaceState& state) {
+// What the tick relies on, for bytes that may have been kept anywhere. nullptr: nothing is wrong.
+const char* WrongField(const RaceState& state, const Race& race) {
+  if (const char* field = WrongField(state.vehicle, race.track())) return field;
+  if (!IsRaceClock(state.race_time_ms) || state.race_time_ms < 0) return "race_time";
+  if (!IsRaceClock(state.clock_ms)) return "clock";
+  if (!IsAnalogInput(state.inputs.steer)) return "inputs.steer";
+  if (!IsAnalogInput(state.inputs.gas)) return "inputs.gas";
+  if (state.num_passed < 0 || state.num_passed > race.target()) return "num_passed";
+  if (state.num_respawns < 0) return "num_respawns";
+  if (state.finished != (state.num_passed == race.target())) return "finished";
+  for (const std::int32_t time_ms : state.times_ms) {
+    if (!IsRaceClock(time_ms) || time_ms < 0) return "times";
+  }
+  return nullptr;
+}
+
+// Empty, or why these bytes are no state of this race.
+std::string Parse(std::span<const std::byte> bytes, const Race& race, RaceState& state) {
   SnapshotHeader header;
   if (bytes.size() != kSnapshotSize) return "snapshot: not of a simulated game (wrong size)";
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -78,16 +114,23 @@ const char* Parse(std::span<const std::byte> bytes, const Race& race, RaceState&
   if (header.track_hash != race.track().hash()) return "snapshot: saved on another track";
   const std::byte* const vehicle = bytes.data() + sizeof header;
   const std::byte* const record = vehicle + sizeof(VehicleState);
-  for (const std::size_t offset :
-       {offsetof(RaceRecord, finished), offsetof(RaceRecord, inputs) + offsetof(Inputs, left),
-        offsetof(RaceRecord, inputs) + offsetof(Inputs, right),
-        offsetof(RaceRecord, inputs) + offsetof(Inputs, accelerate),
-        offsetof(RaceRecord, inputs) + offsetof(Inputs, brake)}) {
-    if (record[offset] > std::byte{1}) return "snapshot: damaged";
+  struct Bool {
+    std::size_t offset;
+    const char* field;
+  };
+  constexpr std::size_t kInputs = offsetof(RaceRecord, inputs);
+  for (const auto& [offset, field] :
+       {Bool{offsetof(RaceRecord, finished), "finished"},
+        Bool{kInputs + offsetof(Inputs, left), "inputs.left"},
+        Bool{kInputs + offsetof(Inputs, right), "inputs.right"},
+        Bool{kInputs + offsetof(Inputs, accelerate), "inputs.accelerate"},
+        Bool{kInputs + offsetof(Inputs, brake), "inputs.brake"}}) {
+    if (record[offset] > std::byte{1}) return kOutOfRange + std::string(field);
   }
   std::memcpy(&state.vehicle, vehicle, sizeof state.vehicle);
-  std::memcpy(static_cast<RaceRecord*>(&state), record, sizeof(RaceRecord));
-  return IsUsable(state, race) ? nullptr : "snapshot: damaged";
+  std::memcpy(static_cast<void*>(static_cast<RaceRecord*>(&state)), record, sizeof(RaceRecord));
+  const char* const field = WrongField(state, race);
+  return field == nullptr ? std::string() : kOutOfRange + std::string(field);
 }
 
 struct Slot {
@@ -230,9 +273,9 @@ class SimulatedGames final : public GameGroup {
         return completion;
       case CommandKind::kRestore: {
         RaceState state;
-        if (const char* error = Parse(slot.command.snapshot, slot.race, state)) {
+        if (std::string error = Parse(slot.command.snapshot, slot.race, state); !error.empty()) {
           completion.status = CompletionStatus::kRejected;
-          completion.error = error;
+          completion.error = std::move(error);
           return completion;
         }
         slot.race.set_state(state);

@@ -1,5 +1,6 @@
 #include "env/snapshot_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hotlap {
@@ -7,14 +8,29 @@ namespace hotlap {
 std::uint64_t SnapshotStore::Put(std::uint64_t owner, Bytes bytes) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t id = ++last_id_;
-  bytes_ += bytes->size();
+  const std::size_t size = bytes->size();
+  if (size > budget_bytes_) return id;
+  Holding& holding = holdings_[owner];
+  holding.ids.push_back(id);
+  holding.bytes += size;
+  bytes_ += size;
   entries_.emplace(id, Entry{owner, std::move(bytes)});
-  while (bytes_ > budget_bytes_) {
-    const auto oldest = entries_.begin();
-    bytes_ -= oldest->second.bytes->size();
-    entries_.erase(oldest);
-  }
+  while (bytes_ > budget_bytes_) EvictOne();
   return id;
+}
+
+// Owners are few, and this looks at each: a session more costs less than keeping them sorted.
+void SnapshotStore::EvictOne() {
+  const auto most = std::ranges::max_element(
+      holdings_, {}, [](const auto& holding) { return holding.second.bytes; });
+  Holding& holding = most->second;
+  const auto oldest = entries_.find(holding.ids.front());
+  const std::size_t size = oldest->second.bytes->size();
+  holding.ids.pop_front();
+  holding.bytes -= size;
+  bytes_ -= size;
+  entries_.erase(oldest);
+  if (holding.ids.empty()) holdings_.erase(most);
 }
 
 std::optional<SnapshotStore::Entry> SnapshotStore::Get(std::uint64_t id) const {
@@ -25,15 +41,18 @@ std::optional<SnapshotStore::Entry> SnapshotStore::Get(std::uint64_t id) const {
 }
 
 void SnapshotStore::DropOwner(std::uint64_t owner) {
+  std::vector<Entry> dropped;  // freed after the lock is
   const std::lock_guard lock(mutex_);
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    if (it->second.owner != owner) {
-      ++it;
-      continue;
-    }
-    bytes_ -= it->second.bytes->size();
-    it = entries_.erase(it);
+  const auto holding = holdings_.find(owner);
+  if (holding == holdings_.end()) return;
+  dropped.reserve(holding->second.ids.size());
+  for (const std::uint64_t id : holding->second.ids) {
+    const auto entry = entries_.find(id);
+    dropped.push_back(std::move(entry->second));
+    entries_.erase(entry);
   }
+  bytes_ -= holding->second.bytes;
+  holdings_.erase(holding);
 }
 
 std::size_t SnapshotStore::bytes() const {

@@ -1,13 +1,14 @@
-// Saved states under ids, within a budget of bytes: when it is used up, the oldest ones go. Ids
-// are never used twice. Safe to call from any thread.
+// Saved states under ids, within a budget of bytes: when it is used up, whoever holds most loses
+// the oldest of its own. Ids are never used twice. Safe to call from any thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace hotlap {
@@ -31,9 +32,16 @@ class SnapshotStore {
   std::size_t bytes() const;  // kept now
 
  private:
+  struct Holding {
+    std::deque<std::uint64_t> ids;  // oldest first
+    std::size_t bytes = 0;
+  };
+  void EvictOne();
+
   const std::size_t budget_bytes_;
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, Entry> entries_;
+  std::unordered_map<std::uint64_t, Entry> entries_;     // by id
+  std::unordered_map<std::uint64_t, Holding> holdings_;  // by owner; none is empty
   std::size_t bytes_ = 0;
   std::uint64_t last_id_ = 0;
 };

@@ -1,6 +1,8 @@
 #include "env/tminterface_games.h"
 
 #include <cassert>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "env/tminterface/mapped_buffer.h"
@@ -11,6 +13,10 @@ namespace {
 
 // A game's silence is looked after this often, and at every turn once all are silent.
 constexpr unsigned kPollsBetweenChecks = 64;
+// Who only looks still hears out a game that is talking: it stays for so long after each word, and
+// for so long in all. Else a countdown would take a look for each of its ticks.
+constexpr std::chrono::microseconds kStaysAfterWord{100};
+constexpr std::chrono::milliseconds kLongestVisit{2};
 
 class TMInterfaceGames final : public GameGroup {
  public:
@@ -34,27 +40,17 @@ class TMInterfaceGames final : public GameGroup {
   std::span<const Completion> Collect(Deadline deadline) override {
     completions_.clear();
     backoff_.Reset();
+    if (deadline == kAtOnce) return Visit();
     for (;;) {
-      bool has_progressed = false;
-      bool is_under_way = false;
-      for (const auto& slot : slots_) {
-        if (!slot->is_under_way()) continue;
-        has_progressed |= slot->Poll();
-        NoteIfComplete(*slot);
-        is_under_way |= slot->is_under_way();
-      }
-      if (!completions_.empty() || !is_under_way) return completions_;
-      if (has_progressed) backoff_.Reset();
+      const Turn turn = PollAll();
+      if (!completions_.empty() || !turn.is_under_way) return completions_;
+      if (turn.has_progressed) backoff_.Reset();
       if (++polls_ % kPollsBetweenChecks == 0 || backoff_.is_slow()) {
         const Clock::time_point now = Clock::now();
-        for (const auto& slot : slots_) {
-          if (!slot->is_under_way()) continue;
-          slot->CheckTime(now);
-          NoteIfComplete(*slot);
-        }
+        CheckAll(now);
         if (!completions_.empty() || now >= deadline) return completions_;
       }
-      if (!has_progressed && !backoff_.Pause(deadline)) return completions_;
+      if (!turn.has_progressed && !backoff_.Pause(deadline)) return completions_;
     }
   }
 
@@ -62,6 +58,39 @@ class TMInterfaceGames final : public GameGroup {
   std::string_view kind() const override { return "tminterface"; }
 
  private:
+  struct Turn {
+    bool has_progressed = false;
+    bool is_under_way = false;
+  };
+  Turn PollAll() {
+    Turn turn;
+    for (const auto& slot : slots_) {
+      if (!slot->is_under_way()) continue;
+      turn.has_progressed |= slot->Poll();
+      NoteIfComplete(*slot);
+      turn.is_under_way |= slot->is_under_way();
+    }
+    return turn;
+  }
+  void CheckAll(Clock::time_point now) {
+    for (const auto& slot : slots_) {
+      if (!slot->is_under_way()) continue;
+      slot->CheckTime(now);
+      NoteIfComplete(*slot);
+    }
+  }
+  std::span<const Completion> Visit() {
+    Clock::time_point now = Clock::now();
+    const Clock::time_point end = now + kLongestVisit;
+    for (Clock::time_point word = Clock::time_point::min();; now = Clock::now()) {
+      const Turn turn = PollAll();
+      CheckAll(now);
+      if (turn.has_progressed) word = now;
+      if (!completions_.empty() || !turn.is_under_way || now >= end) return completions_;
+      if (now >= word + kStaysAfterWord) return completions_;
+      if (!turn.has_progressed) std::this_thread::yield();
+    }
+  }
   TMInterfaceSlot& At(int slot) const {
     assert(slot >= 0 && slot < num_slots());
     return *slots_[static_cast<std::size_t>(slot)];

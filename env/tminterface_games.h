@@ -21,12 +21,12 @@ struct TMInterfaceGame {    // settings of one slot
 
 struct TMInterfaceSettings {
   std::size_t buffer_size = 65535;
-  std::chrono::milliseconds game_timeout{
-      2000};  // our limit on one silence of a game; then it is lost
-  std::chrono::milliseconds start_timeout{20000};  // for a game to appear, load and count down
+  std::chrono::milliseconds game_timeout{2000};  // for one tick of a race; then the game is lost
+  // For a game to appear, load and count down; only while somebody collects.
+  std::chrono::milliseconds start_timeout{20000};
   double speed = 100;  // what the game is set to; real games may miss inputs above 100
-  // Called (from Collect, any thread) when the slot's game is gone, so that its owner starts
-  // another under the same name; the group then waits for it inside the next kRestart. May be
+  // Called (from Collect and Abandon, on their thread) when the slot's game is gone or of no use,
+  // so that its owner starts another under the same name; the next kRestart waits for it. May be
   // empty.
   std::function<void(int slot)> on_lost;
 };

@@ -1,10 +1,12 @@
 #include "env/tminterface_slot.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <utility>
 #include <variant>
 
+#include "env/race_bounds.h"
 #include "env/tminterface/mapped_buffer.h"
 #include "env/tminterface/sim_state.h"
 
@@ -17,6 +19,11 @@ namespace tmi = tminterface;
 constexpr auto kOpenEvery = 5ms;
 constexpr auto kCheckAliveEvery = 2ms;
 constexpr auto kLeaveWithin = 50ms;
+// Only time in which somebody looked counts as waiting for a start: nobody may look for minutes.
+constexpr auto kLongestLook = 100ms;
+// A map command takes effect at one of the game's next frames. Where none is seen to, it had done
+// so before the first run step.
+constexpr int kStepsForMapToLoad = 500;
 
 constexpr std::uint32_t kSnapshotMagic = 0x534D5448;  // "HTMS"
 constexpr std::uint32_t kSnapshotVersion = 1;
@@ -43,6 +50,16 @@ std::uint64_t FingerprintOf(const GameState& start) {
   add(&start.checkpoints_target, sizeof start.checkpoints_target);
   add(&start.checkpoints_per_lap, sizeof start.checkpoints_per_lap);
   return hash;
+}
+
+// nullptr: none.
+const char* FieldOutOfRange(const GameState& state, const tmi::SimStateView& view) {
+  if (!IsRaceClock(state.race_time_ms) || state.race_time_ms < 0) return "race_time";
+  if (!IsRaceClock(view.time_ms())) return "time";
+  if (!IsAnalogInput(state.inputs.steer)) return "input_steer";
+  if (!IsAnalogInput(state.inputs.gas)) return "input_gas";
+  if (state.num_respawns < 0) return "num_respawns";
+  return nullptr;
 }
 
 tmi::SetInputStates ToWire(const Inputs& inputs) {
@@ -79,7 +96,7 @@ void TMInterfaceSlot::Start(const Command& command) {
   assert(!is_under_way_);
   command_ = command;
   is_under_way_ = true;
-  has_news_ = true;  // silence counts from here
+  has_moved_ = true;  // a stop counts from here
   events_.clear();
   completion_ = Completion{};
   completion_.slot = slot_;
@@ -97,7 +114,6 @@ bool TMInterfaceSlot::Poll() {
   if (!client_) return false;
   const auto incoming = client_->Poll();
   if (!incoming) return false;
-  has_news_ = true;
   if (const auto* call = std::get_if<tmi::ServerCall>(&incoming->message)) {
     Handle(*call);
   } else if (const auto* response = std::get_if<tmi::Response>(&incoming->message)) {
@@ -129,7 +145,7 @@ void TMInterfaceSlot::BeginAdvance() {
   phase_ = Phase::kRunning;
   expected_time_ms_ = state_.race_time_ms + 10;
   holds_game_ = false;
-  if (std::exchange(rewind_is_pending_, false)) Say(tmi::SimRewindToState{state_bytes()});
+  if (rewind_is_pending_) Say(tmi::SimRewindToState{state_bytes()});
   Say(ToWire(command_.inputs));
   SayNext();
 }
@@ -142,11 +158,10 @@ void TMInterfaceSlot::BeginRestart() {
     is_under_way_ = false;
     return;
   }
-  if (phase_ == Phase::kHeld && settings_.on_lost) settings_.on_lost(slot_);
-  Drop();
-  const Clock::time_point now = Clock::now();
-  start_deadline_ = now + settings_.start_timeout;
-  next_open_ = now + kOpenEvery;
+  if (phase_ == Phase::kHeld) return Lose("the game is gone");
+  last_look_ = Clock::now();
+  time_to_start_ = settings_.start_timeout;
+  next_open_ = last_look_ + kOpenEvery;
   phase_ = Phase::kOpening;
   TryToOpen();
 }
@@ -181,9 +196,11 @@ void TMInterfaceSlot::BeginRestore() {
   }
   const GameState state = ReadGameState(view);
   if (!FinitePhysics(state)) return reject("the snapshot's state is not finite");
-  if (state.checkpoints_target != start_state_.checkpoints_target || state.race_time_ms < 0 ||
-      state.race_time_ms % 10 != 0) {
+  if (state.checkpoints_target != start_state_.checkpoints_target) {
     return reject("the snapshot's state is not of a race on this track");
+  }
+  if (const char* field = FieldOutOfRange(state, view)) {
+    return reject(std::string("the snapshot's state has a wrong ") + field);
   }
   state_ = state;
   snapshot_.assign(bytes.begin(), bytes.end());
@@ -201,20 +218,23 @@ void TMInterfaceSlot::TryToOpen() {
 
 void TMInterfaceSlot::CheckTime(Clock::time_point now) {
   if (!is_under_way_ || !has_begun_) return;
-  if (std::exchange(has_news_, false)) last_news_ = now;
+  if (std::exchange(has_moved_, false)) last_move_ = now;
 
-  if (phase_ != Phase::kRunning && now >= start_deadline_) {
+  const Clock::duration looked =
+      std::min<Clock::duration>(now - std::exchange(last_look_, now), kLongestLook);
+  time_to_start_ -= looked;
+  if (phase_ != Phase::kRunning && time_to_start_ <= Clock::duration::zero()) {
     const std::string within = std::to_string(settings_.start_timeout.count()) + " ms";
     return Lose(client_ ? "the game came to no start within " + within
                         : "no game came within " + within + ": " + why_not_open_);
   }
-  if (client_ && now - last_news_ >= kCheckAliveEvery) {
+  if (client_ && now - last_move_ >= kCheckAliveEvery) {
     if (!client_->game_alive()) {
       if (phase_ == Phase::kRunning) return Lose("the game is gone");
       Drop();
       phase_ = Phase::kOpening;
-    } else if (phase_ == Phase::kRunning && now - last_news_ >= settings_.game_timeout) {
-      return Lose("the game was silent for " + std::to_string(settings_.game_timeout.count()) +
+    } else if (phase_ == Phase::kRunning && now - last_move_ >= settings_.game_timeout) {
+      return Lose("the game made no tick for " + std::to_string(settings_.game_timeout.count()) +
                   " ms");
     }
   }
@@ -225,8 +245,10 @@ void TMInterfaceSlot::CheckTime(Clock::time_point now) {
 }
 
 void TMInterfaceSlot::Abandon() {
+  const bool is_busy = is_under_way_ && phase_ != Phase::kLost && phase_ != Phase::kHeld;
   is_under_way_ = false;
   Drop();
+  if (is_busy && settings_.on_lost) settings_.on_lost(slot_);
 }
 
 void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
@@ -235,7 +257,7 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
   holds_game_ = false;
   if (std::holds_alternative<tmi::OnRegistered>(call)) {
     phase_ = Phase::kComingToStart;
-    last_time_ms_.reset();
+    num_steps_seen_ = 0;
     is_fresh_ = false;
     Say(tmi::SetTimeout{-1});
     Say(tmi::SetGameSpeed{settings_.speed});
@@ -253,6 +275,7 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
 }
 
 void TMInterfaceSlot::HandleRunStep(std::int32_t race_time_ms) {
+  has_moved_ = true;
   if (phase_ == Phase::kComingToStart) return HandleRunStepBeforeStart(race_time_ms);
   if (phase_ != Phase::kRunning) return;
   if (race_time_ms != expected_time_ms_) {
@@ -268,16 +291,20 @@ void TMInterfaceSlot::HandleRunStep(std::int32_t race_time_ms) {
 }
 
 void TMInterfaceSlot::HandleRunStepBeforeStart(std::int32_t race_time_ms) {
-  const bool is_first = !last_time_ms_.has_value();
-  if (race_time_ms < 0 && (is_first || race_time_ms < *last_time_ms_)) {
+  ++num_steps_seen_;
+  const bool is_first = num_steps_seen_ == 1;
+  const bool brings_map = !game_.map_command.empty();
+  // The race that is seen first may still be that of the map before.
+  const bool is_new_race = is_first ? !brings_map : race_time_ms <= last_time_ms_;
+  if (race_time_ms < 0 && is_new_race) {
     // A race in its countdown; what an older client pressed must not reach its start.
     is_fresh_ = true;
     Say(ToWire(Inputs{}));
   } else if (race_time_ms == 0 && is_fresh_) {
     Say(tmi::SimGetState{});
     holds_game_ = true;
-  } else if (is_first && game_.map_command.empty()) {
-    Say(tmi::GiveUp{});  // in the middle of a race; with a map command a new one is on its way
+  } else if (!is_fresh_ && num_steps_seen_ == (brings_map ? kStepsForMapToLoad : 1)) {
+    Say(tmi::GiveUp{});
   }
   last_time_ms_ = race_time_ms;
 }

@@ -47,8 +47,9 @@ class TMInterfaceSlot {
   // Takes what the game sent and answers it. True when there was anything to do; the command may
   // be complete then (is_under_way() is false and completion() tells).
   bool Poll();
-  // Looks for a game, for its death and for its silence. To be called while Poll finds nothing.
+  // Looks for a game, for its death and for its standstill. To be called while Poll finds nothing.
   void CheckTime(Clock::time_point now);
+  // As in GameGroup.
   void Abandon();
 
   const Completion& completion() const { return completion_; }
@@ -92,7 +93,7 @@ class TMInterfaceSlot {
   Phase phase_ = Phase::kLost;
   bool is_under_way_ = false;
   bool has_begun_ = false;
-  bool has_news_ = false;
+  bool has_moved_ = false;  // by a tick, since the last CheckTime
   std::optional<tminterface::Client> client_;
 
   Command command_;
@@ -114,12 +115,14 @@ class TMInterfaceSlot {
   bool rewind_is_pending_ = false;  // the game stands elsewhere than state_
 
   // On the way to the start.
-  bool is_fresh_ = false;                     // this race has been seen from its countdown on
-  std::optional<std::int32_t> last_time_ms_;  // of the last run step since registration
+  bool is_fresh_ = false;          // this race has been seen from its countdown on
+  int num_steps_seen_ = 0;         // run steps since registration
+  std::int32_t last_time_ms_ = 0;  // of the last of them
   std::string why_not_open_;
 
-  Clock::time_point last_news_{};
-  Clock::time_point start_deadline_{};
+  Clock::time_point last_move_{};
+  Clock::time_point last_look_{};
+  Clock::duration time_to_start_{};  // what is left of the start timeout
   Clock::time_point next_open_{};
 };
 

@@ -9,6 +9,7 @@
 
 #include "env/config.h"
 #include "env/npy.h"
+#include "env/sim/floating_point_guard.h"
 #include "env/sim/road_builder.h"
 #include "env/sim/track_check.h"
 
@@ -188,6 +189,9 @@ class TrackReader {
 
 }  // namespace
 
-sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) { return TrackReader(path).Read(); }
+sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
+  const sim::FloatingPointGuard guard;
+  return TrackReader(path).Read();
+}
 
 }  // namespace hotlap

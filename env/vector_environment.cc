@@ -47,7 +47,7 @@ std::vector<std::size_t> ChooseInfo(const EnvironmentSpec& spec,
   return chosen;
 }
 
-BatchShape MakeShape(const VectorEnvironmentConfig& config, std::size_t num_rows) {
+BatchSettings MakeSettings(const VectorEnvironmentConfig& config, std::size_t num_rows) {
   const EnvironmentConfig& environment = config.environment;
   EnvironmentSpec spec = MakeSpec(environment);
   std::vector<std::size_t> chosen_info = ChooseInfo(spec, config.info_columns);
@@ -55,9 +55,10 @@ BatchShape MakeShape(const VectorEnvironmentConfig& config, std::size_t num_rows
           config.autoreset, std::move(chosen_info), num_rows};
 }
 
-int CheckedThreads(int num_threads, std::size_t num_groups) {
-  if (num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
-  return std::min(num_threads, static_cast<int>(num_groups));
+std::shared_ptr<WorkerPool> PoolOf(const VectorEnvironmentConfig& config, std::size_t num_groups) {
+  if (config.workers != nullptr) return config.workers;
+  if (config.num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
+  return std::make_shared<WorkerPool>(std::min(config.num_threads, static_cast<int>(num_groups)));
 }
 
 }  // namespace
@@ -68,59 +69,66 @@ struct VectorEnvironment::Impl {
 
   GroupRunner& RunnerOf(int row);
   void CheckSizes(const BatchView& out) const;
+  void CheckSizes(const ActionView& actions) const;
   // Moves the ended episodes from their rows' places to the front; no row moves backwards.
   BatchResult CompactFinals(const BatchView& out) const;
 
-  const BatchShape shape;
+  const BatchSettings settings;
   std::vector<InfoColumn> info_columns;
   std::vector<GroupRunner> runners;
-  WorkerPool pool;
+  std::shared_ptr<WorkerPool> pool;
 };
 
 VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
                               std::vector<std::unique_ptr<GameGroup>> groups,
                               std::vector<RowConfig> rows)
-    : shape(MakeShape(config, rows.size())),
-      pool(CheckedThreads(config.num_threads, groups.size())) {
+    : settings(MakeSettings(config, rows.size())), pool(PoolOf(config, groups.size())) {
   std::size_t slots = 0;
   for (const auto& group : groups) slots += Size(group->num_slots());
   if (slots != rows.size()) {
     throw std::invalid_argument("there are " + std::to_string(rows.size()) +
                                 " rows, but the groups have " + std::to_string(slots) + " slots");
   }
-  for (const std::size_t column : shape.chosen_info) {
-    info_columns.push_back(shape.spec.info[column]);
+  for (const std::size_t column : settings.chosen_info) {
+    info_columns.push_back(settings.spec.info[column]);
   }
   runners.reserve(groups.size());
   std::size_t first_row = 0;
   for (auto& group : groups) {
     const std::size_t count = Size(group->num_slots());
-    runners.emplace_back(shape, std::move(group), first_row,
+    runners.emplace_back(settings, std::move(group), first_row,
                          std::span(rows).subspan(first_row, count));
     first_row += count;
   }
 }
 
 GroupRunner& VectorEnvironment::Impl::RunnerOf(int row) {
-  assert(row >= 0 && Size(row) < shape.num_rows);
+  assert(row >= 0 && Size(row) < settings.num_rows);
   return *std::prev(std::ranges::upper_bound(runners, Size(row), {}, &GroupRunner::first_row));
 }
 
 void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const BatchView& out) const {
-  [[maybe_unused]] const std::size_t n = shape.num_rows;
-  [[maybe_unused]] const std::size_t d = shape.spec.observation.size();
-  [[maybe_unused]] const std::size_t c = shape.chosen_info.size();
+  [[maybe_unused]] const std::size_t n = settings.num_rows;
+  [[maybe_unused]] const std::size_t d = settings.spec.observation.size();
+  [[maybe_unused]] const std::size_t c = settings.chosen_info.size();
   assert(out.observations.size() == n * d && out.rewards.size() == n);
   assert(out.terminated.size() == n && out.truncated.size() == n && out.status.size() == n);
   assert(out.info.size() == c * n * 4);
-  assert(shape.autoreset != Autoreset::kSameStep ||
+  assert(settings.autoreset != Autoreset::kSameStep ||
          (out.final_rows.size() == n && out.final_observations.size() == n * d &&
           out.final_info.size() == c * n * 4));
 }
 
+void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const ActionView& actions) const {
+  [[maybe_unused]] const bool is_discrete = settings.spec.action.kind == ActionKind::kDiscrete;
+  [[maybe_unused]] const std::size_t k = Size(settings.spec.action.size());
+  assert(actions.discrete.size() == (is_discrete ? settings.num_rows : 0));
+  assert(actions.continuous.size() == (is_discrete ? 0 : settings.num_rows * k));
+}
+
 BatchResult VectorEnvironment::Impl::CompactFinals(const BatchView& out) const {
-  const std::size_t n = shape.num_rows;
-  const std::size_t d = shape.spec.observation.size();
+  const std::size_t n = settings.num_rows;
+  const std::size_t d = settings.spec.observation.size();
   std::size_t k = 0;
   for (const GroupRunner& runner : runners) {
     for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
@@ -128,7 +136,7 @@ BatchResult VectorEnvironment::Impl::CompactFinals(const BatchView& out) const {
       out.final_rows[k] = static_cast<std::int32_t>(r);
       if (k != r) {
         std::copy_n(&out.final_observations[r * d], d, &out.final_observations[k * d]);
-        for (std::size_t j = 0; j < shape.chosen_info.size(); ++j) {
+        for (std::size_t j = 0; j < settings.chosen_info.size(); ++j) {
           std::memcpy(&out.final_info[(j * n + k) * 4], &out.final_info[(j * n + r) * 4], 4);
         }
       }
@@ -147,25 +155,26 @@ VectorEnvironment::VectorEnvironment(const VectorEnvironmentConfig& config,
 
 VectorEnvironment::~VectorEnvironment() = default;
 
-int VectorEnvironment::num_rows() const { return static_cast<int>(impl_->shape.num_rows); }
-const EnvironmentSpec& VectorEnvironment::spec() const { return impl_->shape.spec; }
+int VectorEnvironment::num_rows() const { return static_cast<int>(impl_->settings.num_rows); }
+const EnvironmentSpec& VectorEnvironment::spec() const { return impl_->settings.spec; }
 std::span<const InfoColumn> VectorEnvironment::info_columns() const { return impl_->info_columns; }
-Autoreset VectorEnvironment::autoreset() const { return impl_->shape.autoreset; }
+Autoreset VectorEnvironment::autoreset() const { return impl_->settings.autoreset; }
 
 void VectorEnvironment::Reset(const ResetOptions& options, const BatchView& out) {
-  [[maybe_unused]] const std::size_t n = impl_->shape.num_rows;
+  [[maybe_unused]] const std::size_t n = impl_->settings.num_rows;
   impl_->CheckSizes(out);
   assert(options.mask.empty() || options.mask.size() == n);
   assert(options.seeds.empty() || options.seeds.size() == n);
   assert(options.snapshots.empty() || options.snapshots.size() == n);
-  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
-                  [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
+  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
+                   [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
 }
 
 BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& out) {
+  impl_->CheckSizes(actions);
   impl_->CheckSizes(out);
-  impl_->pool.Run(static_cast<int>(impl_->runners.size()),
-                  [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
+  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
+                   [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
   return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
 }
 
@@ -184,10 +193,10 @@ const GameState& VectorEnvironment::game_state(int row) const {
   return impl_->RunnerOf(row).state(Size(row));
 }
 
-BatchBuffer::BatchBuffer(const BatchSizes& sizes) {
-  const std::size_t n = Size(sizes.rows);
-  const std::size_t d = Size(sizes.observation_size);
-  const std::size_t c = Size(sizes.info_columns);
+BatchBuffer::BatchBuffer(const VectorEnvironment& environment) {
+  const std::size_t n = Size(environment.num_rows());
+  const std::size_t d = Size(environment.spec().observation_size());
+  const std::size_t c = environment.info_columns().size();
   observations.resize(n * d);
   final_observations.resize(n * d);
   rewards.resize(n);

@@ -19,6 +19,8 @@
 
 namespace hotlap {
 
+class WorkerPool;
+
 enum class Autoreset : std::uint8_t {
   kNextStep,
   kSameStep,
@@ -35,7 +37,8 @@ enum class RowStatus : std::uint8_t {
 };
 
 // The caller's memory for one reset or step, row-major, all of n rows. Of a row that is skipped or
-// refused only the status is written.
+// refused only the status is written; the rest is left as it was (a reply on the wire has zeros
+// there).
 struct BatchView {
   std::span<float> observations;       // [n, d]
   std::span<float> rewards;            // [n]
@@ -68,6 +71,7 @@ struct VectorEnvironmentConfig {
   std::vector<std::string> info_columns;  // names of EnvironmentSpec::info; empty: ticks ..
                                           // end_reason and the columns of an end
   int num_threads = 1;                    // of the pool, the caller's included
+  std::shared_ptr<WorkerPool> workers{};  // shared with others; null: a pool of its own
 };
 
 struct ResetOptions {
@@ -78,7 +82,8 @@ struct ResetOptions {
   std::span<const std::span<const std::byte>> snapshots;
 };
 
-// Exactly one of the two is set, as the action set wants.
+// REQUIRES: the one that the action set wants has its size, and the other is empty. Not checked but
+// in debug builds: whoever takes actions from outside checks them.
 struct ActionView {
   std::span<const std::int32_t> discrete;  // [n]
   std::span<const float> continuous;       // [n, k]
@@ -105,7 +110,8 @@ class VectorEnvironment {
   // asked for again; a row whose game does not come back in time stays lost: its observation is the
   // last good one, truncated is set and end_reason says game_lost.
   void Reset(const ResetOptions& options, const BatchView& out);
-  // One step of every row. Blocks until all are done.
+  // One step of every row. Blocks until all are done; a row whose game is lost is none of those
+  // that are waited for.
   BatchResult Step(const ActionView& actions, const BatchView& out);
 
   // The whole row: game and record. Empty when the row has no game now or was never reset.
@@ -125,15 +131,11 @@ class VectorEnvironment {
   std::unique_ptr<Impl> impl_;
 };
 
-// How many bytes each array of a BatchView takes, for those who make the memory.
-struct BatchSizes {
-  int rows = 0, observation_size = 0, info_columns = 0;
-};
-
-// Owns the arrays of a BatchView. For callers in process; the server writes into replies instead.
+// Owns the arrays of a BatchView of this environment's size. For callers in process; the server
+// writes into replies instead.
 class BatchBuffer {
  public:
-  explicit BatchBuffer(const BatchSizes& sizes);
+  explicit BatchBuffer(const VectorEnvironment& environment);
   BatchView view();
 
   std::vector<float> observations, rewards, final_observations;

@@ -51,7 +51,6 @@ constexpr FloatKey kVehicleKeys[] = {
     {"steer_return_rate_per_s", &P::steer_return_rate_per_s, 0.1f, 100},
     {"drive_fade_start_kmh", &P::drive_fade_start_kmh, 10, 999},
     {"drive_fade_end_kmh", &P::drive_fade_end_kmh, 11, 1000},
-    {"shift_time_s", &P::shift_time_s, 0, 2},
     {"shift_drive_factor", &P::shift_drive_factor, 0, 1},
     {"downshift_margin_kmh", &P::downshift_margin_kmh, 1, 100},
     {"reverse_drive_mps2", &P::reverse_drive_mps2, 0, 50},
@@ -61,7 +60,6 @@ constexpr FloatKey kVehicleKeys[] = {
     {"max_rpm", &P::max_rpm, 1000, 20000},
     {"idle_rpm", &P::idle_rpm, 0, 1000},
     {"shift_rpm", &P::shift_rpm, 1000, 20000},
-    {"turbo_time_s", &P::turbo_time_s, 0, 10},
     {"turbo_low_kmh", &P::turbo_low_kmh, 0, 999},
     {"turbo_high_kmh", &P::turbo_high_kmh, 1, 1000},
     {"turbo_low_mps2", &P::turbo_low_mps2, 0, 100},
@@ -111,6 +109,13 @@ sim::VehicleParams LoadVehicleParams(const std::filesystem::path& path) {
   for (const FloatKey& key : kVehicleKeys) {
     params.*key.field = config.Float(key.name, key.low, key.high, params.*key.field);
   }
+  const auto read_ticks = [&config](std::string_view key, float most_s, float& time_s) {
+    constexpr float kTicksPerSecond = 100;
+    const auto ticks = static_cast<int>(std::lround(time_s * kTicksPerSecond));
+    time_s = static_cast<float>(config.Ticks(key, 0, most_s, ticks)) / kTicksPerSecond;
+  };
+  read_ticks("shift_time_s", 2, params.shift_time_s);
+  read_ticks("turbo_time_s", 10, params.turbo_time_s);
   ReadPoints(config, "wheel_offset_m", params.wheel_offset_m);
   ReadPoints(config, "body_point_m", params.body_point_m);
   ReadFloats(config, "steer_speed_kmh", 0, 1000, params.steer_speed_kmh);

@@ -1,46 +1,74 @@
 #include "env/worker_pool.h"
 
+#include <string>
+#include <system_error>
+
 namespace hotlap {
 
 WorkerPool::WorkerPool(int num_threads) {
-  for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { WaitForWork(); });
+  try {
+    for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this] { Help(); });
+  } catch (const std::system_error& error) {
+    Stop();
+    throw std::system_error(error.code(), "one of " + std::to_string(num_threads) +
+                                              " threads of a worker pool cannot be started");
+  }
 }
 
-WorkerPool::~WorkerPool() {
-  stopping_ = true;
-  ++run_;
-  run_.notify_all();
+WorkerPool::~WorkerPool() { Stop(); }
+
+void WorkerPool::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  given_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void WorkerPool::RunErased(int count, Call call, const void* job) {
-  call_ = call;
-  job_ = job;
-  count_ = count;
-  next_ = 0;
-  const bool shared = count > 1 && !threads_.empty();
-  if (shared) {
-    working_ = static_cast<int>(threads_.size());
-    ++run_;
-    run_.notify_all();
+  Shared shared{.call = call, .job = job, .count = count};
+  if (count <= 1 || threads_.empty()) return shared.Work();
+  {
+    const std::lock_guard lock(mutex_);
+    Shared** last = &first_;
+    while (*last != nullptr) last = &(*last)->following;
+    *last = &shared;
   }
-  Work();
-  if (!shared) return;
-  for (int left = working_; left != 0; left = working_) working_.wait(left);
+  given_.notify_all();
+  shared.Work();
+  std::unique_lock lock(mutex_);
+  Remove(shared);
+  left_.wait(lock, [&] { return shared.helpers == 0; });
 }
 
-void WorkerPool::Work() {
-  for (int i = next_++; i < count_; i = next_++) call_(job_, i);
+void WorkerPool::Shared::Work() {
+  for (int i = next++; i < count; i = next++) call(job, i);
 }
 
-void WorkerPool::WaitForWork() {
-  std::uint32_t seen = 0;
+WorkerPool::Shared* WorkerPool::FirstWithJobs() const {
+  Shared* shared = first_;
+  while (shared != nullptr && shared->next >= shared->count) shared = shared->following;
+  return shared;
+}
+
+void WorkerPool::Remove(const Shared& shared) {
+  Shared** link = &first_;
+  while (*link != &shared) link = &(*link)->following;
+  *link = shared.following;
+}
+
+void WorkerPool::Help() {
+  std::unique_lock lock(mutex_);
   while (true) {
-    run_.wait(seen);
-    ++seen;  // every run waits for every thread, so none is missed
-    if (stopping_) return;
-    Work();
-    if (--working_ == 0) working_.notify_one();
+    Shared* shared = nullptr;
+    given_.wait(lock, [&] { return stopping_ || (shared = FirstWithJobs()) != nullptr; });
+    if (shared == nullptr) return;
+    ++shared->helpers;
+    lock.unlock();
+    shared->Work();
+    lock.lock();
+    if (--shared->helpers == 0) left_.notify_all();
   }
 }
 

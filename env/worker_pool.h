@@ -1,8 +1,9 @@
-// A few threads that share the jobs of one call at a time.
+// A few threads that share the jobs of whoever calls.
 #pragma once
 
 #include <atomic>
-#include <cstdint>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -10,13 +11,15 @@ namespace hotlap {
 
 class WorkerPool {
  public:
-  explicit WorkerPool(int num_threads);  // the caller's included; at least 1
+  // A caller's included; at least 1. Throws std::system_error when one cannot be started.
+  explicit WorkerPool(int num_threads);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // Calls job(i) once for every i in [0, count), on the caller and the pool's threads, and returns
-  // when all are done. Allocates nothing. One call at a time.
+  // when all are done. Allocates nothing. From any thread; calls that come together are helped in
+  // the order they came, and each caller works on its own.
   template <class Job>
   void Run(int count, const Job& job) {
     RunErased(
@@ -25,18 +28,27 @@ class WorkerPool {
 
  private:
   using Call = void (*)(const void* job, int i);
-  void RunErased(int count, Call call, const void* job);
-  void Work();  // takes jobs until none is left
-  void WaitForWork();
+  // A call under way, which lies on its caller's stack.
+  struct Shared {
+    Call call;
+    const void* job;
+    int count;
+    std::atomic<int> next{0};  // job to take
+    int helpers = 0;           // threads of the pool at work on it
+    Shared* following = nullptr;
 
-  // Of the run under way. Written before `run_` moves on, read after.
-  Call call_ = nullptr;
-  const void* job_ = nullptr;
-  int count_ = 0;
-  std::atomic<int> next_{0};     // job to take
-  std::atomic<int> working_{0};  // threads of the pool that are not through with the run
-  std::atomic<std::uint32_t> run_{0};
-  std::atomic<bool> stopping_{false};
+    void Work();  // takes jobs until none is left
+  };
+  void RunErased(int count, Call call, const void* job);
+  void Help();
+  Shared* FirstWithJobs() const;
+  void Remove(const Shared& shared);
+  void Stop();
+
+  std::mutex mutex_;  // of the list and of `helpers`
+  std::condition_variable given_, left_;
+  Shared* first_ = nullptr;
+  bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
 

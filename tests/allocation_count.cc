@@ -9,6 +9,13 @@ namespace {
 std::atomic<long> g_of_all{0};
 thread_local long g_of_thread = 0;
 
+}  // namespace
+
+// ThreadSanitizer knows by the caller what libzmq takes and gives back (tests/tsan.supp), and
+// behind operators of our own every caller is us.
+#if !defined(__SANITIZE_THREAD__)
+namespace {
+
 void* Allocate(std::size_t size) noexcept {
   g_of_all.fetch_add(1, std::memory_order_relaxed);
   ++g_of_thread;
@@ -29,6 +36,7 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace hotlap {
 

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # The demo of ./run demo: one server with sixteen games, a scripted driver on three tracks, a table and a picture.
-# Usage: tests/demo.sh DIRECTORY_OF_PROGRAMS
+# Fails unless every row finishes every track and nothing is left behind.
+# Usage: tests/demo.sh DIRECTORY_OF_PROGRAMS [DIRECTORY_OF_RESULTS]
 set -euo pipefail
 programs=$1
-out=build/demo
+out=${2:-build/demo}
+tracks=(short_sprint hairpins hockolicious)
+rows=16
+
+fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+
 mkdir -p "$out"
 work=$(mktemp -d)
 endpoint="ipc://$work/hotlap"
@@ -11,12 +17,40 @@ endpoint="ipc://$work/hotlap"
 exec 3< <(exec "$programs/hotlap-serve" --endpoint "$endpoint" --simulated 8 --games 8 --log-level warning)
 server=$!
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-read -r -t 30 ready <&3 || { echo "demo: the server did not start" >&2; exit 1; }
+read -r -t 30 ready <&3 || fail "the server did not start"
 echo "hotlap-serve is $ready: 8 games in its process, 8 hotlap-game processes behind mapped buffers"
+games=$(cat "/proc/$server/task/"*/children)
+names=()
+for game in $games; do
+  # As long as it becomes the program, its command line may be empty.
+  for _ in {1..100}; do
+    name=$(tr '\0' '\n' <"/proc/$game/cmdline" | sed -n '/^--name$/{n;p}')
+    [ -z "$name" ] || break
+    sleep 0.05
+  done
+  names+=("${name:?}")
+done
+[ ${#names[@]} -eq 8 ] || fail "${#names[@]} games are running instead of 8"
 
-"$programs/hotlap-eval" --server "$endpoint" --policy pursuit --episodes 16 --rows 16 --kind any \
-  --track short_sprint --track hairpins --track hockolicious --csv "$out/episodes.csv" --svg "$out/lines.svg"
+status=0
+"$programs/hotlap-eval" --server "$endpoint" --policy pursuit --episodes $rows --rows $rows --kind any \
+  "${tracks[@]/#/--track=}" --csv "$out/episodes.csv" --svg "$out/lines.svg" || status=$?
+[ $status -eq 0 ] || fail "hotlap-eval exited with status $status"
 
 kill "$server"
-wait "$server"  # it ends its games first
+wait "$server" || status=$?  # it ends its games first
 trap 'rm -rf "$work"' EXIT
+[ $status -eq 0 ] || fail "hotlap-serve exited with status $status"
+
+for track in "${tracks[@]}"; do
+  finished=$(awk -F, -v track="$track" '$1 == track && $6 == "finish" { print $3 }' "$out/episodes.csv" | sort -un | wc -l)
+  [ "$finished" -eq $rows ] || fail "$finished of $rows rows finished $track"
+done
+[ -s "$out/lines.svg" ] || fail "there is no picture"
+for game in $games; do
+  ! kill -0 "$game" 2>/dev/null || fail "game $game is still there"
+done
+for name in "${names[@]}"; do
+  ! compgen -G "/dev/shm/*$name*" >/dev/null || fail "$name is still in /dev/shm"
+done
+[ ! -e "$work/hotlap" ] || fail "the server's socket is still there"

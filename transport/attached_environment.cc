@@ -50,7 +50,7 @@ tl::expected<void, Refusal> CheckMask(std::span<const std::uint8_t> mask) {
 
 }  // namespace
 
-AttachedEnvironment::AttachedEnvironment(GameLease games, std::uint64_t owner,
+AttachedEnvironment::AttachedEnvironment(GameLoan games, std::uint64_t owner,
                                          const AttachContext& context)
     : games_(std::move(games)),
       layout_(BatchShape{}),
@@ -91,16 +91,16 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
     rows[row].seed = seeds->empty() ? row : (*seeds)[row];
   }
 
-  auto lease = context.games.Lend(request.kind, request.rows);
-  if (!lease) return tl::make_unexpected(lease.error());
+  auto loan = context.games.Lend(request.kind, request.rows);
+  if (!loan) return tl::make_unexpected(loan.error());
   std::unique_ptr<AttachedEnvironment> attached(
-      new AttachedEnvironment(*std::move(lease), owner, context));
+      new AttachedEnvironment(*std::move(loan), owner, context));
   auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle());
   VectorEnvironmentConfig config;
   config.environment = (*offered)->config;
   config.autoreset = request.autoreset;
   config.info_columns = request.info;
-  config.num_threads = request.rows >= kBlock ? context.threads : 1;
+  if (request.rows >= kBlock) config.workers = context.workers;
   try {
     attached->environment_ =
         std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(rows));
@@ -182,18 +182,13 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
   if (!seeds) return tl::make_unexpected(seeds.error());
   const auto ids = ReadArray(work, 2, "snapshots", n, true, snapshot_ids_);
   if (!ids) return tl::make_unexpected(ids.error());
-  const auto held = FindSnapshots(snapshots_, owner_, *ids);
-  if (!held) return tl::make_unexpected(held.error());
-  std::vector<std::span<const std::byte>> snapshots(held->size());
-  for (std::size_t row = 0; row < held->size(); ++row) {
-    if ((*held)[row]) snapshots[row] = *(*held)[row];
-  }
 
   ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
   const BatchView view = layout_.View(buffer.data());
-  environment_->Reset({.mask = *mask, .seeds = *seeds, .snapshots = snapshots}, view);
-  FinishBatch(layout_.shape(), 0, view);
-  return MakeBatchReply(work.request.id, 0, buffer);
+  return ResetRows(*environment_, *mask, *seeds, *ids, snapshots_, owner_, view).map([&] {
+    FinishBatch(layout_.shape(), 0, view);
+    return MakeBatchReply(work.request.id, 0, buffer);
+  });
 }
 
 tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
@@ -242,13 +237,12 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Restore(const Work& work) {
   const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
   const auto ids = ReadArray(work, 0, "snapshots", n, false, snapshot_ids_);
   if (!ids) return tl::make_unexpected(ids.error());
-  const auto snapshots = FindSnapshots(snapshots_, owner_, *ids);
-  if (!snapshots) return tl::make_unexpected(snapshots.error());
   ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
   const BatchView view = layout_.View(buffer.data());
-  RestoreRows(*environment_, *snapshots, view);
-  FinishBatch(layout_.shape(), 0, view);
-  return MakeBatchReply(work.request.id, 0, buffer);
+  return RestoreRows(*environment_, *ids, snapshots_, owner_, view).map([&] {
+    FinishBatch(layout_.shape(), 0, view);
+    return MakeBatchReply(work.request.id, 0, buffer);
+  });
 }
 
 Reply AttachedEnvironment::MakeBatchReply(std::uint64_t id, int num_final,

@@ -11,6 +11,7 @@
 
 #include "env/snapshot_store.h"
 #include "env/vector_environment.h"
+#include "env/worker_pool.h"
 #include "transport/batch_layout.h"
 #include "transport/catalogue.h"
 #include "transport/game_pool.h"
@@ -27,13 +28,13 @@ struct AttachContext {
   GamePool& games;
   SnapshotStore& snapshots;
   int max_rows = 0;
-  int window = 0;   // replies that stay referenced
-  int threads = 1;  // that one step may use
+  int window = 0;                         // replies that stay referenced
+  std::shared_ptr<WorkerPool> workers{};  // share the steps of many rows
 };
 
 class AttachedEnvironment {
  public:
-  // Leases games and builds the environments; may take long (a track).
+  // Borrows games and builds the environments; may take long (a track).
   // kBadArgument, kUnknownEnvironment, kUnknownTrack, kSpecMismatch, kServerFull.
   static tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> Attach(
       const Work& work, std::uint64_t owner, const AttachContext& context);
@@ -49,7 +50,7 @@ class AttachedEnvironment {
   double EstimateUs(Operation operation) const;
 
  private:
-  AttachedEnvironment(GameLease games, std::uint64_t owner, const AttachContext& context);
+  AttachedEnvironment(GameLoan games, std::uint64_t owner, const AttachContext& context);
 
   tl::expected<Reply, Refusal> Reset(const Work& work);
   tl::expected<Reply, Refusal> Step(const Work& work);
@@ -57,7 +58,7 @@ class AttachedEnvironment {
   tl::expected<Reply, Refusal> Restore(const Work& work);
   Reply MakeBatchReply(std::uint64_t id, int num_final, ReplyBuffer& buffer) const;
 
-  GameLease games_;  // outlives the environment that drives them
+  GameLoan games_;  // outlives the environment that drives them
   std::unique_ptr<VectorEnvironment> environment_;
   std::string warning_;
   BatchLayout layout_;

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "transport/handoff.h"
+#include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
 namespace {
@@ -47,7 +47,7 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
     const ConnectOptions& options, Deadline deadline) {
   std::unique_ptr<RemoteVectorEnvironment> remote(new RemoteVectorEnvironment(options));
   try {
-    remote->socket_.connect(options.endpoint);
+    Uninterrupted([&] { remote->socket_.connect(options.endpoint); });
   } catch (const zmq::error_t& error) {
     return Refuse(Status::kBadArgument, options.endpoint + ": " + error.what());
   }
@@ -93,6 +93,7 @@ void RemoteVectorEnvironment::Compose(const Request& request, const Arrays& arra
     sent_.emplace_back(array.data(), array.size());
   }
   sent_id_ = request.id;
+  num_copies_ = 0;
   is_answered_ = false;
 }
 
@@ -100,31 +101,25 @@ void RemoteVectorEnvironment::Send() {
   for (std::size_t i = 0; i < sent_.size(); ++i) {
     zmq::message_t frame;
     frame.copy(sent_[i]);
-    HandOver(frame);
-    const auto more = i + 1 < sent_.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
     // Without a peer the queue may be full: then this was sent often enough.
-    if (!socket_.send(std::move(frame), more | zmq::send_flags::dontwait)) return;
+    if (!SendFrame(socket_, std::move(frame), i + 1 < sent_.size())) return;
   }
+  ++num_copies_;
 }
 
 bool RemoteVectorEnvironment::Receive(Deadline until) {
   zmq::message_t frame;
-  if (!socket_.recv(frame, zmq::recv_flags::dontwait)) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  if (!ReceiveFrame(socket_, frame)) {
     zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    zmq::poll(&item, 1,
-              std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(0),
-                                                    std::chrono::hours(1)));
-    if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return false;
+    Poll({&item, 1}, until);
+    if (!ReceiveFrame(socket_, frame)) return false;
   }
   received_.clear();
   bool more = frame.more();
-  TakeOver(frame);
   received_.push_back(std::move(frame));
   while (more) {
     zmq::message_t next;
-    if (!socket_.recv(next, zmq::recv_flags::dontwait)) return false;
-    TakeOver(next);
+    if (!ReceiveFrame(socket_, next)) return false;
     more = next.more();
     if (received_.size() < kMaxReplyFrames) received_.push_back(std::move(next));
   }
@@ -141,8 +136,12 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
       if (reply->id != sent_id_ && !is_unreadable) continue;  // a repeat of an earlier one
       is_answered_ = true;
-      if (reply->status != Status::kOk) return Refuse(reply->status, reply->error);
-      return {};
+      if (reply->status == Status::kOk) return {};
+      if (sent_id_ == last_id_ && sent_id_ > 0 && !UsesUpId(reply->status)) {
+        --last_id_;
+        must_settle_ = num_copies_ > 1;
+      }
+      return Refuse(reply->status, reply->error);
     }
     const Deadline now = Clock::now();
     if (now >= deadline) {
@@ -155,12 +154,22 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
   }
 }
 
-tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const Arrays& arrays,
-                                                          Deadline deadline) {
+tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
   if (!is_answered_) {
     auto earlier = Await(deadline);
     if (!earlier && earlier.error().status == Status::kTimedOut) return earlier;
   }
+  if (!must_settle_) return {};
+  must_settle_ = false;
+  SendPing();
+  auto pong = Await(deadline);
+  if (!pong && pong.error().status == Status::kTimedOut) return pong;
+  return {};
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const Arrays& arrays,
+                                                          Deadline deadline) {
+  if (auto settled = Settle(deadline); !settled) return settled;
   request.token = hello_.token;
   request.id = ++last_id_;
   Compose(request, arrays);
@@ -168,19 +177,18 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const
   return Await(deadline);
 }
 
-tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
-  if (!is_answered_) {
-    const auto earlier = Await(deadline);
-    if (!earlier && earlier.error().status == Status::kTimedOut) {
-      return tl::make_unexpected(earlier.error());
-    }
-  }
+void RemoteVectorEnvironment::SendPing() {
   Request ping = Make(Operation::kPing);
   ping.token = hello_.token;
   ping.id = kFirstPingId + num_pings_++;
-  const Deadline begin = Clock::now();
   Compose(ping, {});
   Send();
+}
+
+tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
+  if (auto settled = Settle(deadline); !settled) return tl::make_unexpected(settled.error());
+  const Deadline begin = Clock::now();
+  SendPing();
   if (auto answered = Await(deadline); !answered) return tl::make_unexpected(answered.error());
   return Clock::now() - begin;
 }

@@ -3,8 +3,8 @@
 //   auto remote = RemoteVectorEnvironment::Connect({.endpoint = "tcp://127.0.0.1:5555"},
 //                                                  DeadlineIn(2s));
 //   if (!remote) ...                          // remote.error() has a status and a text
-//   (*remote)->Attach({.environment = "default", .rows = 8, .tracks = {"oval"}}, DeadlineIn(30s));
-//   auto batch = (*remote)->Reset({}, DeadlineIn(10s));
+//   (*remote)->Attach({.environment = "default", .rows = 8, .tracks = {"hairpins"}},
+//   DeadlineIn(30s)); auto batch = (*remote)->Reset({}, DeadlineIn(10s));
 //
 // A request whose reply does not come is sent again with the same id until the deadline; the server
 // never runs it twice. A thread with a socket of its own keeps the session alive while the learner
@@ -94,8 +94,12 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   explicit RemoteVectorEnvironment(const ConnectOptions& options);
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
+  // Waits until nothing that the server still says can be taken for the reply to a new request: for
+  // the earlier reply, and for the refusals of all copies of a request whose id is used again.
+  tl::expected<void, Refusal> Settle(Deadline deadline);
   void Compose(const Request& request, const Arrays& arrays);  // into sent_
   void Send();                                                 // sent_, once more
+  void SendPing();
   // Until the reply to sent_ is in received_ or the deadline has passed; sends again meanwhile.
   tl::expected<void, Refusal> Await(Deadline deadline);
   bool Receive(Deadline until);
@@ -108,12 +112,14 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   zmq::socket_t socket_;
   std::unique_ptr<KeepAlive> keep_alive_;
   HelloReply hello_;
-  std::uint64_t last_id_ = 0;
+  std::uint64_t last_id_ = 0;  // the latest used; one that was refused uncounted is used again
   std::uint64_t num_pings_ = 0;
   Frames sent_;                // the latest request
   std::uint64_t sent_id_ = 0;  // its id
+  int num_copies_ = 0;         // how often it was sent
   bool is_answered_ = true;
-  Frames received_;  // the latest reply; views point into it
+  bool must_settle_ = false;  // replies with the next id may be those of copies
+  Frames received_;           // the latest reply; views point into it
   std::array<std::vector<std::uint64_t>, kNumBatchArrays + 1> aligned_;  // of frames that were not
 
   EnvironmentSpec spec_;

@@ -1,6 +1,5 @@
 #include "transport/game_pool.h"
 
-#include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -17,7 +16,14 @@ namespace {
 constexpr int kBlock = 8;  // simulated cars that are computed together
 
 std::vector<NameReservation> ReserveNames(const GamePoolSettings& settings) {
-  if (settings.names.empty()) return NameReservation::Free(settings.games);
+  if (settings.names.empty()) {
+    // From the top: the low ones stay for games that are started by hand.
+    std::vector<std::string> candidates;
+    for (int i = tminterface::kMaxInstances - 1; i >= 0; --i) {
+      candidates.push_back(tminterface::BufferName(i));
+    }
+    return NameReservation::Free(settings.games, candidates);
+  }
   std::vector<NameReservation> names;
   for (const std::string& name : settings.names) names.push_back(NameReservation::Of(name));
   return names;
@@ -41,16 +47,16 @@ std::string MapCommand(const std::filesystem::path& file) {
 
 }  // namespace
 
-GameLease::GameLease(GameLease&& other) noexcept
+GameLoan::GameLoan(GameLoan&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)),
       num_simulated_(other.num_simulated_),
       games_(std::move(other.games_)) {}
 
-GameLease::~GameLease() {
+GameLoan::~GameLoan() {
   if (pool_ != nullptr) pool_->Return(num_simulated_, games_);
 }
 
-std::vector<std::unique_ptr<GameGroup>> GameLease::MakeGroups(
+std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
     std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle) const {
   assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
   std::vector<std::unique_ptr<GameGroup>> groups;
@@ -88,26 +94,23 @@ GamePool::GamePool(GamePoolSettings settings)
       free_simulated_(settings_.simulated),
       lent_(names_.size()) {}
 
-GamePool::~GamePool() { EndGames(); }
+GamePool::~GamePool() { EndGames(false); }
 
-void GamePool::KillGames() {
-  for (int game = 0; game < processes_->size(); ++game) {
-    if (const pid_t pid = processes_->pid(game); pid > 0) kill(pid, SIGKILL);
-  }
-  EndGames();
-}
+void GamePool::KillGames() { EndGames(true); }
 
 void GamePool::ReplaceGame(int game) {
   const std::lock_guard lock(mutex_);
   if (processes_ != nullptr) processes_->Replace(game);
 }
 
-void GamePool::EndGames() {
+void GamePool::EndGames(bool at_once) {
   std::unique_ptr<GameProcesses> ended;
   {
     const std::lock_guard lock(mutex_);
     ended = std::move(processes_);
   }
+  if (ended == nullptr) return;
+  if (at_once) ended->KillAll();
   ended.reset();
   for (const NameReservation& reserved : names_) {
     try {  // whoever holds a name frees it when leaving; what a killed game held is nobody's
@@ -118,7 +121,7 @@ void GamePool::EndGames() {
   }
 }
 
-tl::expected<GameLease, Refusal> GamePool::Lend(GameKind kind, int rows) {
+tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows) {
   const std::lock_guard lock(mutex_);
   const int free = static_cast<int>(std::count(lent_.begin(), lent_.end(), false));
   const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
@@ -137,7 +140,7 @@ tl::expected<GameLease, Refusal> GamePool::Lend(GameKind kind, int rows) {
     lent_[static_cast<std::size_t>(game)] = true;
     games.push_back(game);
   }
-  return GameLease(this, simulated, std::move(games));
+  return GameLoan(this, simulated, std::move(games));
 }
 
 void GamePool::Return(int num_simulated, std::span<const int> games) {
@@ -149,11 +152,6 @@ void GamePool::Return(int num_simulated, std::span<const int> games) {
 int GamePool::free_simulated() const {
   const std::lock_guard lock(mutex_);
   return free_simulated_;
-}
-
-int GamePool::free_games() const {
-  const std::lock_guard lock(mutex_);
-  return static_cast<int>(std::count(lent_.begin(), lent_.end(), false));
 }
 
 }  // namespace hotlap::transport

@@ -38,23 +38,23 @@ class GamePool;
 
 // Games lent to a session: the first rows are simulated ones, the others behind buffers. They go
 // back when it is destroyed.
-class GameLease {
+class GameLoan {
  public:
-  GameLease(GameLease&& other) noexcept;
-  GameLease& operator=(GameLease&&) = delete;
-  ~GameLease();
+  GameLoan(GameLoan&& other) noexcept;
+  GameLoan& operator=(GameLoan&&) = delete;
+  ~GameLoan();
 
   int num_simulated() const { return num_simulated_; }
   int num_behind_buffers() const { return static_cast<int>(games_.size()); }
 
   // Groups whose slots, laid end to end, are the rows; row i drives tracks[i]. They must go before
-  // the lease does. REQUIRES: as many tracks as rows.
+  // the loan does. REQUIRES: as many tracks as rows.
   std::vector<std::unique_ptr<GameGroup>> MakeGroups(std::span<const OfferedTrack* const> tracks,
                                                      const sim::VehicleParams& vehicle) const;
 
  private:
   friend class GamePool;
-  GameLease(GamePool* pool, int num_simulated, std::vector<int> games)
+  GameLoan(GamePool* pool, int num_simulated, std::vector<int> games)
       : pool_(pool), num_simulated_(num_simulated), games_(std::move(games)) {}
 
   GamePool* pool_;
@@ -62,7 +62,7 @@ class GameLease {
   std::vector<int> games_;
 };
 
-// Safe to use from any thread. Outlives its leases.
+// Safe to use from any thread. Outlives its loans.
 class GamePool {
  public:
   // Starts the processes; does not wait for them to be ready. Throws std::system_error naming the
@@ -71,23 +71,21 @@ class GamePool {
   ~GamePool();  // ends the processes and frees their names
 
   // kServerFull, with how many are free. Of kAny, simulated ones as far as they go.
-  tl::expected<GameLease, Refusal> Lend(GameKind kind, int rows);
+  tl::expected<GameLoan, Refusal> Lend(GameKind kind, int rows);
 
   int num_games() const { return settings_.games; }
   int free_simulated() const;
-  int free_games() const;
   const std::string& name(int game) const { return names_[static_cast<std::size_t>(game)].name(); }
-  pid_t pid(int game) const { return processes_->pid(game); }  // REQUIRES: not after KillGames
 
   // Ends the processes at once, also those that hang, and frees their names: for a program that is
   // about to leave with steps under way, which lose their games.
   void KillGames();
 
  private:
-  friend class GameLease;
+  friend class GameLoan;
   void Return(int num_simulated, std::span<const int> games);
   void ReplaceGame(int game);
-  void EndGames();
+  void EndGames(bool at_once);
 
   const GamePoolSettings settings_;
   const std::vector<NameReservation> names_;

@@ -12,6 +12,7 @@ namespace hotlap::transport {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 64;
+constexpr std::size_t kShortHeaderBytes = 48;  // holds the header of a batch or a ping
 
 // Receives the parser's calls and stops it (by returning false, with a reason) at the first thing
 // that a header must not have. Sizes are checked before anything is kept.
@@ -256,8 +257,13 @@ Header::Result<std::vector<float>> Header::FloatList(std::string_view name) cons
   return out;
 }
 
+HeaderWriter::HeaderWriter() {
+  frame_.reserve(kShortHeaderBytes);
+  frame_.push_back('\0');
+}
+
 void HeaderWriter::Name(std::string_view name) {
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   PackString(packer, name);
   ++num_fields_;
@@ -266,21 +272,21 @@ void HeaderWriter::Name(std::string_view name) {
 
 HeaderWriter& HeaderWriter::Unsigned(std::string_view name, std::uint64_t value) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream>(stream).pack_uint64(value);
   return *this;
 }
 
 HeaderWriter& HeaderWriter::Signed(std::string_view name, std::int64_t value) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream>(stream).pack_int64(value);
   return *this;
 }
 
 HeaderWriter& HeaderWriter::Bool(std::string_view name, bool value) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   value ? packer.pack_true() : packer.pack_false();
   return *this;
@@ -288,7 +294,7 @@ HeaderWriter& HeaderWriter::Bool(std::string_view name, bool value) {
 
 HeaderWriter& HeaderWriter::String(std::string_view name, std::string_view value) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   PackString(packer, value);
   return *this;
@@ -296,7 +302,7 @@ HeaderWriter& HeaderWriter::String(std::string_view name, std::string_view value
 
 HeaderWriter& HeaderWriter::Bytes(std::string_view name, std::span<const std::byte> value) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   packer.pack_bin(static_cast<std::uint32_t>(value.size()));
   packer.pack_bin_body(reinterpret_cast<const char*>(value.data()),
@@ -306,7 +312,7 @@ HeaderWriter& HeaderWriter::Bytes(std::string_view name, std::span<const std::by
 
 HeaderWriter& HeaderWriter::Strings(std::string_view name, std::span<const std::string> values) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   packer.pack_array(static_cast<std::uint32_t>(values.size()));
   for (const std::string& value : values) PackString(packer, value);
@@ -316,7 +322,7 @@ HeaderWriter& HeaderWriter::Strings(std::string_view name, std::span<const std::
 HeaderWriter& HeaderWriter::UnsignedList(std::string_view name,
                                          std::span<const std::uint64_t> values) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   packer.pack_array(static_cast<std::uint32_t>(values.size()));
   for (const std::uint64_t value : values) packer.pack_uint64(value);
@@ -325,19 +331,19 @@ HeaderWriter& HeaderWriter::UnsignedList(std::string_view name,
 
 HeaderWriter& HeaderWriter::FloatList(std::string_view name, std::span<const float> values) {
   Name(name);
-  StringStream stream{body_};
+  StringStream stream{frame_};
   msgpack::packer<StringStream> packer(stream);
   packer.pack_array(static_cast<std::uint32_t>(values.size()));
   for (const float value : values) packer.pack_float(value);
   return *this;
 }
 
-std::string HeaderWriter::Finish() const {
-  std::string frame;
-  frame.reserve(body_.size() + 3);
-  StringStream stream{frame};
+std::string HeaderWriter::Finish() {
+  std::string head;  // more than one byte when the fields are many
+  StringStream stream{head};
   msgpack::packer<StringStream>(stream).pack_map(num_fields_);
-  return frame + body_;
+  frame_.replace(0, 1, head);
+  return std::move(frame_);
 }
 
 }  // namespace hotlap::transport

@@ -64,6 +64,7 @@ class Header {
 // Writes a header frame, field by field.
 class HeaderWriter {
  public:
+  HeaderWriter();
   HeaderWriter& Unsigned(std::string_view name, std::uint64_t value);
   HeaderWriter& Signed(std::string_view name, std::int64_t value);
   HeaderWriter& Bool(std::string_view name, bool value);
@@ -73,12 +74,12 @@ class HeaderWriter {
   HeaderWriter& UnsignedList(std::string_view name, std::span<const std::uint64_t> values);
   HeaderWriter& FloatList(std::string_view name, std::span<const float> values);
 
-  std::string Finish() const;  // the frame
+  std::string Finish();  // the frame; the writer is used up
 
  private:
   void Name(std::string_view name);
 
-  std::string body_;
+  std::string frame_;  // one byte for the map's head, then its fields
   std::uint32_t num_fields_ = 0;
 };
 

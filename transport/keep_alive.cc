@@ -1,6 +1,7 @@
 #include "transport/keep_alive.h"
 
 #include "transport/replies.h"
+#include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
 
@@ -10,7 +11,7 @@ KeepAlive::KeepAlive(zmq::context_t& context, const std::string& endpoint, const
   socket.set(zmq::sockopt::linger, 0);
   // While the server is away, pings are dropped instead of piled up.
   socket.set(zmq::sockopt::sndhwm, 2);
-  socket.connect(endpoint);
+  Uninterrupted([&] { socket.connect(endpoint); });
   thread_ = std::thread([this, socket = std::move(socket), token, interval]() mutable {
     Run(std::move(socket), token, interval);
   });
@@ -33,9 +34,10 @@ void KeepAlive::Run(zmq::socket_t socket, const Token& token, std::chrono::milli
   while (!stopping_) {
     lock.unlock();
     ++ping.id;
-    socket.send(zmq::buffer(EncodeRequest(ping)), zmq::send_flags::dontwait);
+    const std::string header = EncodeRequest(ping);
+    SendFrame(socket, zmq::message_t(header.data(), header.size()), false);
     zmq::message_t reply;
-    while (socket.recv(reply, zmq::recv_flags::dontwait)) {
+    while (ReceiveFrame(socket, reply)) {
       if (reply.more()) continue;
       const auto status =
           DecodeReplyStatus({static_cast<const std::byte*>(reply.data()), reply.size()});

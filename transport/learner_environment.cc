@@ -79,15 +79,9 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Reset(const ResetR
   if (auto good = CheckSizes(request, num_rows()); !good) {
     return tl::make_unexpected(good.error());
   }
-  const auto held = FindSnapshots(snapshots_, kOwner, request.snapshots);
-  if (!held) return tl::make_unexpected(held.error());
-  std::vector<std::span<const std::byte>> snapshots(held->size());
-  for (std::size_t row = 0; row < held->size(); ++row) {
-    if ((*held)[row] != nullptr) snapshots[row] = *(*held)[row];
-  }
-  environment_->Reset({.mask = request.mask, .seeds = request.seeds, .snapshots = snapshots},
-                      view_);
-  return Finished(0);
+  return ResetRows(*environment_, request.mask, request.seeds, request.snapshots, snapshots_,
+                   kOwner, view_)
+      .map([&] { return Finished(0); });
 }
 
 tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Step(const ActionView& actions,
@@ -111,10 +105,9 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Restore(
   if (auto good = CheckSize("snapshots", snapshots.size(), num_rows(), false); !good) {
     return tl::make_unexpected(good.error());
   }
-  const auto held = FindSnapshots(snapshots_, kOwner, snapshots);
-  if (!held) return tl::make_unexpected(held.error());
-  RestoreRows(*environment_, *held, view_);
-  return Finished(0);
+  return RestoreRows(*environment_, snapshots, snapshots_, kOwner, view_).map([&] {
+    return Finished(0);
+  });
 }
 
 }  // namespace hotlap::transport

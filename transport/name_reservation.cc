@@ -29,12 +29,15 @@ bool IsHeld(const std::string& name) {
 }  // namespace
 
 int NameReservation::Reserve(const std::string& name) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   // The zero byte in front makes it abstract: no file, gone with the socket.
   const std::string path = "hotlap-" + std::to_string(geteuid()) + "-" + name;
+  if (path.size() >= sizeof(address.sun_path)) {
+    throw std::runtime_error(name + ": the name is too long");
+  }
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "socket");
   std::memcpy(address.sun_path + 1, path.data(), path.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + path.size());
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
@@ -50,11 +53,11 @@ NameReservation NameReservation::Of(const std::string& name) {
   return {name, fd};
 }
 
-std::vector<NameReservation> NameReservation::Free(int count) {
+std::vector<NameReservation> NameReservation::Free(int count,
+                                                   std::span<const std::string> candidates) {
   std::vector<NameReservation> reserved;
-  for (int i = tminterface::kMaxInstances - 1; i >= 0 && static_cast<int>(reserved.size()) < count;
-       --i) {
-    const std::string name = tminterface::BufferName(i);
+  for (const std::string& name : candidates) {
+    if (static_cast<int>(reserved.size()) == count) break;
     const int fd = Reserve(name);
     if (fd < 0) continue;
     NameReservation reservation(name, fd);
@@ -62,8 +65,9 @@ std::vector<NameReservation> NameReservation::Free(int count) {
   }
   if (static_cast<int>(reserved.size()) < count) {
     throw std::runtime_error(std::to_string(count) + " games are wanted, but only " +
-                             std::to_string(reserved.size()) +
-                             " of TMInterface0 to TMInterface15 are free");
+                             std::to_string(reserved.size()) + " of " +
+                             std::to_string(candidates.size()) + " names are free (" +
+                             candidates.back() + " to " + candidates.front() + ")");
   }
   return reserved;
 }

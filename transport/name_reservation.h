@@ -3,6 +3,7 @@
 // server all the time, and ends with the process however that ends.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,12 @@ namespace hotlap::transport {
 
 class NameReservation {
  public:
-  // This name. Throws std::runtime_error when another server has reserved it.
+  // This name. Throws std::runtime_error when another server has reserved it or it is too long for
+  // a socket's address (64 bytes are not).
   static NameReservation Of(const std::string& name);
-  // `count` names that no server has reserved and no game holds, from TMInterface15 downwards: the
-  // low ones stay for games that are started by hand. Throws std::runtime_error when there are not
-  // as many.
-  static std::vector<NameReservation> Free(int count);
+  // The first `count` of the candidates that no server has reserved and no game holds. Throws
+  // std::runtime_error when there are not as many.
+  static std::vector<NameReservation> Free(int count, std::span<const std::string> candidates);
 
   NameReservation(NameReservation&& other) noexcept;
   NameReservation& operator=(NameReservation&& other) = delete;

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "transport/header.h"
+#include "transport/header_reader.h"
 
 namespace hotlap::transport {
 namespace {
@@ -44,56 +45,28 @@ bool HasField(const OperationEntry& entry, std::string_view name) {
          entry.fields.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
 
-// Collects the first error, so that a decoder reads as a list of fields.
-class FieldReader {
- public:
-  explicit FieldReader(const Header& header) : header_(header) {}
-
-  bool Has(std::string_view name) const { return header_.Find(name) != nullptr; }
-
-  template <typename T, typename Out>
-  void Keep(Header::Result<T> read, Out& out) {
-    if (read) {
-      out = static_cast<Out>(*std::move(read));
-    } else if (error_.empty()) {
-      error_ = std::move(read.error());
-    }
+template <typename E>
+void ReadChoice(HeaderReader& reader, const Header& header, std::string_view name,
+                std::span<const std::string_view> choices, E& out) {
+  const auto read = header.String(name, kMaxNameBytes);
+  const auto found = read ? std::find(choices.begin(), choices.end(), *read) : choices.end();
+  if (found != choices.end()) {
+    out = static_cast<E>(found - choices.begin());
+    return;
   }
-  void ReadToken(std::string_view name, Token& out) {
-    const auto read = header_.Bytes(name, out.size());
-    if (read) {
-      std::copy(read->begin(), read->end(), out.begin());
-    } else if (error_.empty()) {
-      error_ = read.error();
-    }
-  }
-  template <typename E>
-  void ReadChoice(std::string_view name, std::span<const std::string_view> choices, E& out) {
-    const auto read = header_.String(name, kMaxNameBytes);
-    const auto found = read ? std::find(choices.begin(), choices.end(), *read) : choices.end();
-    if (found != choices.end()) {
-      out = static_cast<E>(found - choices.begin());
-      return;
-    }
-    std::string wanted = "field '" + std::string(name) + "' must be one of";
-    for (const std::string_view choice : choices) wanted += " '" + std::string(choice) + "'";
-    if (error_.empty()) error_ = wanted;
-  }
-  std::string& error() { return error_; }
-
- private:
-  const Header& header_;
-  std::string error_;
-};
+  std::string wanted = "must be one of";
+  for (const std::string_view choice : choices) wanted += " '" + std::string(choice) + "'";
+  reader.Fail(name, wanted);
+}
 
 // Fields of one operation; the header has only fields that it may have.
-std::string ReadFields(const Header& header, Request& request) {
-  FieldReader reader(header);
+tl::expected<Request, std::string> ReadFields(const Header& header, Request request) {
+  HeaderReader reader(header);
   const bool is_attach = request.operation == Operation::kAttach;
   if (request.operation == Operation::kHello) {
-    reader.ReadToken("key", request.key);
+    reader.Binary("key", request.key);
   } else if (request.operation != Operation::kPing || reader.Has("token")) {
-    reader.ReadToken("token", request.token.emplace());
+    reader.Binary("token", request.token.emplace());
   }
   if (request.operation == Operation::kSpec || is_attach || reader.Has("environment")) {
     reader.Keep(header.String("environment", kMaxNameBytes), request.environment);
@@ -107,16 +80,15 @@ std::string ReadFields(const Header& header, Request& request) {
   if (is_attach) {
     reader.Keep(header.Unsigned("rows", 1, kMaxRows), request.rows);
     reader.Keep(header.Strings("tracks", kMaxNameBytes), request.tracks);
-    if (request.tracks.empty() && reader.error().empty()) {
-      reader.error() = "field 'tracks' must name at least one track";
-    }
+    if (request.tracks.empty()) reader.Fail("tracks", "must name at least one track");
   }
-  if (reader.Has("kind")) reader.ReadChoice("kind", kKinds, request.kind);
-  if (reader.Has("autoreset")) reader.ReadChoice("autoreset", kAutoresets, request.autoreset);
+  if (reader.Has("kind")) ReadChoice(reader, header, "kind", kKinds, request.kind);
+  if (reader.Has("autoreset"))
+    ReadChoice(reader, header, "autoreset", kAutoresets, request.autoreset);
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
   if (reader.Has("bytes")) reader.Keep(header.Bool("bytes"), request.bytes);
   if (reader.Has("close")) reader.Keep(header.Bool("close"), request.close);
-  return std::move(reader.error());
+  return reader.Finish(std::move(request));
 }
 
 }  // namespace
@@ -179,13 +151,12 @@ tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> f
                     "field " + Quoted(field.name) + " is not one of '" + std::string(*name) + "'");
     }
   }
-  if (std::string error = ReadFields(*header, request); !error.empty()) {
-    return refuse(Status::kInvalidPacket, std::move(error));
-  }
-  if (request.token && request.operation != Operation::kPing && request.id == 0) {
+  auto read = ReadFields(*header, request);
+  if (!read) return refuse(Status::kInvalidPacket, std::move(read.error()));
+  if (read->token && read->operation != Operation::kPing && read->id == 0) {
     return refuse(Status::kInvalidId, "field 'id' must be at least 1");
   }
-  return request;
+  return *std::move(read);
 }
 
 std::string EncodeRequest(const Request& request) {

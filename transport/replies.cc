@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "transport/header.h"
+#include "transport/header_reader.h"
 
 namespace hotlap::transport {
 namespace {
@@ -32,25 +33,17 @@ std::vector<std::uint64_t> NumberColumn(const std::vector<T>& items, Member T::*
   return out;
 }
 
-// Reads fields, keeps the first error, and fills lists of structs from lists of their members.
-class Reader {
+// Fills lists of structs from lists of their members.
+class ReplyReader : public HeaderReader {
  public:
-  explicit Reader(const Header& header) : header_(header) {}
+  using HeaderReader::HeaderReader;
 
-  template <typename T, typename Out>
-  void Keep(Header::Result<T> read, Out& out) {
-    if (read) {
-      out = static_cast<Out>(*std::move(read));
-    } else if (error_.empty()) {
-      error_ = std::move(read.error());
-    }
-  }
   template <typename Out>
   void Number(std::string_view name, std::uint64_t high, Out& out) {
     Keep(header_.Unsigned(name, 0, high), out);
   }
   void Text(std::string_view name, std::string& out) {
-    if (header_.Find(name) != nullptr) Keep(header_.String(name, kMaxTextBytes), out);
+    if (Has(name)) Keep(header_.String(name, kMaxTextBytes), out);
   }
   void Names(std::string_view name, std::vector<std::string>& out) {
     Keep(header_.Strings(name, kMaxTextBytes), out);
@@ -83,15 +76,6 @@ class Reader {
     }
     Fill(name, std::move(values), items, member, false);
   }
-  void Fail(std::string_view name, std::string_view text) {
-    if (error_.empty()) error_ = "field '" + std::string(name) + "' " + std::string(text);
-  }
-
-  template <typename T>
-  tl::expected<T, std::string> Finish(T value) {
-    if (!error_.empty()) return tl::make_unexpected(std::move(error_));
-    return value;
-  }
 
  private:
   template <typename T, typename Value, typename Member>
@@ -103,9 +87,6 @@ class Reader {
       items[i].*member = static_cast<Member>(std::move(values[i]));
     }
   }
-
-  const Header& header_;
-  std::string error_;
 };
 
 }  // namespace
@@ -181,7 +162,7 @@ std::string EncodeReply(std::uint64_t id, const EnvironmentSpec& spec) {
 tl::expected<ReplyStatus, std::string> DecodeReplyStatus(std::span<const std::byte> frame) {
   const auto header = Header::Parse(frame);
   if (!header) return tl::make_unexpected(header.error());
-  Reader reader(*header);
+  ReplyReader reader(*header);
   ReplyStatus reply;
   reader.Number("id", UINT64_MAX, reply.id);
   reader.Keep(header->Signed("status", INT32_MIN, INT32_MAX), reply.status);
@@ -192,11 +173,9 @@ tl::expected<ReplyStatus, std::string> DecodeReplyStatus(std::span<const std::by
 tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte> frame) {
   const auto header = Header::Parse(frame);
   if (!header) return tl::make_unexpected(header.error());
-  Reader reader(*header);
+  ReplyReader reader(*header);
   HelloReply reply;
-  const auto token = header->Bytes("token", reply.token.size());
-  if (!token) return tl::make_unexpected(token.error());
-  std::copy(token->begin(), token->end(), reply.token.begin());
+  reader.Binary("token", reply.token);
   reader.Text("session", reply.session);
   reader.Number("session_timeout_ms", INT32_MAX, reply.session_timeout_ms);
   reader.Number("window", INT32_MAX, reply.window);
@@ -216,7 +195,7 @@ tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte
 tl::expected<AttachReply, std::string> DecodeAttachReply(std::span<const std::byte> frame) {
   const auto header = Header::Parse(frame);
   if (!header) return tl::make_unexpected(header.error());
-  Reader reader(*header);
+  ReplyReader reader(*header);
   AttachReply reply;
   std::vector<std::uint64_t> types;
   reader.Number("rows", kMaxRows, reply.rows);
@@ -241,7 +220,7 @@ tl::expected<AttachReply, std::string> DecodeAttachReply(std::span<const std::by
 tl::expected<EnvironmentSpec, std::string> DecodeSpecReply(std::span<const std::byte> frame) {
   const auto header = Header::Parse(frame);
   if (!header) return tl::make_unexpected(header.error());
-  Reader reader(*header);
+  ReplyReader reader(*header);
   EnvironmentSpec spec;
   reader.Number("ticks_per_step", INT32_MAX, spec.ticks_per_step);
   reader.Number("policy_hash", UINT64_MAX, spec.policy_hash);

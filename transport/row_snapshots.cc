@@ -8,28 +8,7 @@ namespace {
 
 std::uint8_t Wire(RowStatus status) { return static_cast<std::uint8_t>(status); }
 
-}  // namespace
-
-SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t> mask,
-                   SnapshotStore& store, std::uint64_t owner) {
-  const std::size_t n = static_cast<std::size_t>(environment.num_rows());
-  SavedRows saved{std::vector<std::uint64_t>(n),
-                  std::vector<std::uint8_t>(n, Wire(RowStatus::kSkipped)),
-                  std::vector<SnapshotStore::Bytes>(n)};
-  for (std::size_t row = 0; row < n; ++row) {
-    if (!mask.empty() && mask[row] == 0) continue;
-    std::vector<std::byte> bytes = environment.Save(static_cast<int>(row));
-    if (bytes.empty()) {
-      saved.status[row] = Wire(RowStatus::kNotReset);
-      continue;
-    }
-    saved.status[row] = Wire(RowStatus::kOk);
-    saved.bytes[row] = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
-    saved.ids[row] = store.Put(owner, saved.bytes[row]);
-  }
-  return saved;
-}
-
+// One per id, null for id 0.
 tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
     const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids) {
   std::vector<SnapshotStore::Bytes> found(ids.size());
@@ -52,16 +31,60 @@ tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
   return found;
 }
 
-void RestoreRows(VectorEnvironment& environment, std::span<const SnapshotStore::Bytes> snapshots,
-                 const BatchView& out) {
-  for (std::size_t row = 0; row < snapshots.size(); ++row) {
+}  // namespace
+
+SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t> mask,
+                   SnapshotStore& store, std::uint64_t owner) {
+  const std::size_t n = static_cast<std::size_t>(environment.num_rows());
+  SavedRows saved{std::vector<std::uint64_t>(n),
+                  std::vector<std::uint8_t>(n, Wire(RowStatus::kSkipped)),
+                  std::vector<SnapshotStore::Bytes>(n)};
+  for (std::size_t row = 0; row < n; ++row) {
+    if (!mask.empty() && mask[row] == 0) continue;
+    std::vector<std::byte> bytes = environment.Save(static_cast<int>(row));
+    if (bytes.empty()) {
+      saved.status[row] = Wire(RowStatus::kNotReset);
+      continue;
+    }
+    saved.status[row] = Wire(RowStatus::kOk);
+    saved.bytes[row] = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+    saved.ids[row] = store.Put(owner, saved.bytes[row]);
+  }
+  return saved;
+}
+
+tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
+                                      std::span<const std::uint8_t> mask,
+                                      std::span<const std::uint64_t> seeds,
+                                      std::span<const std::uint64_t> ids,
+                                      const SnapshotStore& store, std::uint64_t owner,
+                                      const BatchView& out) {
+  const auto held = FindSnapshots(store, owner, ids);
+  if (!held) return tl::make_unexpected(held.error());
+  std::vector<std::span<const std::byte>> snapshots(held->size());
+  for (std::size_t row = 0; row < held->size(); ++row) {
+    if ((*held)[row] != nullptr) snapshots[row] = *(*held)[row];
+  }
+  environment.Reset({.mask = mask, .seeds = seeds, .snapshots = snapshots}, out);
+  return {};
+}
+
+tl::expected<void, Refusal> RestoreRows(VectorEnvironment& environment,
+                                        std::span<const std::uint64_t> ids,
+                                        const SnapshotStore& store, std::uint64_t owner,
+                                        const BatchView& out) {
+  const auto snapshots = FindSnapshots(store, owner, ids);
+  if (!snapshots) return tl::make_unexpected(snapshots.error());
+  for (std::size_t row = 0; row < snapshots->size(); ++row) {
     out.status[row] = Wire(RowStatus::kSkipped);
-    if (snapshots[row] == nullptr) continue;
+    const SnapshotStore::Bytes& snapshot = (*snapshots)[row];
+    if (snapshot == nullptr) continue;
     out.rewards[row] = 0;
     out.terminated[row] = out.truncated[row] = 0;
-    const auto restored = environment.Restore(static_cast<int>(row), *snapshots[row], out);
+    const auto restored = environment.Restore(static_cast<int>(row), *snapshot, out);
     out.status[row] = Wire(restored ? RowStatus::kOk : RowStatus::kBadSnapshot);
   }
+  return {};
 }
 
 }  // namespace hotlap::transport

@@ -23,12 +23,18 @@ struct SavedRows {                 // each [n]
 SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t> mask,
                    SnapshotStore& store, std::uint64_t owner);
 
-// One per id, null for id 0. kInvalidId: never given or gone; kPermissionDenied: another owner's.
-tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
-    const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids);
-
-// Restores the rows that have a snapshot; sets every row's status.
-void RestoreRows(VectorEnvironment& environment, std::span<const SnapshotStore::Bytes> snapshots,
-                 const BatchView& out);
+// The environment's Reset and Restore of rows at stored snapshots, one id per row: 0 is none; no
+// ids at all are none either. Restore sets the status of every row. kInvalidId: never given or
+// gone; kPermissionDenied: another owner's; then nothing has changed.
+tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
+                                      std::span<const std::uint8_t> mask,
+                                      std::span<const std::uint64_t> seeds,
+                                      std::span<const std::uint64_t> ids,
+                                      const SnapshotStore& store, std::uint64_t owner,
+                                      const BatchView& out);
+tl::expected<void, Refusal> RestoreRows(VectorEnvironment& environment,
+                                        std::span<const std::uint64_t> ids,
+                                        const SnapshotStore& store, std::uint64_t owner,
+                                        const BatchView& out);
 
 }  // namespace hotlap::transport

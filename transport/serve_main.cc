@@ -16,6 +16,7 @@
 
 #include "transport/catalogue.h"
 #include "transport/game_pool.h"
+#include "transport/installed_configs.h"
 #include "transport/server.h"
 #include "transport/server_config.h"
 
@@ -25,15 +26,22 @@ namespace {
 std::atomic<Server*> server_to_stop{nullptr};
 static_assert(std::atomic<Server*>::is_always_lock_free);
 
-void StopOnSignals(Server& server) {
-  server_to_stop = &server;
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    if (Server* stopped = server_to_stop.load()) stopped->Stop();
-  };
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-}
+// SIGINT and SIGTERM stop the server as long as this lives.
+class StopOnSignals {
+ public:
+  explicit StopOnSignals(Server& server) {
+    server_to_stop = &server;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (Server* stopped = server_to_stop.load()) stopped->Stop();
+    };
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopOnSignals() { server_to_stop = nullptr; }
+  StopOnSignals(const StopOnSignals&) = delete;
+  StopOnSignals& operator=(const StopOnSignals&) = delete;
+};
 
 struct Flags {
   std::filesystem::path config;
@@ -42,22 +50,9 @@ struct Flags {
   std::string log_level;
 };
 
-// The one given, else the one beside the sources or the installed program.
-std::filesystem::path ConfigFile(const Flags& flags) {
-  if (!flags.config.empty()) return flags.config;
-  const std::filesystem::path programs =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::filesystem::path name = "configs/servers/default.yaml";
-  for (const std::filesystem::path& place :
-       {programs.parent_path() / "share/hotlap" / name, programs / "../../.." / name}) {
-    if (std::filesystem::exists(place)) return place.lexically_normal();
-  }
-  throw std::runtime_error("--config: is needed, there is no " + name.string() +
-                           " beside the program");
-}
-
 ServeConfig ReadConfig(const Flags& flags) {
-  ServeConfig config = LoadServeConfig(ConfigFile(flags));
+  ServeConfig config = LoadServeConfig(
+      flags.config.empty() ? InstalledConfigs("--config") / "servers/default.yaml" : flags.config);
   if (!flags.endpoints.empty()) config.server.endpoints = flags.endpoints;
   if (flags.simulated) config.games.simulated = *flags.simulated;
   if (flags.games && *flags.games != config.games.games) {
@@ -77,15 +72,13 @@ int Serve(const Flags& flags) {
   FillGameCommand(config, catalogue);
   GamePool games(config.games);
   Server server(config.server, catalogue, games);
-  StopOnSignals(server);
+  const StopOnSignals stop_on_signals(server);
   // For whoever started us: learners can connect.
   std::string ready = "ready";
   for (const std::string& endpoint : server.endpoints()) ready += " " + endpoint;
   std::printf("%s\n", ready.c_str());
   std::fflush(stdout);
-  const bool is_finished = server.Run();
-  server_to_stop = nullptr;
-  if (!is_finished) {  // a step waits for a game that has gone silent: do not wait with it
+  if (!server.Run()) {  // a step waits for a game that has gone silent: do not wait with it
     games.KillGames();
     std::_Exit(0);
   }
@@ -104,7 +97,7 @@ int main(int argc, char** argv) {
                  "YAML file of the server (default: configs/servers/default.yaml)");
   app.add_option("--endpoint", flags.endpoints,
                  "tcp://address:port or ipc://path; may be given several times");
-  app.add_option("--simulated", flags.simulated, "games in this process that may be leased")
+  app.add_option("--simulated", flags.simulated, "games in this process that may be lent")
       ->check(CLI::Range(0, 1 << 20));
   app.add_option("--games", flags.games, "hotlap-game processes to start, behind mapped buffers")
       ->check(CLI::Range(0, 16));

@@ -14,15 +14,19 @@
 #include <utility>
 
 #include "transport/attached_environment.h"
-#include "transport/handoff.h"
+#include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr int kMaxMessagesPerTurn = 256;   // then finished work gets its turn
 constexpr int kPeerQueue = 64;             // messages of one connection held in either direction
 constexpr std::int64_t kBytesPerRow = 64;  // of a request's array: more than any operation needs
 constexpr int kLingerMs = 200;
+constexpr auto kStoppingTurn = 10ms;
 
 std::span<const std::byte> BytesOf(const zmq::message_t& message) {
   return {static_cast<const std::byte*>(message.data()), message.size()};
@@ -55,7 +59,7 @@ void CheckNobodyListens(const std::string& endpoint) {
 std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   CheckNobodyListens(endpoint);
   try {
-    socket.bind(endpoint);
+    Uninterrupted([&] { socket.bind(endpoint); });
   } catch (const zmq::error_t& error) {
     throw std::runtime_error(endpoint + ": cannot listen here: " + error.what());
   }
@@ -96,13 +100,16 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
     : settings_(settings),
       catalogue_(catalogue),
       snapshots_(settings.snapshot_bytes),
-      attach_context_{
-          catalogue,       games, snapshots_, settings.max_rows, settings.sessions.window,
-          settings.threads},
+      attach_context_{catalogue,
+                      games,
+                      snapshots_,
+                      settings.max_rows,
+                      settings.sessions.window,
+                      std::make_shared<WorkerPool>(settings.threads)},
       own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
       router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
       sessions_(settings.sessions),
-      next_expiry_check_(Clock::now()),
+      next_expiry_check_(settings.now()),
       wakeup_fd_(MakeEventFd()),
       step_workers_(settings.threads),
       patient_workers_(games.num_games() + 2) {
@@ -144,12 +151,8 @@ bool Server::Run() {
   while (!stopping_.load() || running_ > 0 || !ready_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_fd_, ZMQ_POLLIN, 0}};
-    try {
-      zmq::poll(items, 2, std::chrono::milliseconds(PollTimeoutMs()));
-    } catch (const zmq::error_t& error) {
-      if (error.num() != EINTR) throw;
-    }
-    TakeFinished();
+    Poll(items, NextTurn());
+    if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
     ReceiveAll();
     Dispatch();
     ExpireSessions();
@@ -171,22 +174,21 @@ bool Server::Run() {
   return is_finished;
 }
 
-int Server::PollTimeoutMs() const {
-  if (stopping_.load()) return 10;
-  if (sessions_.size() == 0) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_expiry_check_ - Clock::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
+Deadline Server::NextTurn() const {
+  if (stopping_.load()) return DeadlineIn(kStoppingTurn);
+  if (sessions_.size() == 0) return kNoDeadline;
+  return DeadlineIn(
+      std::clamp<std::chrono::nanoseconds>(next_expiry_check_ - settings_.now(), 0s, 1s));
 }
 
 bool Server::Receive(Message& message) {
   zmq::message_t identity;
-  if (!router_.recv(identity, zmq::recv_flags::dontwait)) return false;
+  if (!ReceiveFrame(router_, identity)) return false;
   message.identity = identity.to_string();
   bool more = identity.more();
   for (std::size_t index = 0; more; ++index) {
     zmq::message_t frame;
-    if (!router_.recv(frame, zmq::recv_flags::dontwait)) return false;
-    TakeOver(frame);
+    if (!ReceiveFrame(router_, frame)) return false;
     more = frame.more();
     if (index == 0) {
       message.header = std::move(frame);
@@ -228,7 +230,7 @@ void Server::Handle(Message message) {
   if (request->operation == Operation::kPing) return HandlePing(*request, message.identity);
   if (request->operation == Operation::kHello) return HandleHello(*request, message.identity);
 
-  const std::shared_ptr<Session> session = sessions_.Hear(*request->token, Clock::now());
+  const std::shared_ptr<Session> session = sessions_.Hear(*request->token, settings_.now());
   if (session == nullptr) {
     return SendStatus(message.identity, id,
                       {Status::kInvalidKey, "field 'token' is of no living session"});
@@ -265,7 +267,7 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
     if (!warning) return SendStatus(identity, request.id, warning.error());
     reply.warning = *std::move(warning);
   }
-  const auto session = sessions_.Open(request.key, request.id, Clock::now());
+  const auto session = sessions_.Open(request.key, request.id, settings_.now());
   if (!session) return SendStatus(identity, request.id, session.error());
   num_sessions_.store(sessions_.size());
   reply.token = (*session)->token;
@@ -276,7 +278,7 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
 }
 
 void Server::HandlePing(const Request& request, const std::string& identity) {
-  if (request.token && sessions_.Hear(*request.token, Clock::now()) == nullptr) {
+  if (request.token && sessions_.Hear(*request.token, settings_.now()) == nullptr) {
     return SendStatus(identity, request.id,
                       {Status::kInvalidKey, "field 'token' is of no living session"});
   }
@@ -290,13 +292,10 @@ void Server::SendStatus(const std::string& identity, std::uint64_t id, const Ref
 
 void Server::Send(const std::string& identity, Reply& reply) {
   try {
-    router_.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+    SendFrame(router_, zmq::message_t(identity.data(), identity.size()), true);
     Reply sent = reply.Share();
     for (std::size_t i = 0; i < sent.frames.size(); ++i) {
-      HandOver(sent.frames[i]);
-      const auto more =
-          i + 1 < sent.frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-      router_.send(std::move(sent.frames[i]), more | zmq::send_flags::dontwait);
+      SendFrame(router_, std::move(sent.frames[i]), i + 1 < sent.frames.size());
     }
   } catch (const zmq::error_t& error) {  // the peer went away in between
     spdlog::debug("a reply was not sent: {}", error.what());
@@ -308,7 +307,6 @@ void Server::Dispatch() {
     std::vector<std::shared_ptr<Session>> ready = std::exchange(ready_, {});
     const bool alone = ready.size() == 1;
     for (const std::shared_ptr<Session>& session : ready) {
-      if (session->closed) continue;
       if (!stopping_.load() && !(alone && RunsHere(*session))) {
         GiveToWorkers(session);
         continue;
@@ -406,8 +404,7 @@ void Server::TakeFinished() {
 }
 
 void Server::Finish(const std::shared_ptr<Session>& session, Reply reply) {
-  sessions_.Answer(*session, std::move(reply));
-  if (session->closed) return ReleaseEnvironment(*session);
+  sessions_.Answer(*session, std::move(reply), settings_.now());
   Send(session->identity, session->replies.back());
   if (session->closing) {
     sessions_.Close(*session);
@@ -416,16 +413,18 @@ void Server::Finish(const std::shared_ptr<Session>& session, Reply reply) {
   if (!session->waiting.empty()) ready_.push_back(session);
 }
 
-// Gives the rows back. A worker does it: leaving a game may take its time.
+// Gives the rows back and drops the saved states. A worker does it: both may take their time.
 void Server::ReleaseEnvironment(Session& session) {
-  snapshots_.DropOwner(session.number);
-  if (session.environment == nullptr) return;
-  patient_workers_.Give([environment = std::shared_ptr<AttachedEnvironment>(
-                             std::move(session.environment))]() mutable { environment.reset(); });
+  patient_workers_.Give([this, owner = session.number,
+                         environment = std::shared_ptr<AttachedEnvironment>(
+                             std::move(session.environment))]() mutable {
+    environment.reset();
+    snapshots_.DropOwner(owner);
+  });
 }
 
 void Server::ExpireSessions() {
-  const Deadline now = Clock::now();
+  const Deadline now = settings_.now();
   if (now < next_expiry_check_) return;
   next_expiry_check_ = now + settings_.sessions.timeout / 8;
   Close(sessions_.Expire(now));

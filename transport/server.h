@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +30,8 @@ struct ServerSettings {
   std::size_t snapshot_bytes = std::size_t{256} << 20;  // of all sessions
   int threads = 1;                                      // that compute simulated rows
   double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
-  std::chrono::milliseconds stop_within{600};  // for what runs when the server is stopped
+  std::chrono::milliseconds stop_within{600};   // for what runs when the server is stopped
+  std::function<Deadline()> now = &Clock::now;  // by which sessions expire
 };
 
 class Server {
@@ -83,7 +85,7 @@ class Server {
   void ReleaseEnvironment(Session& session);
   void ExpireSessions();
   void Close(const std::vector<std::shared_ptr<Session>>& closed);
-  int PollTimeoutMs() const;
+  Deadline NextTurn() const;
 
   const ServerSettings settings_;
   Catalogue& catalogue_;

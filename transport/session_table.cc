@@ -89,30 +89,27 @@ Reply& SessionTable::Kept(Session& session, std::uint64_t id) const {
   return session.replies[static_cast<std::size_t>(id - oldest)];
 }
 
-void SessionTable::Answer(Session& session, Reply reply) const {
+void SessionTable::Answer(Session& session, Reply reply, Deadline now) const {
   assert(session.running);
   session.running = false;
+  session.last_heard = now;
   session.replies.push_back(std::move(reply));
   if (session.replies.size() > static_cast<std::size_t>(settings_.window)) {
     session.replies.pop_front();
   }
 }
 
-void SessionTable::Close(Session& session) {
-  session.closed = true;
-  by_token_.erase(session.token);
-}
+void SessionTable::Close(Session& session) { by_token_.erase(session.token); }
 
 std::vector<std::shared_ptr<Session>> SessionTable::Expire(Deadline now) {
   const bool was_away = now - std::exchange(last_look_, now) > settings_.timeout / 2;
   if (was_away) return {};
   std::vector<std::shared_ptr<Session>> expired;
   for (auto it = by_token_.begin(); it != by_token_.end();) {
-    if (now - it->second->last_heard < settings_.timeout) {
+    if (it->second->unanswered() > 0 || now - it->second->last_heard < settings_.timeout) {
       ++it;
       continue;
     }
-    it->second->closed = true;
     expired.push_back(std::move(it->second));
     it = by_token_.erase(it);
   }
@@ -122,7 +119,6 @@ std::vector<std::shared_ptr<Session>> SessionTable::Expire(Deadline now) {
 std::vector<std::shared_ptr<Session>> SessionTable::CloseAll() {
   std::vector<std::shared_ptr<Session>> all;
   for (auto& [token, session] : by_token_) {
-    session->closed = true;
     all.push_back(std::move(session));
   }
   by_token_.clear();

@@ -38,7 +38,6 @@ struct Session {
   std::uint64_t hello_id = 0;
   Deadline last_heard;
   bool closing = false;  // its own work under way ends it
-  bool closed = false;   // no longer in the table
 
   std::uint64_t last_id = 0;  // the latest admitted
   bool running = false;
@@ -70,13 +69,14 @@ class SessionTable {
   // kStale, kGap, kBusy.
   tl::expected<Admission, Refusal> Admit(Session& session, std::uint64_t id) const;
   Reply& Kept(Session& session, std::uint64_t id) const;
-  // Keeps the reply of the oldest unanswered request. REQUIRES: it is running.
-  void Answer(Session& session, Reply reply) const;
+  // Keeps the reply of the oldest unanswered request; the session counts as heard of, because its
+  // client may have been waiting all the while. REQUIRES: it is running.
+  void Answer(Session& session, Reply reply, Deadline now) const;
 
-  void Close(Session& session);  // takes it out, marked closed
-  // Takes out the sessions not heard of for too long, each marked closed. To be called several
-  // times within the timeout: after a longer absence of the caller nobody is taken out at once,
-  // because what came meanwhile may not have been read yet.
+  void Close(Session& session);  // takes it out
+  // Takes out the sessions not heard of for too long, but none with a request unanswered. To be
+  // called several times within the timeout: after a longer absence of the caller nobody is taken
+  // out at once, because what came meanwhile may not have been read yet.
   std::vector<std::shared_ptr<Session>> Expire(Deadline now);
   std::vector<std::shared_ptr<Session>> CloseAll();
 

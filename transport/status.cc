@@ -50,6 +50,22 @@ const char* StatusName(Status status) {
   return "unknown";
 }
 
+bool UsesUpId(Status status) {
+  switch (status) {
+    case Status::kInvalidPacket:
+    case Status::kInvalidKey:
+    case Status::kStale:
+    case Status::kGap:
+    case Status::kBusy:
+    case Status::kWrongVersion:
+    case Status::kUnknownOperation:
+    case Status::kShuttingDown:
+      return false;
+    default:
+      return true;
+  }
+}
+
 std::string Quoted(std::string_view foreign) {
   constexpr std::size_t kMaxLength = 40;
   std::string out = "'";

@@ -34,6 +34,10 @@ enum class Status : std::int32_t {
 
 const char* StatusName(Status status);  // "ok", "server_full", ...; "unknown" for foreign numbers
 
+// Whether a request that was refused so has used up its id. (An id of 0 does not, but nobody who
+// asks this sends one.)
+bool UsesUpId(Status status);
+
 // Why a request is refused; `text` names the field.
 struct Refusal {
   Status status = Status::kUnknownError;

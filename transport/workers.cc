@@ -1,13 +1,21 @@
 #include "transport/workers.h"
 
 #include <cassert>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace hotlap::transport {
 
 Workers::Workers(int num_threads) {
   threads_.reserve(static_cast<std::size_t>(num_threads));
-  for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Run(); });
+  try {
+    for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Run(); });
+  } catch (const std::system_error& error) {
+    Stop();
+    throw std::system_error(error.code(), "one of " + std::to_string(num_threads) +
+                                              " threads of the server cannot be started");
+  }
 }
 
 Workers::~Workers() { Stop(); }
@@ -19,11 +27,6 @@ void Workers::Give(std::function<void()> work) {
     queue_.push_back(std::move(work));
   }
   given_.notify_one();
-}
-
-bool Workers::idle() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.empty() && running_ == 0;
 }
 
 void Workers::Stop() {
@@ -44,12 +47,10 @@ void Workers::Run() {
     if (queue_.empty()) return;
     std::function<void()> work = std::move(queue_.front());
     queue_.pop_front();
-    ++running_;
     lock.unlock();
     work();
     work = nullptr;  // what it held may take long to go
     lock.lock();
-    --running_;
   }
 }
 

@@ -13,23 +13,21 @@ namespace hotlap::transport {
 
 class Workers {
  public:
-  explicit Workers(int num_threads);
-  ~Workers();  // as Stop
+  explicit Workers(int num_threads);  // throws std::system_error when a thread cannot be started
+  ~Workers();                         // as Stop
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
   void Give(std::function<void()> work);
-  bool idle() const;  // nothing waits and nothing runs
   // Runs what was given to its end and ends the threads. Nothing may be given any more.
   void Stop();
 
  private:
   void Run();
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable given_;
   std::deque<std::function<void()>> queue_;
-  int running_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

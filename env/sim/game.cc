@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "env/sim/floating_point_guard.h"
@@ -81,7 +80,7 @@ void Game::Frame() {
 bool Game::Due() {
   if (simulation_) return true;
   if (speed_ == 0) {
-    std::this_thread::sleep_for(kLongestSleep);
+    host_.SleepUntil(host_.Now() + kLongestSleep);
     return false;
   }
   const bool alone = !server_.registered();
@@ -91,10 +90,10 @@ bool Game::Due() {
   const std::chrono::duration<double> period(
       std::min(86400.0, std::chrono::duration<double>(kTickAtNormalSpeed).count() / speed));
   const Clock::time_point due = last_tick_ + std::chrono::duration_cast<Clock::duration>(period);
-  Clock::time_point now = Clock::now();
+  Clock::time_point now = host_.Now();
   if (now < due) {
-    std::this_thread::sleep_until(std::min(due, now + kLongestSleep));
-    now = Clock::now();
+    host_.SleepUntil(std::min<Clock::time_point>(due, now + kLongestSleep));
+    now = host_.Now();
     if (now < due) return false;
   }
   last_tick_ = std::max(due, now - kLongestDebt);
@@ -180,7 +179,9 @@ void Game::Attend() {
   if (now < next_attention_) return;
   next_attention_ = now + kAttendEvery;
   host_.Attend();
-  while (auto line = host_.NextConsoleLine()) {
+  while (console_lines_.size() < kMostLines) {
+    auto line = host_.NextConsoleLine();
+    if (!line) return;
     // This one cannot wait for the next frame: the client may hold the game for ever.
     if (*line == "deregister") {
       leave_client_ = true;

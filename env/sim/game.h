@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "env/deadline.h"
@@ -39,6 +40,9 @@ class GameHost {
   // Both throw std::exception with a text for the log.
   virtual std::shared_ptr<const Track> LoadTrack(const std::string& path) = 0;
   virtual std::string ReadText(const std::string& path) = 0;
+  // The clock that paces the ticks.
+  virtual Clock::time_point Now() { return Clock::now(); }
+  virtual void SleepUntil(Clock::time_point time) { std::this_thread::sleep_until(time); }
 };
 
 struct GameSettings {
@@ -95,8 +99,8 @@ class Game final : private tminterface::ServerHandler {
   std::optional<SimResult> SimulationResult() const;  // nullopt: it goes on
   void EndSimulation(SimResult result);
   // Race time of the finish to which these inputs drive, or of the point where they have got
-  // nowhere for long.
-  std::int32_t ReplayDuration(const InputTape& tape) const;
+  // nowhere for long. nullopt: the host asked to stop.
+  std::optional<std::int32_t> ReplayDuration(const InputTape& tape) const;
 
   // ---- the client's calls (game_calls.cc)
   tminterface::Response Handle(const tminterface::ClientCall& call) override;
@@ -128,7 +132,7 @@ class Game final : private tminterface::ServerHandler {
   void SetVariable(const std::string& name, const std::string& value);
   void SetSpeed(double speed);
   void Press(const std::string& key, bool down);
-  void SetAnalog(std::int32_t& channel, const std::string& value);
+  void SetAnalog(std::int32_t tminterface::SetInputStates::*channel, const std::string& value);
 
   GameHost& host_;
   GameSettings settings_;
@@ -150,8 +154,9 @@ class Game final : private tminterface::ServerHandler {
 
   std::set<std::string, std::less<>> custom_commands_;
   bool run_client_commands_ = true;
-  std::vector<std::string> client_lines_;   // C_EXECUTE_COMMAND, for the next frame
-  std::vector<std::string> console_lines_;  // typed, for the next frame
+  // For the next frame, at most kMostLines each: the client's and the typed ones.
+  static constexpr std::size_t kMostLines = 1000;
+  std::vector<std::string> client_lines_, console_lines_;
   std::map<std::string, std::string, std::less<>> variables_;
   double speed_;
 

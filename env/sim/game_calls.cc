@@ -63,7 +63,12 @@ Response Game::Handle(const tminterface::ClientCall& call) {
         } else if constexpr (std::is_same_v<T, tmi::SetGameSpeed>) {
           SetSpeed(c.speed);
         } else if constexpr (std::is_same_v<T, tmi::ExecuteCommand>) {
-          client_lines_.push_back(c.command);
+          if (client_lines_.size() < kMostLines) {
+            client_lines_.push_back(c.command);
+          } else {
+            host_.Log(LogSeverity::kError,
+                      "command dropped: " + std::to_string(kMostLines) + " are waiting");
+          }
         } else if constexpr (std::is_same_v<T, tmi::SetExecuteCommands>) {
           run_client_commands_ = c.enable;
         } else if constexpr (std::is_same_v<T, tmi::RemoveStateValidation>) {
@@ -87,6 +92,7 @@ Response Game::Handle(const tminterface::ClientCall& call) {
 void Game::OnClientGone() {
   host_.Log(LogSeverity::kLog, "the client is gone");
   custom_commands_.clear();
+  client_lines_.clear();
   run_client_commands_ = true;
 }
 
@@ -146,9 +152,6 @@ void Game::SetCheckpoints(const tminterface::CheckpointData& data) {
   for (std::size_t i = 0; i < data.times.size(); ++i) {
     sim_state_.SetCheckpointTime(i, data.times[i]);
   }
-  const bool finished = std::all_of(data.times.begin(), data.times.end(),
-                                    [](const auto& time) { return time.time_ms != -1; });
-  sim_state_.Set(tminterface::layout::kRaceFinished, finished);
   std::string why_not;
   if (const auto state = ReadSimState(race_, sim_state_.view(), why_not)) {
     race_.set_state(*state);

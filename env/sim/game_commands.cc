@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 #include <variant>
 
@@ -17,6 +18,8 @@ using tminterface::LogSeverity;
 
 constexpr std::array<std::string_view, 10> kBuiltIn = {
     "map", "set", "press", "rel", "steer", "gas", "load", "unload", "deregister", "simulate"};
+
+constexpr std::int32_t kLongestScriptMs = 4 * 3600 * 1000;
 
 template <class Number>
 bool ParseWhole(const std::string& text, Number& value) {
@@ -53,6 +56,7 @@ void Game::RunCommands() {
   const auto run = [this](std::vector<std::string>& lines) {
     if (lines.empty()) return;
     for (const std::string& line : std::exchange(lines, {})) {
+      if (host_.stop_requested()) return;
       for (const ConsoleCommand& command : ParseConsoleLine(line)) Execute(command);
     }
   };
@@ -90,9 +94,13 @@ void Game::ExecuteBuiltIn(const std::string& name, std::span<const std::string> 
     } else if (name == "press" || name == "rel") {
       if (takes(1, "press|rel <key>")) Press(arguments[0], name == "press");
     } else if (name == "steer") {
-      if (takes(1, "steer <-65536 to 65536>")) SetAnalog(inputs_.steer, arguments[0]);
+      if (takes(1, "steer <-65536 to 65536>")) {
+        SetAnalog(&tminterface::SetInputStates::steer, arguments[0]);
+      }
     } else if (name == "gas") {
-      if (takes(1, "gas <-65536 to 65536>")) SetAnalog(inputs_.gas, arguments[0]);
+      if (takes(1, "gas <-65536 to 65536>")) {
+        SetAnalog(&tminterface::SetInputStates::gas, arguments[0]);
+      }
     } else if (name == "load") {
       if (takes(1, "load \"file\"")) script_ = ReadScript(arguments[0]);
     } else if (name == "unload") {
@@ -122,6 +130,11 @@ InputTape Game::ReadScript(const std::string& path) const {
   const auto script = tminterface::InputScript::Parse(host_.ReadText(path));
   InputTape tape;
   tape.Assign(tminterface::ToEventBuffer(script, tape.buffer(0)));
+  if (tape.last_time_ms() > kLongestScriptMs) {
+    throw std::runtime_error(path + ": its last input is at " +
+                             std::to_string(tape.last_time_ms()) + " ms, allowed is up to " +
+                             std::to_string(kLongestScriptMs) + " ms");
+  }
   return tape;
 }
 
@@ -145,14 +158,15 @@ void Game::SetSpeed(double speed) {
 }
 
 void Game::Press(const std::string& key, bool down) {
+  tminterface::SetInputStates set;
   if (key == "up") {
-    inputs_.accelerate = down;
+    set.accelerate = down;
   } else if (key == "down") {
-    inputs_.brake = down;
+    set.brake = down;
   } else if (key == "left") {
-    inputs_.left = down;
+    set.left = down;
   } else if (key == "right") {
-    inputs_.right = down;
+    set.right = down;
   } else if (key == "enter" || key == "delete" || key == "horn") {
     if (!down) return;
     if (key == "enter") {
@@ -166,12 +180,15 @@ void Game::Press(const std::string& key, bool down) {
     host_.Log(LogSeverity::kError,
               "'" + key + "' is no key: up, down, left, right, enter, delete or horn");
   }
+  SetInputs(set);
 }
 
-void Game::SetAnalog(std::int32_t& channel, const std::string& value) {
+void Game::SetAnalog(std::int32_t tminterface::SetInputStates::*channel, const std::string& value) {
   std::int32_t number = 0;
   if (ParseWhole(value, number) && number >= -kMaxAnalog && number <= kMaxAnalog) {
-    channel = number;
+    tminterface::SetInputStates set;
+    set.*channel = number;
+    SetInputs(set);
   } else {
     host_.Log(LogSeverity::kError, "'" + value + "' is no number from -65536 to 65536");
   }

@@ -38,14 +38,20 @@ void StopOnSignals() {
   for (const int signal : {SIGTTIN, SIGPIPE}) ::signal(signal, SIG_IGN);
 }
 
-// Lines from a file descriptor, never waiting for one.
+// A longer console line is dropped.
+constexpr std::size_t kLongestLine = 65536;
+constexpr std::uintmax_t kLargestScript = 4 << 20;
+
+// Lines from a file descriptor, never waiting for one, and never holding more than two longest
+// lines.
 class LineReader {
  public:
   explicit LineReader(int fd) : fd_(fd) {}
 
   void ReadWhatIsThere() {
+    text_.erase(0, std::exchange(next_, 0));
     pollfd source{fd_, POLLIN, 0};
-    while (!is_at_end_ && ::poll(&source, 1, 0) == 1) {
+    while (!is_at_end_ && text_.size() <= kLongestLine && ::poll(&source, 1, 0) == 1) {
       std::array<char, 4096> bytes;
       const ssize_t size = ::read(fd_, bytes.data(), bytes.size());
       if (size <= 0) {
@@ -57,10 +63,21 @@ class LineReader {
   }
 
   std::optional<std::string> Next() {
-    const std::size_t end = text_.find('\n');
-    if (end == std::string::npos) return std::nullopt;
-    std::string line = text_.substr(0, end);
-    text_.erase(0, end + 1);
+    std::size_t end = text_.find('\n', next_);
+    if (end != std::string::npos && std::exchange(is_dropping_, false)) {
+      next_ = end + 1;
+      end = text_.find('\n', next_);
+    }
+    if (end == std::string::npos) {
+      if (!is_dropping_ && text_.size() - next_ <= kLongestLine) return std::nullopt;
+      if (!std::exchange(is_dropping_, true)) {
+        spdlog::error("a line of more than {} bytes was dropped", kLongestLine);
+      }
+      next_ = text_.size();
+      return std::nullopt;
+    }
+    std::string line = text_.substr(next_, end - next_);
+    next_ = end + 1;
     if (line.ends_with('\r')) line.pop_back();
     return line;
   }
@@ -68,7 +85,9 @@ class LineReader {
  private:
   const int fd_;
   bool is_at_end_ = false;
+  bool is_dropping_ = false;  // up to the next end of a line
   std::string text_;
+  std::size_t next_ = 0;  // of text_: what was not taken yet
 };
 
 class Host final : public GameHost {
@@ -104,10 +123,15 @@ class Host final : public GameHost {
   }
 
   std::string ReadText(const std::string& path) override {
+    std::error_code error;  // also for what is no file and may never end
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
     std::ifstream file(path, std::ios::binary);
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (!file) throw std::runtime_error(path + " cannot be read");
-    return text;
+    if (error || !file) throw std::runtime_error(path + " cannot be read");
+    if (size > kLargestScript) {
+      throw std::runtime_error(path + " has " + std::to_string(size) + " bytes, allowed are " +
+                               std::to_string(kLargestScript));
+    }
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
 
  private:

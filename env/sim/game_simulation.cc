@@ -20,9 +20,11 @@ void Game::BeginSimulation(const std::string& script_path) {
     host_.Log(tminterface::LogSeverity::kError, error.what());
     return;
   }
+  const std::optional<std::int32_t> duration_ms = ReplayDuration(tape_);
+  if (!duration_ms) return;
   simulation_.emplace();
   simulation_->original = tape_;
-  simulation_->duration_ms = simulation_->time_limit_ms = ReplayDuration(tape_);
+  simulation_->duration_ms = simulation_->time_limit_ms = *duration_ms;
   Restart();
   host_.Log(tminterface::LogSeverity::kLog, "simulating " + script_path);
   Tell(tminterface::OnSimBegin{});
@@ -47,12 +49,13 @@ void Game::EndSimulation(SimResult result) {
   Restart();
 }
 
-std::int32_t Game::ReplayDuration(const InputTape& tape) const {
+std::optional<std::int32_t> Game::ReplayDuration(const InputTape& tape) const {
   Race race = race_;
   race.Restart(/*with_countdown=*/true);
   Inputs inputs;
   const std::int32_t give_up_ms = tape.last_time_ms() + kLongestRollMs;
   while (!race.record().finished && race.record().race_time_ms < give_up_ms) {
+    if (host_.stop_requested()) return std::nullopt;
     if (tape.Play(race.record().race_time_ms, inputs).respawn && race.record().race_time_ms >= 0) {
       race.Respawn();
     }

@@ -25,8 +25,9 @@ constexpr bool IsAnalog(Control control) {
 }
 
 constexpr std::uint32_t Pack(Control control, std::int32_t value) {
-  return IsAnalog(control) ? tminterface::PackAnalog(IndexOf(control), value)
-                           : tminterface::PackBinary(IndexOf(control), value != 0);
+  return IsAnalog(control)
+             ? tminterface::PackAnalog(IndexOf(control), std::clamp(value, -kMaxAnalog, kMaxAnalog))
+             : tminterface::PackBinary(IndexOf(control), value != 0);
 }
 
 bool Earlier(const Event& event, std::int32_t stored_time_ms) {
@@ -84,16 +85,17 @@ void InputTape::Assign(const EventBuffer& buffer) {
 
 void InputTape::Put(std::int32_t race_time_ms, Control control, std::int32_t value) {
   const Event event{StoredTime(race_time_ms), Pack(control, value)};
-  auto at = std::lower_bound(events_.begin(), events_.end(), event.stored_time_ms, Earlier);
-  const auto is_other = [&](const Event& there) {
-    return there.stored_time_ms == event.stored_time_ms &&
-           tminterface::ControlIndex(there.data) != IndexOf(control);
-  };
-  at = std::find_if_not(at, events_.end(), is_other);
-  if (at != events_.end() && at->stored_time_ms == event.stored_time_ms) {
-    *at = event;
+  const auto end =
+      std::lower_bound(events_.begin(), events_.end(), event.stored_time_ms + 1, Earlier);
+  auto last = end;  // of this time and control, or else end
+  for (auto at = end; at != events_.begin() && last == end;) {
+    if ((--at)->stored_time_ms != event.stored_time_ms) break;
+    if (tminterface::ControlIndex(at->data) == IndexOf(control)) last = at;
+  }
+  if (last != end) {
+    *last = event;
   } else {
-    at = events_.insert(at, event);
+    events_.insert(end, event);
   }
   if (events_.back().stored_time_ms == event.stored_time_ms) {
     Apply(event, recorded_);  // nothing later undoes it
@@ -140,7 +142,8 @@ InputTape::Actions InputTape::Play(std::int32_t race_time_ms, Inputs& inputs) co
 }
 
 std::int32_t InputTape::last_time_ms() const {
-  return events_.empty() ? 0 : std::max(0, events_.back().stored_time_ms - StoredTime(0));
+  return events_.empty() ? 0
+                         : std::max(events_.back().stored_time_ms, StoredTime(0)) - StoredTime(0);
 }
 
 EventBuffer InputTape::buffer(std::uint32_t duration_ms) const {

@@ -21,7 +21,8 @@ class InputTape {
   // do not exist are dropped.
   void Assign(const tminterface::EventBuffer& buffer);
 
-  // Puts one event for the tick that begins at `race_time_ms`, in place of one that is there.
+  // Puts one event for the tick that begins at `race_time_ms`, in place of the last that is there.
+  // Analog values are kept within what the car takes.
   void Put(std::int32_t race_time_ms, tminterface::Control control, std::int32_t value);
   // Recording: puts what differs from the inputs that the tape's own events leave in force.
   // REQUIRES: no event of a later tick is there (see TrimTo).

@@ -33,12 +33,12 @@ void Race::set_state(const RaceState& state) {
 void Race::Restart(bool with_countdown) {
   record_ = RaceRecord{};
   record_.race_time_ms = with_countdown ? -kCountdownMs : 0;
-  record_.clock_ms = record_.race_time_ms + kClockOffsetMs;
+  record_.clock_ms = record_.race_time_ms + tminterface::kClockOffsetMs;
   Place(at_start_);
 }
 
 void Race::TakeInputs(const Inputs& inputs) {
-  const std::int32_t stored = record_.race_time_ms + kStoredOffsetMs;
+  const std::int32_t stored = record_.race_time_ms + tminterface::kStoredTimeOfScriptZero;
   const auto note = [&](Channel channel, bool changed) {
     auto& time = record_.input_stored_ms[static_cast<std::size_t>(channel)];
     time = changed ? stored : time;

@@ -9,9 +9,9 @@
 #include <span>
 #include <type_traits>
 
-#include "env/game_group.h"  // RaceEvent
 #include "env/game_state.h"
 #include "env/inputs.h"
+#include "env/race_event.h"
 #include "env/sim/track.h"
 #include "env/sim/vehicle_model.h"
 #include "env/sim/vehicle_params.h"
@@ -22,8 +22,6 @@ namespace hotlap::sim {
 
 // The first run step of a race shows -kCountdownMs.
 inline constexpr std::int32_t kCountdownMs = 2600;
-inline constexpr std::int32_t kClockOffsetMs = 2610;     // tick clock minus race time
-inline constexpr std::int32_t kStoredOffsetMs = 100010;  // stored time of an input minus race time
 
 // The channels of Inputs in the order of SimStateData's cached events.
 enum class Channel : std::uint8_t { kAccelerate, kBrake, kLeft, kRight, kSteer, kGas };
@@ -33,8 +31,8 @@ inline constexpr std::size_t kNumChannels = 6;
 // 0.
 struct RaceRecord {
   std::int32_t race_time_ms = -kCountdownMs;  // below 0 the car is held
-  std::int32_t clock_ms = 10;  // the tick clock: race time + 2610, but it never stands still
-  Inputs inputs;               // in force in the tick that led here
+  std::int32_t clock_ms = 10;                 // the tick clock; it never stands still
+  Inputs inputs;                              // in force in the tick that led here
   // When each channel of `inputs` last changed, as the game stores it (the race time at which it
   // was set + 100010); 0 while it never has.
   std::array<std::int32_t, kNumChannels> input_stored_ms{};

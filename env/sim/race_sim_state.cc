@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "env/race_bounds.h"
 #include "env/sim/vehicle_model.h"
 
 namespace hotlap::sim {
@@ -42,9 +43,6 @@ static_assert(sizeof(Undocumented) <= layout::kDynaRestSize);
 static_assert(sizeof(Undocumented) == 19 * sizeof(float),
               "Undocumented changed: bump kSimStateVersion");
 
-constexpr float kMaxSpeedMps =
-    10000.0f;  // of a state that is taken; the car's limits cut it further
-constexpr float kMaxSpinRadps = 10000.0f;
 constexpr std::int32_t kNever = -1;
 
 struct InputPlace {
@@ -96,7 +94,6 @@ Mat3 InverseInertia(const VehicleParams& params, const Mat3& r) {
   return m;
 }
 
-constexpr std::int32_t kMaxTurboTicks = 1000;
 std::int32_t TurboTicks(const VehicleParams& params) {
   return static_cast<std::int32_t>(std::lround(params.turbo_time_s / kTickSeconds));
 }
@@ -343,9 +340,9 @@ BodyState ReadBody(StateReader& in, const SimStateView& view, std::size_t base,
   BodyState body;
   body.orientation = ReadOrientation(in, view, base, known);
   body.position_m = in.Vector(base + at::kPosition, kWorldLimitM, "dyna.position");
-  body.velocity_mps = in.Vector(base + at::kLinearSpeed, kMaxSpeedMps, "dyna.linear_speed");
+  body.velocity_mps = in.Vector(base + at::kLinearSpeed, kMaxStateSpeedMps, "dyna.linear_speed");
   body.angular_velocity_radps =
-      in.Vector(base + at::kAngularSpeed, kMaxSpinRadps, "dyna.angular_speed");
+      in.Vector(base + at::kAngularSpeed, kMaxStateSpinRadps, "dyna.angular_speed");
   return body;
 }
 
@@ -456,9 +453,9 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
                     rest.track_hash_low == static_cast<std::uint32_t>(track.hash()) &&
                     rest.track_hash_high == static_cast<std::uint32_t>(track.hash() >> 32) &&
                     track.IsHint(rest.road_index) && rest.shift_ticks_left >= 0 &&
-                    rest.shift_ticks_left <= 1000 && (rest.held_keys & ~3) == 0 &&
+                    rest.shift_ticks_left <= kMaxStateShiftTicks && (rest.held_keys & ~3) == 0 &&
                     rest.steer_key >= -1 && rest.steer_key <= 1 && rest.turbo_ticks_left >= 0 &&
-                    rest.turbo_ticks_left <= kMaxTurboTicks;
+                    rest.turbo_ticks_left <= kMaxStateTurboTicks;
 
   RaceState state;
   VehicleState& car = state.vehicle;
@@ -470,7 +467,7 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   ReadWheels(in, view, car);
   car.steering = in.Float(layout::kTurningRate.offset, kAny, "scene_mobil.turning_rate");
   car.steering = car.steering < -1 ? -1.0f : car.steering > 1 ? 1.0f : car.steering;
-  car.rpm = in.Float(layout::kActualRpm.offset, 1e6f, "engine.actual_rpm");
+  car.rpm = in.Float(layout::kActualRpm.offset, kMaxStateRpm, "engine.actual_rpm");
   car.gear = view.Get(layout::kGear);
   in.Require(car.gear >= 0 && car.gear <= kNumGears, "engine.gear: must be from 0 to 5");
   car.has_body_contact = view.Get(layout::kHasAnyLateralContact) ? 1 : 0;
@@ -480,9 +477,9 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   // Simulation mode does not flag the player block, but our own states fill it.
   state.race_time_ms = ours || view.Has(tminterface::kHasPlayerInfo)
                            ? view.Get(layout::kRaceTime)
-                           : state.clock_ms - kClockOffsetMs;
+                           : state.clock_ms - tminterface::kClockOffsetMs;
   for (const std::int32_t time : {state.clock_ms, state.race_time_ms}) {
-    in.Require(time >= -kClockOffsetMs && time <= 1000000000 && time % kTickMs == 0,
+    in.Require(IsRaceClock(time),
                "race_time: must be a multiple of 10 ms from -2610 to 10^9");
   }
   ReadInputs(view, state);

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "env/sim/floating_point_guard.h"
+
 namespace hotlap::sim {
 namespace {
 
@@ -208,6 +210,7 @@ bool Gate::Passed(Vec3 from_m, Vec3 to_m) const {
 }
 
 std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
+  const FloatingPointGuard guard;
   CheckNumbers(spec);
   CheckLine(spec);
   std::vector<Sample> line;

@@ -11,6 +11,8 @@ using std::chrono::milliseconds;
 // A C_REGISTER that is gone without an answer for so long was wiped by a game that was just
 // clearing its buffer, and is sent again.
 constexpr milliseconds kRegisterAgainAfter{100};
+// So long S_ON_REGISTERED may take after C_REGISTER was accepted.
+constexpr milliseconds kFirstCallWithin{1000};
 constexpr milliseconds kLastAnswerTaken{50};
 
 std::string Name(MessageType type) { return std::string(MessageName(type)); }
@@ -26,12 +28,19 @@ Client::Client(MappedBuffer buffer) : buffer_(std::move(buffer)) {}
 // ---- non-blocking
 
 std::optional<Client::Incoming> Client::Poll() {
-  if (registering_ != Registering::kNo) return PollRegister();
   const MessageType type = buffer_.ready_type();
-  if (!registered_) return std::nullopt;
+  if (!registered_) {
+    return registering_ == Registering::kNo ? std::nullopt : PollRegister();
+  }
+  if (std::exchange(is_too_long_, false)) {
+    awaited_ = MessageType::kNone;
+    return Incoming{MessageType::kResponse,
+                    Response{.error = ErrorCode::kResponseTooLong, .content = {}}};
+  }
   if (type == MessageType::kResponse) return TakeResponse();
-  if (!IsServerCall(type)) return std::nullopt;
-  return TakeCall(type);
+  if (IsServerCall(type)) return TakeCall(type);
+  if (registering_ == Registering::kAccepted && Clock::now() >= *send_again_) SendRegister();
+  return std::nullopt;
 }
 
 std::optional<Client::Incoming> Client::TakeResponse() {
@@ -53,6 +62,7 @@ std::optional<Client::Incoming> Client::TakeCall(MessageType type) {
     }
     if (pending_ != MessageType::kNone) return std::nullopt;  // the one that we are answering
   }
+  registering_ = Registering::kNo;
   const RawMessage raw = buffer_.Read();
   if (type == MessageType::kShutdown) {
     SendDeregister(Registering::kNo);
@@ -75,7 +85,7 @@ void Client::Send(const ClientCall& call) {
   } else {
     awaited_ = type;
   }
-  buffer_.Publish(type, call);
+  is_too_long_ = !buffer_.PublishWhole(call);
 }
 
 void Client::SendProcessed(MessageType which, BruteforceDecision decision,
@@ -101,8 +111,9 @@ std::optional<Client::Incoming> Client::PollRegister() {
     } else if (error == ErrorCode::kClientAlreadyRegistered) {
       SendDeregister(Registering::kDeregisterSent);
     } else {
-      registering_ = Registering::kNo;
       registered_ = error == ErrorCode::kNone;
+      registering_ = registered_ ? Registering::kAccepted : Registering::kNo;
+      send_again_ = DeadlineIn(kFirstCallWithin);
       return Incoming{type, Response{.error = error, .content = {}}};
     }
   } else if (IsServerCall(type)) {
@@ -119,29 +130,29 @@ std::optional<Client::Incoming> Client::PollRegister() {
 }
 
 void Client::SendRegister() {
-  registered_ = false;
+  registered_ = is_too_long_ = false;
   registering_ = Registering::kRegisterSent;
   pending_ = awaited_ = MessageType::kNone;
   send_again_.reset();
-  buffer_.Publish(MessageType::kRegister, ClientCall(tminterface::Register{}));
+  buffer_.PublishWhole(tminterface::Register{});
 }
 
 void Client::SendDeregister(Registering next) {
-  registered_ = false;
+  registered_ = is_too_long_ = false;
   registering_ = next;
   pending_ = awaited_ = MessageType::kNone;
-  buffer_.Publish(MessageType::kDeregister, ClientCall(tminterface::Deregister{}));
+  buffer_.PublishWhole(tminterface::Deregister{});
 }
 
 // ---- blocking
 
 template <class Condition>
 std::optional<ClientError> Client::WaitUntil(Condition condition, Deadline deadline) {
-  Backoff backoff;
+  backoff_.Reset();
   for (;;) {
     if (condition()) return std::nullopt;
-    const bool in_time = backoff.Pause(deadline);
-    if (in_time && !backoff.is_slow()) continue;
+    const bool in_time = backoff_.Pause(deadline);
+    if (in_time && !backoff_.is_slow()) continue;
     const bool alive = game_alive();
     if (in_time && alive) continue;
     if (condition()) return std::nullopt;  // the last message may have come just now
@@ -254,7 +265,8 @@ std::variant<Response, ClientError> Client::Call(const ClientCall& call, Deadlin
   if (response.error != ErrorCode::kNone) {
     return ClientError{ClientFault::kRefused, response.error,
                        Name(TypeOf(call)) + " was refused with error code " +
-                           std::to_string(static_cast<int>(response.error))};
+                           std::to_string(static_cast<int>(response.error)) + " (" +
+                           std::string(ErrorName(response.error)) + ")"};
   }
   return std::move(response);
 }

@@ -80,8 +80,10 @@ class Client {
   // REQUIRES: the game is inside a call (or this is Register or Deregister) and no other Send
   // awaits its response. Register takes care of an older client that the game believes in (it
   // answers with error 2, or is held inside a call): Poll deregisters that one, asks again and
-  // gives the Response once it is final. After one without error S_ON_REGISTERED is on its way.
-  // Deregister has no response.
+  // gives the Response once it is final. After one without error S_ON_REGISTERED is on its way;
+  // when no call follows for a second, that was the late response to an older client, so Poll
+  // registers again and gives another Response. Deregister has no response. A request that does not
+  // fit the buffer is not sent: Poll answers it with kResponseTooLong.
   void Send(const ClientCall& call);
   // Answers the game's pending call.
   void SendProcessed(MessageType which, BruteforceDecision decision = BruteforceDecision::kContinue,
@@ -105,7 +107,7 @@ class Client {
   const std::string& name() const { return buffer_.name(); }
 
  private:
-  enum class Registering : std::uint8_t { kNo, kDeregisterSent, kRegisterSent };
+  enum class Registering : std::uint8_t { kNo, kDeregisterSent, kRegisterSent, kAccepted };
 
   std::optional<Incoming> TakeResponse();
   std::optional<Incoming> TakeCall(MessageType type);
@@ -122,9 +124,11 @@ class Client {
   void Dispatch(ClientHandler& handler, const ServerCall& call);
 
   MappedBuffer buffer_;
+  Backoff backoff_;
   bool registered_ = false;
   Registering registering_ = Registering::kNo;
-  std::optional<Deadline> send_again_;        // while registering: the request has vanished
+  std::optional<Deadline> send_again_;        // while registering: what is due has not come
+  bool is_too_long_ = false;                  // the awaited request was not sent
   MessageType pending_ = MessageType::kNone;  // the game's call that has not been answered
   MessageType awaited_ = MessageType::kNone;  // the request whose response has not come
 };

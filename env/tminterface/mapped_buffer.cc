@@ -34,15 +34,21 @@ MappedBuffer MappedBuffer::Create(const std::string& name, std::size_t size) {
   return *std::move(buffer);
 }
 
-MappedBuffer MappedBuffer::CreateFirstFree(std::size_t size) {
-  for (int i = 0; i < kMaxInstances; ++i) {
+MappedBuffer MappedBuffer::CreateFirstFree(std::span<const std::string> names, std::size_t size) {
+  for (const std::string& name : names) {
     try {
-      return Create(BufferName(i), size);
+      return Create(name, size);
     } catch (const std::system_error& error) {
       if (error.code().value() != EBUSY) throw;
     }
   }
-  ThrowBusy("all of " + BufferName(0) + ".." + std::to_string(kMaxInstances - 1) + " are in use");
+  ThrowBusy("all of " + names.front() + " to " + names.back() + " are in use");
+}
+
+MappedBuffer MappedBuffer::CreateFirstFree(std::size_t size) {
+  std::vector<std::string> names;
+  for (int i = 0; i < kMaxInstances; ++i) names.push_back(BufferName(i));
+  return CreateFirstFree(names, size);
 }
 
 MappedBuffer::MappedBuffer(MappedBuffer&& other) noexcept { *this = std::move(other); }
@@ -133,7 +139,7 @@ void MappedBuffer::Clear() {
 
 bool Backoff::Pause(Deadline deadline) {
   constexpr unsigned kPollsPerClock = 8;  // reading the clock costs a tenth of a yield
-  if (spins_ < settings_.pause_spins) {
+  if (MaySpin()) {
     ++spins_;
     Relax();
     return true;
@@ -160,6 +166,13 @@ bool Backoff::Pause(Deadline deadline) {
 }
 
 void Backoff::Reset() {
+  if (spins_ > 0 && polls_ == 0) {
+    credit_ = std::min(credit_ + 1, kMostCredit);
+  } else if (spins_ > 0) {
+    if (--credit_ == 0) credit_ = -kWaitsWithoutSpin;
+  } else if (polls_ > 0 && credit_ < 1) {
+    ++credit_;
+  }
   waiting_ = false;
   spins_ = 0;
   polls_ = 0;

@@ -35,9 +35,13 @@ class MappedBuffer {
   // The game's end: makes the object with mode 0600 and `size` bytes and locks it. A name whose
   // lock nobody holds was left behind and is taken over in place: the same object, cleared, so that
   // clients that still map it see the new game (one of another size is replaced). Throws
-  // std::system_error that names the object; a living game's or another user's: EBUSY.
+  // std::system_error that names the object; a living game's or another user's: EBUSY. Throws
+  // std::invalid_argument for a name that is empty or holds a slash, and for less than 64 bytes.
   static MappedBuffer Create(const std::string& name, std::size_t size = kDefaultBufferSize);
-  // The first of TMInterface0..15 that no living game holds. EBUSY: all are held.
+  // The first of these names that no living game holds. EBUSY: all are held.
+  static MappedBuffer CreateFirstFree(std::span<const std::string> names,
+                                      std::size_t size = kDefaultBufferSize);
+  // Of TMInterface0..15.
   static MappedBuffer CreateFirstFree(std::size_t size = kDefaultBufferSize);
 
   // The client's end. nullopt and a reason when there is no such object, it is not a live game's,
@@ -63,6 +67,15 @@ class MappedBuffer {
   }
   ErrorCode PublishResponse(const Response& response) {
     return Publish(MessageType::kResponse, response);
+  }
+  // A call of the client. False, and nothing published, when it does not fit: the game must not
+  // execute half of it.
+  bool PublishWhole(const ClientCall& call) {
+    const Encoded encoded = Encode(call, payload_area());
+    WritePayload(encoded);
+    if (encoded.error != ErrorCode::kNone) return false;
+    Store(ReadyWord(TypeOf(call)));
+    return true;
   }
   // The game's way to begin a call: a client may deregister or register at any moment, and its
   // message must not be lost. False, and nothing published, when one of the client is ready.
@@ -129,9 +142,11 @@ class MappedBuffer {
   std::vector<std::byte> copy_;
 };
 
-// How to wait for the other end: yield while news is likely, then sleep in growing steps once it
-// has been silent for long, so that sixteen games on two cores stay efficient and an idle server
-// costs next to nothing. One object per wait loop; not thread-safe.
+// How to wait for the other end: spin a moment where that has paid, yield while news is likely,
+// then sleep in growing steps once the other end has been silent for long, so that sixteen games on
+// two cores stay efficient and an idle server costs next to nothing. It learns whether spinning
+// pays from one wait to the next, so one object serves all waits for the same news; not
+// thread-safe.
 class Backoff {
  public:
   struct Settings {
@@ -139,21 +154,26 @@ class Backoff {
         500};  // measured: below this, sleeping costs more than it saves
     std::chrono::microseconds first_sleep{50};
     std::chrono::milliseconds longest_sleep{10};
-    int pause_spins =
-        0;  // pauses before the first yield; more than 0 only when everybody owns a core
+    // Pauses before the first yield, about a microsecond. News comes so soon only from an end that
+    // has a core of its own; while it does not, all but a few waits yield at once.
+    int pause_spins = 64;
   };
   explicit Backoff(const Settings& settings) : settings_(settings) {}
   Backoff() : Backoff(Settings{}) {}
 
   // Gives the processor away once; never sleeps past the deadline. Returns false when the deadline
-  // has passed.
+  // has passed; a wait that spins or yields looks at the clock only now and then.
   bool Pause(Deadline deadline);
-  // News has come: the next Pause is a yield again.
+  // News has come: the next Pause begins a new wait.
   void Reset();
   // True from the first sleep on: the time for system calls such as game_alive().
   bool is_slow() const { return sleep_.count() > 0; }
 
  private:
+  static constexpr int kMostCredit = 8;
+  static constexpr int kWaitsWithoutSpin = 64;  // between two trials once the credit is spent
+
+  bool MaySpin() const { return spins_ < settings_.pause_spins && credit_ > 0; }
   static void Relax();
   static void YieldOnce();
   static void SleepFor(std::chrono::nanoseconds duration);
@@ -164,6 +184,8 @@ class Backoff {
   int spins_ = 0;
   unsigned polls_ = 0;
   std::chrono::microseconds sleep_{0};
+  // Spins that brought news less those that did not; below 1 none, up to the next trial.
+  int credit_ = kMostCredit / 2;
 };
 
 }  // namespace hotlap::tminterface

@@ -52,6 +52,14 @@ std::string_view MessageName(MessageType type) {
   return number < kNames.size() ? kNames[number] : "unknown";
 }
 
+std::string_view ErrorName(ErrorCode error) {
+  constexpr std::array<std::string_view, 6> kErrors = {
+      "NONE",           "RESPONSE_TOO_LONG",         "CLIENT_ALREADY_REGISTERED", "NO_EVENT_BUFFER",
+      "NO_PLAYER_INFO", "COMMAND_ALREADY_REGISTERED"};
+  const auto number = static_cast<std::uint32_t>(error);
+  return number < kErrors.size() ? kErrors[number] : "unknown";
+}
+
 MessageType TypeOf(const ServerCall& call) {
   return std::visit([](const auto& message) { return message.kType; }, call);
 }

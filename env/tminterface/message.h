@@ -79,6 +79,9 @@ enum class ErrorCode : std::int32_t {
   kCommandAlreadyRegistered = 5,
 };
 
+// "RESPONSE_TOO_LONG" and so on; "unknown" for a number outside the table.
+std::string_view ErrorName(ErrorCode error);
+
 enum class ContextMode : std::int32_t { kSimulation = 0, kRun = 1 };
 
 // Why bytes are not a message. `field` is the name of the first field that did not fit, for example

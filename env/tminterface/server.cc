@@ -22,7 +22,7 @@ Server::CallResult Server::Call(const ServerCall& call) {
     if (stop_()) return CallResult::kStopped;
   }
   Deadline deadline = CallDeadline();
-  Backoff backoff;
+  backoff_.Reset();
   bool is_untouched = true;
   for (;;) {
     // The official client zeroes all of the buffer once it has read a response, with a memcpy that
@@ -31,12 +31,12 @@ Server::CallResult Server::Call(const ServerCall& call) {
     if (is_untouched && buffer_.is_blank()) buffer_.TryPublish(type, call);
     if (IsClientCall(buffer_.ready_type())) {
       is_untouched = false;
+      backoff_.Reset();
       if (const std::optional<CallResult> result = Serve(type, deadline)) return *result;
-      backoff.Reset();
       if (stop_()) return CallResult::kStopped;
       if (deadline == kNoDeadline || Clock::now() < deadline) continue;
-    } else if (backoff.Pause(deadline)) {
-      if (backoff.is_slow() && stop_()) return CallResult::kStopped;
+    } else if (backoff_.Pause(deadline)) {
+      if (backoff_.is_slow() && stop_()) return CallResult::kStopped;
       continue;
     } else if (IsClientCall(buffer_.ready_type())) {
       continue;  // just in time
@@ -76,6 +76,9 @@ std::optional<Server::CallResult> Server::Serve(MessageType call, Deadline& dead
   } else if (const SetTimeout* timeout = std::get_if<SetTimeout>(&request)) {
     timeout_ms_ = timeout->timeout_ms;
     deadline = CallDeadline();
+  } else if (raw.error == ErrorCode::kResponseTooLong) {
+    handler_.OnBadMessage({std::string(MessageName(raw.type)), "was cut to fit the buffer"});
+    response.error = raw.error;
   } else {
     response = handler_.Handle(request);
   }

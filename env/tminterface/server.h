@@ -25,7 +25,9 @@ class ServerHandler {
   // The registered client is no more: it left, was late, sent a broken message, or was dropped by
   // Deregister or Shutdown. What it had set up (custom commands, speed) may go.
   virtual void OnClientGone() {}
-  // The client sent what is no message, or one that has no place here, and is dropped for it.
+  // The client sent what is no message, or one that has no place here, and is dropped for it; or a
+  // request that says itself that it was cut to fit the buffer, which is refused with
+  // kResponseTooLong.
   virtual void OnBadMessage(const DecodeError&) {}
 };
 
@@ -81,6 +83,7 @@ class Server {
   bool registered_ = false;
   std::int32_t timeout_ms_ = kDefaultTimeoutMs;
   ProcessedCall last_processed_;
+  Backoff backoff_;  // of calls
 };
 
 }  // namespace hotlap::tminterface

@@ -178,11 +178,4 @@ SimStateView::YawPitchRoll YawPitchRollOf(const std::array<double, 4>& quat_wxyz
           std::atan2(2 * (w * x - y * z), 1 - 2 * (x * x + z * z)), std::asin(2 * t0)};
 }
 
-Mat3 RotationOf(const std::array<float, 4>& quat_wxyz) {
-  const auto [w, x, y, z] = quat_wxyz;
-  return {{{1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)},
-           {2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)},
-           {2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)}}};
-}
-
 }  // namespace hotlap::tminterface

@@ -25,6 +25,8 @@ inline constexpr std::uint32_t kHasTimers = 0x01, kHasDyna = 0x02, kHasSceneMobi
                                kHasInputState = 0x40, kHasPlayerInfo = 0x80;
 inline constexpr std::uint32_t kRunModeFlags = 0x9F;  // as captured from real games
 
+inline constexpr std::int32_t kClockOffsetMs = 2610;  // tick clock minus race time
+
 // A named place of the layout. T is what it holds.
 template <class T>
 struct Field {
@@ -230,6 +232,5 @@ using Matrix3d = std::array<std::array<double, 3>, 3>;  // rows
 std::array<double, 4> QuaternionOf(const Matrix3d& rotation);
 std::array<double, 4> QuaternionOf(const Mat3& rotation);
 SimStateView::YawPitchRoll YawPitchRollOf(const std::array<double, 4>& quat_wxyz);
-Mat3 RotationOf(const std::array<float, 4>& quat_wxyz);
 
 }  // namespace hotlap::tminterface

@@ -76,8 +76,7 @@ void Steps(benchmark::State& state, const std::string& spec, int threads, MakeGa
     rows.resize(rows.size() + static_cast<std::size_t>(slots), {line, Road()->hash(), 1});
   }
   VectorEnvironment environment(config, std::move(groups), rows);
-  BatchBuffer batch({n, environment.spec().observation_size(),
-                     static_cast<int>(environment.info_columns().size())});
+  BatchBuffer batch(environment);
   environment.Reset({}, batch.view());
   // Mostly full throttle, with some steering that differs from row to row.
   std::vector<std::int32_t> actions(static_cast<std::size_t>(n));

@@ -2,10 +2,12 @@
 // threads, and ticks per second of hotlap-game through our client, beside the official Python
 // client on the same game when --python names an interpreter that has it.
 //
-// A tick of the last three rows is what a learner does: the run step call, the state read back, all
-// inputs set, the call answered. Compare rows of one run only: the machine moves its cores about.
+// A tick of a learner: the run step call, the state read back, all inputs set, the call answered.
+// The rows of the game are medians of rounds in each of which every row is measured once. Compare
+// rows of one run only: the machine moves its cores about.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -36,7 +38,8 @@ namespace {
 namespace tmi = tminterface;
 using Seconds = std::chrono::duration<double>;
 
-double g_seconds = 1;  // per row
+constexpr int kRounds = 3;
+double g_seconds = 1;  // per measurement
 
 // How often `once` runs in a second; it is called in batches between looks at the clock.
 double RateOf(const std::function<void()>& once) {
@@ -79,31 +82,50 @@ std::string UniqueName() {
   return "hotlap-bench-" + std::to_string(getpid()) + "-" + std::to_string(next++);
 }
 
-tmi::Client RegisteredClient(const std::string& name) {
-  std::string why_not;
-  auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
-  if (!buffer) throw std::runtime_error(why_not);
-  tmi::Client client(std::move(*buffer));
-  if (const auto error = client.Register(DeadlineIn(std::chrono::seconds(10)))) {
-    throw std::runtime_error(error->text);
+// The bare client inside a call of its game.
+class BareLearner {
+ public:
+  explicit BareLearner(const std::string& name) : client_(Open(name)) {
+    if (const auto error = client_.Register(DeadlineIn(std::chrono::seconds(10)))) {
+      throw std::runtime_error(error->text);
+    }
+    pending_ = Await();
   }
-  return client;
-}
+  ~BareLearner() { client_.Deregister(); }
 
-// Waits for the next message as the pump of TMInterfaceGames does.
-tmi::Client::Incoming Await(tmi::Client& client) {
-  tmi::Backoff backoff;
-  for (;;) {
-    if (auto incoming = client.Poll()) return std::move(*incoming);
-    backoff.Pause(kNoDeadline);
-    if (backoff.is_slow() && !client.game_alive()) throw std::runtime_error("the game is gone");
+  void Ask(const tmi::ClientCall& call) {
+    client_.Send(call);
+    Await();
   }
-}
+  void AnswerAndAwaitTheNext() {
+    client_.SendProcessed(pending_.type);
+    pending_ = Await();
+  }
+  std::int32_t race_time_ms() const {
+    return std::get<tmi::OnRunStep>(std::get<tmi::ServerCall>(pending_.message)).race_time_ms;
+  }
 
-void Ask(tmi::Client& client, const tmi::ClientCall& call) {
-  client.Send(call);
-  Await(client);
-}
+ private:
+  static tmi::MappedBuffer Open(const std::string& name) {
+    std::string why_not;
+    auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
+    if (!buffer) throw std::runtime_error(why_not);
+    return std::move(*buffer);
+  }
+  // Waits for the next message as the pump of TMInterfaceGames does.
+  tmi::Client::Incoming Await() {
+    backoff_.Reset();
+    for (;;) {
+      if (auto incoming = client_.Poll()) return std::move(*incoming);
+      backoff_.Pause(kNoDeadline);
+      if (backoff_.is_slow() && !client_.game_alive()) throw std::runtime_error("the game is gone");
+    }
+  }
+
+  tmi::Client client_;
+  tmi::Backoff backoff_;
+  tmi::Client::Incoming pending_;
+};
 
 // A game that does nothing but call.
 class EmptyGame final : public tmi::ServerHandler {
@@ -132,14 +154,8 @@ class EmptyGame final : public tmi::ServerHandler {
 
 double CallRoundTrips() {
   EmptyGame game;
-  tmi::Client client = RegisteredClient(game.name);
-  auto pending = Await(client);
-  const double rate = RateOf([&] {
-    client.SendProcessed(pending.type);
-    pending = Await(client);
-  });
-  client.Deregister();
-  return rate;
+  BareLearner learner(game.name);
+  return RateOf([&] { learner.AnswerAndAwaitTheNext(); });
 }
 
 class RunningGame {
@@ -169,32 +185,24 @@ Inputs LearnersInputs(std::int32_t& gas) {
 
 // The learner's tick with the bare client.
 double ClientTicks(const RunningGame& game) {
-  tmi::Client client = RegisteredClient(game.name);
-  auto pending = Await(client);
-  const auto answer = [&] {
-    client.SendProcessed(pending.type);
-    pending = Await(client);
-  };
-  Ask(client, tmi::SetTimeout{-1});
-  Ask(client, tmi::GiveUp{});
-  answer();
-  while (std::get<tmi::OnRunStep>(std::get<tmi::ServerCall>(pending.message)).race_time_ms < 0) {
-    answer();
-  }
+  BareLearner learner(game.name);
+  learner.Ask(tmi::SetTimeout{-1});
+  learner.Ask(tmi::GiveUp{});
+  do {
+    learner.AnswerAndAwaitTheNext();
+  } while (learner.race_time_ms() < 0);
   std::int32_t gas = 0;
-  const double rate = RateOf([&] {
-    Ask(client, tmi::SimGetState{});
+  return RateOf([&] {
+    learner.Ask(tmi::SimGetState{});
     const Inputs learned = LearnersInputs(gas);
     tmi::SetInputStates inputs;
     inputs.left = inputs.right = inputs.brake = 0;
     inputs.accelerate = learned.accelerate;
     inputs.steer = learned.steer;
     inputs.gas = learned.gas;
-    Ask(client, inputs);
-    answer();
+    learner.Ask(inputs);
+    learner.AnswerAndAwaitTheNext();
   });
-  client.Deregister();
-  return rate;
 }
 
 // Environment commands of `ticks` ticks each; ticks per second.
@@ -213,6 +221,11 @@ double GroupTicks(const RunningGame& game, int ticks) {
            steer = (steer + 1) % 65536;
            run({.slot = 0, .ticks = ticks, .inputs = {.steer = steer, .accelerate = true}});
          });
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 double OfficialClientTicks(const std::string& python, const RunningGame& game) {
@@ -253,18 +266,29 @@ int Run(int argc, char** argv) {
       spin);
 
   RunningGame game;
-  double official = 0;
+  struct GameRow {
+    const char* key;
+    const char* text;
+    std::function<double()> measure;
+    std::vector<double> rates{};
+  };
+  std::vector<GameRow> rows = {
+      {"client_ticks_per_s", "hotlap-game, our client, learner's ticks",
+       [&] { return ClientTicks(game); }},
+      {"group_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 1 tick",
+       [&] { return GroupTicks(game, 1); }},
+      {"group_5_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 5 ticks, ticks",
+       [&] { return GroupTicks(game, 5); }}};
   if (!python.empty()) {
-    official = OfficialClientTicks(python, game);
-    row("official_client_ticks_per_s", "hotlap-game, official Python client, learner's ticks",
-        official, 0);
+    rows.insert(rows.begin(), {"official_client_ticks_per_s",
+                               "hotlap-game, official Python client, learner's ticks",
+                               [&] { return OfficialClientTicks(python, game); }});
   }
-  row("client_ticks_per_s", "hotlap-game, our client, learner's ticks", ClientTicks(game),
-      official);
-  row("group_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 1 tick", GroupTicks(game, 1),
-      official);
-  row("group_5_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 5 ticks, ticks",
-      GroupTicks(game, 5), official);
+  for (int round = 0; round < kRounds; ++round) {
+    for (GameRow& each : rows) each.rates.push_back(each.measure());
+  }
+  const double base = python.empty() ? 0 : Median(rows.front().rates);
+  for (const GameRow& each : rows) row(each.key, each.text, Median(each.rates), base);
   if (!out.empty()) std::ofstream(out) << results.dump(2) << '\n';
   return 0;
 }

@@ -153,7 +153,7 @@ struct Bench {
   std::unique_ptr<LearnerEnvironment> Local(int rows) {
     const OfferedTrack* track = Unwrap(catalogue.FindTrack(kTrack));
     const std::vector<const OfferedTrack*> tracks(static_cast<std::size_t>(rows), track);
-    lease = std::make_unique<GameLease>(Unwrap(games.Lend(GameKind::kSimulated, rows)));
+    loan = std::make_unique<GameLoan>(Unwrap(games.Lend(GameKind::kSimulated, rows)));
     std::vector<RowConfig> configs(tracks.size());
     for (std::size_t row = 0; row < configs.size(); ++row) {
       configs[row] = {track->centreline, track->track->hash(), row};
@@ -161,12 +161,12 @@ struct Bench {
     VectorEnvironmentConfig config;
     config.environment = Unwrap(catalogue.FindEnvironment(kEnvironment))->config;
     return std::make_unique<LocalVectorEnvironment>(std::make_unique<VectorEnvironment>(
-        config, lease->MakeGroups(tracks, catalogue.vehicle()), std::move(configs)));
+        config, loan->MakeGroups(tracks, catalogue.vehicle()), std::move(configs)));
   }
 
   Catalogue catalogue;
   GamePool games;
-  std::unique_ptr<GameLease> lease;
+  std::unique_ptr<GameLoan> loan;
 };
 
 nlohmann::json Json(const Rates& rates, int rows) {
@@ -207,7 +207,7 @@ void Run(const std::string& json_path, double seconds) {
       std::printf("%6d %-8s %12.0f %10.1f\n", rows, "memory", rates.per_second * rows,
                   rates.p50_us);
     }
-    bench.lease.reset();
+    bench.loan.reset();
     for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
       const std::string scheme = settings.endpoints[i].substr(0, settings.endpoints[i].find(':'));
       const Rates bare = MeasureBare(scheme == "ipc"   ? ipc + "-bare"

@@ -223,9 +223,6 @@ TEST_P(GameGroupConformanceTest, ForeignOrDamagedSnapshotIsRejectedAndChangesNot
   games.Advance(20, kThrottle, 0);
   const auto good = games.Save(0);
   const GameState before = games.state(0);
-  const GamesUnderTest other_kind_owner = [] {
-    return GamesUnderTest("simulated", {"straight"});
-  }();
 
   std::map<std::string, std::vector<std::byte>> bad;
   bad["empty"] = {};

@@ -142,7 +142,8 @@ class GamesUnderTest {
   GameGroup& group() { return *group_; }
   const GameState& state(int slot = 0) const { return group_->state(slot); }
   RunningGame& running(int slot) { return *running_.at(static_cast<std::size_t>(slot)); }
-  void Leave() { group_.reset(); }  // the games go on alone
+  // For those who drive it through rows; the games run on as long as this is here.
+  std::unique_ptr<GameGroup> TakeGroup() { return std::move(group_); }
 
   Outcome Do(const Command& command) { return DoAll({&command, 1}).front(); }
   // In the order of the commands.

@@ -107,7 +107,6 @@ TEST(ActionTest, AppliedActionIsTheSameForKeysAndAnalog) {
 }
 
 TEST(ActionTest, AppliedActionResolvesChannelsAsTheCarDoes) {
-  EXPECT_EQ(AppliedActionOf({.left = true, .right = true}).steer, 0);
   EXPECT_EQ(AppliedActionOf({.steer = 65536, .left = true}).steer, 1) << "analog wins";
   EXPECT_EQ(AppliedActionOf({.gas = -65536, .accelerate = true}), (AppliedAction{0, 1, 1}));
 }
@@ -132,6 +131,9 @@ TEST(ActionTest, WrongSetsAreNamed) {
     EXPECT_THAT(ErrorOf(std::string("keys: [") + keys + "]"), HasSubstr("allowed: none")) << keys;
   }
   EXPECT_THAT(ErrorOf("keys: [left+brake, brake+left]"), HasSubstr("given twice"));
+  EXPECT_EQ(ErrorOf("keys: [none, right+brake+left]"),
+            "t.yaml:1: keys: 'right+brake+left' has left and right; allowed: one of them at most, "
+            "because with both the car steers to the side that was pressed last");
   EXPECT_THAT(ErrorOf("keys: []"), HasSubstr("a list of 1 to 256"));
   EXPECT_THAT(ErrorOf("set: continuous\nkeys: [left]"), HasSubstr("t.yaml:2: keys"));
 }

@@ -125,12 +125,6 @@ TEST(ConfigTest, UnknownKeyInAMapOfAListIsFound) {
             "t.yaml:4: ms[1].y: unknown key; allowed: x");
 }
 
-TEST(ConfigTest, FreeKeysAreAllowedWhereTheyAreAskedFor) {
-  const ConfigMap config = ConfigMap::Parse("names: {one: 1, two: 2}", "t.yaml");
-  EXPECT_THAT(config.Map("names").Keys(), ElementsAre("one", "two"));
-  EXPECT_NO_THROW(config.Finish());
-}
-
 TEST(ConfigTest, WrongTypesAreErrors) {
   const auto number = [](const ConfigMap& c) { c.Float("x", 0, 1); };
   for (const char* text : {"x: yes", "x: '0.5'", "x: [0.5]", "x: {a: 1}", "x: .nan", "x: .inf",
@@ -271,7 +265,6 @@ TEST(ConfigTest, DamagedTextsGiveErrorsOnly) {
     }
     try {
       const ConfigMap config = ConfigMap::Parse(text, "t.yaml");
-      config.Keys();
       config.Finish();
     } catch (const ConfigError&) {
     }

@@ -43,8 +43,6 @@ TEST(EnvironmentConfigTest, DefaultFileSaysTheDefaults) {
   EXPECT_EQ(from_file.policy_hash, built_in.policy_hash);
   EXPECT_EQ(from_file.task_hash, built_in.task_hash);
   EXPECT_EQ(SpecOf("").policy_hash, built_in.policy_hash);
-  EXPECT_EQ(file.game_timeout, EnvironmentConfig{}.game_timeout);
-  EXPECT_EQ(file.restart_timeout, EnvironmentConfig{}.restart_timeout);
 }
 
 TEST(EnvironmentConfigTest, DefaultCarriesWhatARacingPolicyNeeds) {
@@ -139,18 +137,6 @@ TEST(EnvironmentConfigTest, HashesOfTheDefaultStayAsTheyAre) {
   EXPECT_EQ(MakeSpec({}).task_hash, 0x4be508850c4bc595u);
 }
 
-TEST(EnvironmentConfigTest, WaitsAreNoPartOfTheHashes) {
-  const EnvironmentSpec spec = SpecOf("game_timeout_s: 1\nrestart_timeout_s: 2");
-  EXPECT_EQ(spec.policy_hash, MakeSpec({}).policy_hash);
-  EXPECT_EQ(spec.task_hash, MakeSpec({}).task_hash);
-}
-
-TEST(EnvironmentConfigTest, ReadsWaitsInSeconds) {
-  const auto config = ParseEnvironmentConfig("game_timeout_s: 0.5\nrestart_timeout_s: 2", "t.yaml");
-  EXPECT_EQ(config.game_timeout, std::chrono::milliseconds(500));
-  EXPECT_EQ(config.restart_timeout, std::chrono::milliseconds(2000));
-}
-
 TEST(EnvironmentConfigTest, InfoColumnsAreNamedWithTypeAndUnit) {
   const EnvironmentSpec spec = MakeSpec({});
   const auto find = [&](std::string_view name) {
@@ -175,7 +161,7 @@ TEST(EnvironmentConfigTest, UnknownKeysAndWrongValuesAreNamed) {
   EXPECT_EQ(
       ErrorOf("ticks_per_step: 5\nrewards: {}\n"),
       "t.yaml:2: rewards: unknown key; allowed: ticks_per_step, observation, actions, reward, "
-      "rules, game_timeout_s, restart_timeout_s");
+      "rules");
   EXPECT_EQ(ErrorOf("reward:\n  progres: 1\n"),
             "t.yaml:2: reward.progres: unknown key; allowed: progress, time, speed, finish, "
             "checkpoint, wall_contact, off_centre, failure");

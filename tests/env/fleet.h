@@ -183,8 +183,7 @@ class Fleet {
         track_hash_(track->hash()),
         kind_(games.front()->kind()),
         rows_(ConfigOf(settings), std::move(games), RowsOf(settings, *track, line_)),
-        batch_({rows_.num_rows(), rows_.spec().observation_size(),
-                static_cast<int>(rows_.info_columns().size())}) {}
+        batch_(rows_) {}
 
   std::vector<float> Observation(const std::vector<float>& from, int row) const {
     const std::size_t d = rows_.spec().observation.size();

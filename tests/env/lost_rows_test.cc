@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -120,7 +119,7 @@ TEST_F(LostRows, GameThatDoesNotComeBackStaysLostAndIsAskedForEveryStep) {
   EXPECT_EQ(fleet().RecordOf(1).episode, 1u) << "episodes that did not begin do not count";
 }
 
-TEST_F(LostRows, SameStepBeginsTheNextEpisodeAtOnce) {
+TEST_F(LostRows, SameStepBeginsTheNextEpisodeWithTheNextStep) {
   MakeAndDrive(Autoreset::kSameStep);
   const auto last_good = fleet().observation(1);
   games().Tell(1, {Answer::kLost, {}});
@@ -130,25 +129,143 @@ TEST_F(LostRows, SameStepBeginsTheNextEpisodeAtOnce) {
   EXPECT_EQ(fleet().final_observation(0), last_good);
   EXPECT_EQ(fleet().final_info("end_reason", 0), static_cast<int>(EndReason::kGameLost));
   EXPECT_EQ(fleet().final_info("valid", 0), 0);
-  EXPECT_TRUE(fleet().truncated(1));
-  EXPECT_EQ(fleet().info("race_time", 1), 0) << "of the new episode";
-  EXPECT_EQ(fleet().info("valid", 1), 1);
+  EXPECT_EQ(fleet().final_info("episode_length", 0), 5);
+  ExpectLost(1, last_good);
+  EXPECT_EQ(fleet().info("episode_length", 1), 0) << "of the episode that has not begun";
+  fleet().Step(kThrottle);
+  ExpectFirst(1);
+  EXPECT_EQ(fleet().num_final(), 0);
 }
 
 TEST_F(LostRows, SameStepWithoutTheNextGameTriesAgainInTheNextStep) {
   MakeAndDrive(Autoreset::kSameStep);
   const auto last_good = fleet().observation(1);
-  for (int i = 0; i < 3; ++i) games().Tell(1, {Answer::kLost, {}});
-  fleet().Step(kThrottle);  // the game, and its restart
-  ASSERT_EQ(fleet().num_final(), 1);
+  for (int i = 0; i < 2; ++i) games().Tell(1, {Answer::kLost, {}});
+  fleet().Step(kThrottle);  // the game
   ExpectLost(1, last_good);
-  fleet().Step(kThrottle);  // another restart
+  fleet().Step(kThrottle);  // a restart
   ExpectLost(1, last_good);
   ASSERT_EQ(fleet().num_final(), 1) << "whatever is truncated has a final observation";
   EXPECT_EQ(fleet().final_observation(0), last_good);
-  fleet().Step(kThrottle);
+  fleet().Step(kThrottle);  // another restart
   ExpectFirst(1);
   EXPECT_EQ(fleet().num_final(), 0);
+}
+
+// ---- A new game that takes its time ----
+
+TEST_F(LostRows, AutoresetLeavesTheRestartUnderWayAndNobodyWaits) {
+  for (const Autoreset mode : {Autoreset::kNextStep, Autoreset::kSameStep}) {
+    MakeAndDrive(mode);
+    const auto last_good = fleet().observation(1);
+    games().Tell(1, {Answer::kLost, {}});
+    games().Tell(1, {Answer::kSilent, {}});
+    const int num_finals = mode == Autoreset::kSameStep ? 1 : 0;
+    for (int step = 1; step <= 6; ++step) {
+      fleet().Step(kThrottle);
+      ExpectLost(1, last_good);
+      EXPECT_EQ(fleet().num_final(), num_finals);
+      for (const int row : {0, 2}) EXPECT_EQ(fleet().info("race_time", row), 200 + 50 * step);
+    }
+    EXPECT_TRUE(fleet().Save(1).empty()) << "it has no game now";
+    EXPECT_THAT(games().commands(1),
+                ElementsAre(kRestart, kAdvance, kAdvance, kAdvance, kAdvance, kAdvance, kRestart))
+        << "one restart, however many steps it takes";
+    games().Wake(1);
+    fleet().Step(kThrottle);
+    ExpectFirst(1);
+    EXPECT_EQ(fleet().num_final(), 0);
+    EXPECT_EQ(fleet().RecordOf(1).episode, 1u);
+    fleet().Step(kThrottle);
+    EXPECT_EQ(fleet().info("race_time", 1), 50);
+    EXPECT_EQ(games().abandoned(1), 0);
+  }
+}
+
+TEST_F(LostRows, NobodyWaitsWhenEveryGameIsLost) {
+  MakeAndDrive(Autoreset::kNextStep);
+  for (const int row : {0, 1, 2}) {
+    games().Tell(row, {Answer::kLost, {}});
+    games().Tell(row, {Answer::kSilent, {}});
+  }
+  for (int step = 0; step < 3; ++step) fleet().Step(kThrottle);
+  for (const int row : {0, 1, 2}) EXPECT_EQ(fleet().end_reason(row), EndReason::kGameLost);
+  games().Wake(2);
+  fleet().Step(kThrottle);
+  ExpectFirst(2);
+  EXPECT_TRUE(fleet().truncated(0));
+}
+
+TEST_F(LostRows, RestartUnderWayThatFailsIsFollowedByAnother) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto last_good = fleet().observation(1);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kSilent, {}});
+  for (int step = 0; step < 3; ++step) fleet().Step(kThrottle);
+  games().Wake(1, Answer::kLost);
+  fleet().Step(kThrottle);
+  ExpectLost(1, last_good);
+  fleet().Step(kThrottle);
+  ExpectFirst(1);
+}
+
+TEST_F(LostRows, GameThatComesBetweenTwoStepsIsFoundByTheNext) {
+  MakeAndDrive(Autoreset::kNextStep);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kSilent, {}});
+  for (int step = 0; step < 2; ++step) fleet().Step(kThrottle);
+  games().Wake(1);
+  fleet().ResetRow(0);  // collects it too
+  EXPECT_EQ(fleet().status(1), RowStatus::kSkipped);
+  fleet().Step(kThrottle);
+  ExpectFirst(1);
+  EXPECT_EQ(fleet().info("race_time", 0), 50);
+}
+
+TEST_F(LostRows, ResetWaitsForTheRestartUnderWay) {
+  MakeAndDrive(Autoreset::kNextStep);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kLate, {}});
+  for (int step = 0; step < 3; ++step) fleet().Step(kNothing);
+  EXPECT_TRUE(fleet().truncated(1));
+  const std::size_t num_commands = games().commands(1).size();
+  fleet().ResetRow(1);
+  ExpectFirst(1);
+  EXPECT_EQ(games().commands(1).size(), num_commands) << "the one that is under way";
+}
+
+TEST_F(LostRows, RestoreWaitsForTheRestartUnderWay) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kLate, {}});
+  for (int step = 0; step < 3; ++step) fleet().Step(kNothing);
+  ASSERT_TRUE(fleet().Restore(1, snapshot));
+  EXPECT_EQ(games().commands(1).back(), kRestore);
+  EXPECT_EQ(fleet().Save(1), snapshot);
+  fleet().Step(kThrottle);
+  EXPECT_EQ(fleet().info("race_time", 1), 250);
+}
+
+TEST_F(LostRows, ResetWaitsForTheSuccessorOfAGameThatDiedWhileItStood) {
+  MakeAndDrive(Autoreset::kDisabled);
+  games().Tell(1, {Answer::kLost, {}});  // found dead
+  games().Tell(1, {Answer::kLate, {}});
+  fleet().ResetRow(1);
+  ExpectFirst(1);
+}
+
+TEST_F(LostRows, FirstResetAndFirstRestoreMayBeToASnapshot) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  const auto observation = fleet().observation(1);
+  Make(Autoreset::kNextStep);
+  fleet().ResetRow(0, snapshot);
+  EXPECT_EQ(fleet().status(0), RowStatus::kOk);
+  EXPECT_EQ(fleet().observation(0), observation);
+  EXPECT_THAT(games().commands(0), ElementsAre(kRestart, kRestore));
+  ASSERT_TRUE(fleet().Restore(1, snapshot));
+  EXPECT_THAT(games().commands(1), ElementsAre(kRestart, kRestore));
 }
 
 TEST_F(LostRows, FlagsOfAnEndStayWhenTheGameIsLostAfterIt) {
@@ -184,7 +301,8 @@ TEST_F(LostRows, DisabledWaitsForAReset) {
 TEST_F(LostRows, ResetOfAGameThatDoesNotComeBackSaysSo) {
   MakeAndDrive(Autoreset::kDisabled);
   const auto last_good = fleet().observation(1);
-  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kLost, {}});  // found dead
+  games().Tell(1, {Answer::kLost, {}});  // and no other comes
   fleet().ResetRow(1);
   ExpectLost(1, last_good);
   fleet().Step(kThrottle);
@@ -196,7 +314,7 @@ TEST_F(LostRows, ResetOfAGameThatDoesNotComeBackSaysSo) {
 
 TEST_F(LostRows, SeedOfAResetThatFailedHoldsForTheNext) {
   MakeAndDrive(Autoreset::kNextStep);
-  games().Tell(1, {Answer::kLost, {}});
+  for (int i = 0; i < 2; ++i) games().Tell(1, {Answer::kLost, {}});
   const std::vector<std::uint64_t> seeds = {11, 12, 13};
   fleet().Reset({.mask = {}, .seeds = seeds, .snapshots = {}});
   EXPECT_TRUE(fleet().truncated(1));
@@ -217,29 +335,6 @@ TEST_F(LostRows, GameThatIsLostFromTheBeginningHasAFiniteObservation) {
   ExpectFirst(1);
 }
 
-TEST_F(LostRows, SilentGameIsAbandonedAfterTheTimeout) {
-  EnvironmentConfig environment;
-  environment.game_timeout = environment.restart_timeout = std::chrono::milliseconds(20);
-  for (const Autoreset mode : {Autoreset::kNextStep, Autoreset::kSameStep}) {
-    Make(mode, environment);
-    fleet().Reset();
-    fleet().Step(kThrottle);
-    const auto last_good = fleet().observation(1);
-    games().Tell(1, {Answer::kSilent, {}});
-    games().Tell(1, {Answer::kSilent, {}});
-    fleet().Step(kThrottle);
-    EXPECT_EQ(fleet().info("race_time", 0), 100) << "the others stepped";
-    ExpectLost(1, last_good);
-    if (mode == Autoreset::kNextStep) {
-      fleet().Step(kThrottle);
-      ExpectLost(1, last_good);
-    }
-    EXPECT_EQ(games().abandoned(1), 2);
-    fleet().Step(kThrottle);
-    ExpectFirst(1);
-  }
-}
-
 TEST_F(LostRows, StateThatIsNotFiniteLosesTheGame) {
   MakeAndDrive(Autoreset::kNextStep);
   const auto last_good = fleet().observation(1);
@@ -250,6 +345,7 @@ TEST_F(LostRows, StateThatIsNotFiniteLosesTheGame) {
   fleet().Step(kThrottle);
   ExpectLost(1, last_good);
   EXPECT_EQ(fleet().rows().game_state(1).velocity_mps.y, 0) << "the last good one";
+  EXPECT_EQ(games().abandoned(1), 1);
   games().Tell(1, {Answer::kOk, spoil});
   fleet().Step(kThrottle);
   ExpectLost(1, last_good);
@@ -263,6 +359,7 @@ TEST_F(LostRows, GameThatRejectsAStepIsLost) {
   games().Tell(1, {Answer::kRejected, {}});
   fleet().Step(kThrottle);
   ExpectLost(1, last_good);
+  EXPECT_EQ(games().abandoned(1), 1);
 }
 
 TEST_F(LostRows, LossBetweenTwoStepsIsToldByTheNext) {
@@ -277,10 +374,8 @@ TEST_F(LostRows, LossBetweenTwoStepsIsToldByTheNext) {
     if (mode == Autoreset::kSameStep) {
       ASSERT_EQ(fleet().num_final(), 1);
       EXPECT_EQ(fleet().final_observation(0), last_good);
-      EXPECT_EQ(fleet().info("valid", 1), 1) << "the new episode has begun";
-    } else {
-      ExpectLost(1, last_good);
     }
+    ExpectLost(1, last_good);
   }
 }
 

@@ -1,12 +1,14 @@
 // Games that do what a test tells them: move along +z, vanish, fall silent, talk nonsense.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <initializer_list>
+#include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,8 @@ namespace hotlap {
 
 class ScriptedGames : public GameGroup {
  public:
-  enum class Answer { kOk, kLost, kRejected, kSilent };
+  // kSilent: none until Wake(); kLate: comes to those who wait for it, not to those who only look.
+  enum class Answer { kOk, kLost, kRejected, kSilent, kLate };
   // What the next commands of a slot do, one each, before it is well-behaved again.
   struct Turn {
     Answer answer = Answer::kOk;
@@ -35,6 +38,8 @@ class ScriptedGames : public GameGroup {
   void Tell(int slot, Turn turn) { at(slot).turns.push_back(std::move(turn)); }
   const std::vector<CommandKind>& commands(int slot) { return at(slot).commands; }
   int abandoned(int slot) { return at(slot).abandoned; }
+  // The command that is silent completes with the next Collect, as this says.
+  void Wake(int slot, Answer answer = Answer::kOk) { at(slot).turns.front().answer = answer; }
 
   int num_slots() const override { return static_cast<int>(slots_.size()); }
   const GameState& state(int slot) const override {
@@ -49,27 +54,15 @@ class ScriptedGames : public GameGroup {
   }
   std::span<const Completion> Collect(Deadline deadline) override {
     completions_.clear();
-    std::vector<Command> silent;
-    for (const Command& command : started_) {
-      Turn turn;
-      auto& turns = at(command.slot).turns;
-      if (!turns.empty() && turns.front().answer == Answer::kSilent) {
-        silent.push_back(command);
-        continue;
-      }
-      if (!turns.empty()) {
-        turn = std::move(turns.front());
-        turns.pop_front();
-      }
-      completions_.push_back(Run(command, turn));
+    RunAllBut({Answer::kSilent, Answer::kLate});
+    if (completions_.empty() && deadline > Clock::now()) RunAllBut({Answer::kSilent});
+    if (completions_.empty() && !started_.empty() && deadline > Clock::now()) {
+      throw std::logic_error("somebody waits for a game that stays silent");
     }
-    started_ = silent;
-    if (completions_.empty()) std::this_thread::sleep_until(deadline);  // as a silent game does
     return completions_;
   }
   void Abandon(int slot) override {
     std::erase_if(started_, [slot](const Command& command) { return command.slot == slot; });
-    at(slot).turns.pop_front();
     ++at(slot).abandoned;
   }
 
@@ -83,6 +76,24 @@ class ScriptedGames : public GameGroup {
     int abandoned = 0;
   };
   Slot& at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
+
+  void RunAllBut(std::initializer_list<Answer> not_yet) {
+    std::vector<Command> left;
+    for (const Command& command : started_) {
+      Turn turn;
+      auto& turns = at(command.slot).turns;
+      if (!turns.empty() && std::ranges::find(not_yet, turns.front().answer) != not_yet.end()) {
+        left.push_back(command);
+        continue;
+      }
+      if (!turns.empty()) {
+        turn = std::move(turns.front());
+        turns.pop_front();
+      }
+      completions_.push_back(Run(command, turn));
+    }
+    started_ = left;
+  }
 
   Completion Run(const Command& command, const Turn& turn) {
     Slot& slot = at(command.slot);

@@ -29,10 +29,37 @@ TEST(SnapshotStoreTest, TheOldestMakeRoomWhenTheBudgetIsUsedUp) {
   EXPECT_EQ(store.bytes(), 20u);
 }
 
-TEST(SnapshotStoreTest, OneLargerThanTheBudgetIsNotKept) {
+TEST(SnapshotStoreTest, WhoeverHoldsMostMakesRoom) {
+  SnapshotStore store(100);
+  const auto modest = store.Put(1, BytesOf(10));
+  std::vector<std::uint64_t> many;
+  for (int i = 0; i < 30; ++i) many.push_back(store.Put(2, BytesOf(10)));
+  EXPECT_TRUE(store.Get(modest));
+  EXPECT_FALSE(store.Get(many[20]));
+  EXPECT_TRUE(store.Get(many[21]));
+  const auto late = store.Put(3, BytesOf(10));
+  EXPECT_TRUE(store.Get(late));
+  EXPECT_TRUE(store.Get(modest));
+  EXPECT_FALSE(store.Get(many[21]));
+  EXPECT_EQ(store.bytes(), 100u);
+}
+
+TEST(SnapshotStoreTest, OneLargerThanTheBudgetIsNotKeptAndEvictsNothing) {
   SnapshotStore store(25);
+  const auto small = store.Put(1, BytesOf(10));
   EXPECT_FALSE(store.Get(store.Put(1, BytesOf(26))));
-  EXPECT_EQ(store.bytes(), 0u);
+  EXPECT_TRUE(store.Get(small));
+  EXPECT_EQ(store.bytes(), 10u);
+}
+
+TEST(SnapshotStoreTest, DroppedOwnersHoldNothing) {
+  SnapshotStore store(25);
+  store.Put(1, BytesOf(20));
+  store.DropOwner(1);
+  store.DropOwner(1);
+  const auto other = store.Put(2, BytesOf(15));
+  store.Put(1, BytesOf(10));
+  EXPECT_TRUE(store.Get(other));
 }
 
 TEST(SnapshotStoreTest, AnOwnersSnapshotsGoTogetherAndIdsAreNotUsedAgain) {

@@ -691,5 +691,16 @@ TEST(VectorEnvironmentTest, WrongSettingsAreNamed) {
   EXPECT_THROW(VectorEnvironment({}, std::move(games), {}), std::invalid_argument);
 }
 
+#ifndef NDEBUG
+TEST(VectorEnvironmentDeathTest, ActionsOfAnotherSizeAreABugOfTheCaller) {
+  Fleet fleet;
+  fleet.Reset();
+  EXPECT_DEATH(fleet.Step(std::vector<std::int32_t>(1, kThrottle)), "discrete");
+  const std::vector<float> continuous(4);
+  EXPECT_DEATH(fleet.rows().Step({.discrete = {}, .continuous = continuous}, fleet.batch().view()),
+               "size");
+}
+#endif
+
 }  // namespace
 }  // namespace hotlap

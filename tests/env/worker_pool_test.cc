@@ -1,9 +1,14 @@
 #include "env/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
-#include <set>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,6 +46,55 @@ TEST(WorkerPoolTest, JobsRunSideBySide) {
   });
   EXPECT_EQ(arrived, 2) << "one thread alone would wait for ever";
 }
+
+TEST(WorkerPoolTest, SeveralCallersShareItsThreads) {
+  WorkerPool pool(3);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&pool, caller] {
+      for (int run = 0; run < TestCount(100, 2000, 50000); ++run) {
+        std::vector<int> done(static_cast<std::size_t>((run + caller) % 7));
+        pool.Run(static_cast<int>(done.size()),
+                 [&](int i) { ++done[static_cast<std::size_t>(i)]; });
+        for (const int times : done) ASSERT_EQ(times, 1) << run;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST(WorkerPoolTest, ACallerIsNotHeldByAnothersLongJobs) {
+  WorkerPool pool(2);
+  std::atomic<bool> may_end{false};
+  std::thread slow([&] { pool.Run(2, [&](int) { may_end.wait(false); }); });
+  std::atomic<int> done{0};
+  for (int i = 0; i < 100; ++i) pool.Run(5, [&](int) { ++done; });
+  EXPECT_EQ(done, 500);
+  may_end = true;
+  may_end.notify_all();
+  slow.join();
+}
+
+// Sanitizers need more memory than such a limit leaves them.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(WorkerPoolTest, AThreadThatCannotBeStartedIsReported) {
+  const auto start_with_little_memory = [] {
+    long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto used = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE));
+    const rlimit limit{used + (64 << 20), RLIM_INFINITY};  // a few stacks
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      const WorkerPool pool(1000);
+    } catch (const std::system_error& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      std::_Exit(0);
+    }
+    std::_Exit(1);
+  };
+  EXPECT_EXIT(start_with_little_memory(), ::testing::ExitedWithCode(0), "one of 1000 threads");
+}
+#endif
 
 }  // namespace
 }  // namespace hotlap

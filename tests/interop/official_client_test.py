@@ -469,12 +469,16 @@ class RaceTest(GameTestCase):
                 return time == 200
 
             driver = Driver(step)
-            threading.Thread(target=self.resume, args=(game, driver)).start()
+            self.paused_at = None
+            threading.Thread(target=self.resume, args=(game, driver), daemon=True).start()
             self.drive(game, driver)
             self.assertEqual(self.paused_at, 100)
 
     def resume(self, game, driver):
+        deadline = time.monotonic() + LONG_ENOUGH_S
         while not driver.times or driver.times[-1] < 100:
+            if driver.is_done.is_set() or time.monotonic() > deadline:
+                return
             time.sleep(0.005)
         time.sleep(0.2)  # nothing must happen meanwhile
         self.paused_at = driver.times[-1]

@@ -1,6 +1,7 @@
 // Program hotlap-game as a user and a launcher see it: its name, its console, its ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "env/game_process.h"
 #include "env/tminterface/client.h"
 #include "env/tminterface/sim_state.h"
+#include "env/tminterface_games.h"
 #include "tests/process.h"
 
 namespace hotlap {
@@ -55,7 +57,8 @@ bool Eventually(const std::function<bool()>& condition) {
 // A client that counts and asks what a test tells it to.
 class TestClient : public tmi::ClientHandler {
  public:
-  explicit TestClient(const std::string& name) : client_(Open(name)) {}
+  explicit TestClient(const std::string& name, std::size_t size = tmi::kDefaultBufferSize)
+      : client_(Open(name, size)) {}
 
   bool Register() { return !client_.Register(DeadlineIn(30s)); }
   std::optional<tmi::ClientError> Pump() { return client_.Pump(*this, DeadlineIn(30s)); }
@@ -88,9 +91,9 @@ class TestClient : public tmi::ClientHandler {
   bool has_shut_down() const { return has_shut_down_; }
 
  private:
-  static tmi::MappedBuffer Open(const std::string& name) {
+  static tmi::MappedBuffer Open(const std::string& name, std::size_t size) {
     std::string why_not;
-    auto buffer = tmi::MappedBuffer::Open(name, tmi::kDefaultBufferSize, why_not);
+    auto buffer = tmi::MappedBuffer::Open(name, size, why_not);
     if (!buffer) throw std::runtime_error(why_not);
     return std::move(*buffer);
   }
@@ -223,6 +226,86 @@ TEST_F(GameTest, BadFlagsAndFilesAreErrorsOfStatusTwo) {
   }
 }
 
+// ---- many
+
+// This thread, and what it starts, on two cores at most.
+class TwoCores {
+ public:
+  TwoCores() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t two;
+    CPU_ZERO(&two);
+    for (std::size_t core = 0; core < CPU_SETSIZE && CPU_COUNT(&two) < 2; ++core) {
+      if (CPU_ISSET(core, &before_)) CPU_SET(core, &two);
+    }
+    sched_setaffinity(0, sizeof two, &two);
+  }
+  TwoCores(const TwoCores&) = delete;
+  TwoCores& operator=(const TwoCores&) = delete;
+  ~TwoCores() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST(GamesTest, SixteenOnTwoCoresAreServedToTheFinish) {
+  constexpr std::size_t kGames = 16;
+  const TwoCores two_cores;
+  std::vector<TMInterfaceGame> games;
+  std::vector<Process> processes;
+  for (std::size_t i = 0; i < kGames; ++i) {
+    games.push_back({.buffer_name = UniqueName(), .map_command = "", .checkpoints_target = 3});
+    processes.emplace_back(std::vector<std::string>{
+        kProgram, "--name", games[i].buffer_name, "--track", TrackFile("straight"), "--speed",
+        "max", "--log-level", "off", "--exit-with-parent", std::to_string(getpid())});
+  }
+  for (std::size_t i = 0; i < kGames; ++i) {
+    ASSERT_EQ(processes[i].ReadLine(), "ready " + games[i].buffer_name);
+  }
+  const auto group = MakeTMInterfaceGames(games, {});
+  const auto run = [&](CommandKind kind, const std::vector<int>& slots) {
+    std::vector<Command> commands;
+    for (const int slot : slots) {
+      commands.push_back({.slot = slot,
+                          .kind = kind,
+                          .ticks = 5,
+                          .inputs = {.steer = slot % 2, .accelerate = true}});
+    }
+    group->Start(commands);
+    std::vector<int> unfinished;
+    for (std::size_t left = slots.size(); left > 0;) {
+      const auto completions = group->Collect(DeadlineIn(60s));
+      if (completions.empty()) throw std::runtime_error("a game is not served");
+      for (const Completion& completion : completions) {
+        EXPECT_EQ(completion.status, CompletionStatus::kOk) << completion.error;
+        if (!completion.finished) unfinished.push_back(completion.slot);
+      }
+      left -= completions.size();
+    }
+    return unfinished;
+  };
+  std::vector<int> unfinished;
+  for (std::size_t i = 0; i < kGames; ++i) unfinished.push_back(static_cast<int>(i));
+  unfinished = run(CommandKind::kRestart, unfinished);
+  ASSERT_EQ(unfinished.size(), kGames);
+  for (int steps = 0; !unfinished.empty(); ++steps) {
+    ASSERT_LT(steps, 400);
+    unfinished = run(CommandKind::kAdvance, unfinished);
+  }
+  for (std::size_t i = 2; i < kGames; ++i) {
+    const GameState& state = group->state(static_cast<int>(i));
+    const GameState& same = group->state(static_cast<int>(i % 2));
+    EXPECT_EQ(state.race_time_ms, same.race_time_ms) << i;
+    EXPECT_EQ(state.position_m, same.position_m) << i;
+    EXPECT_EQ(state.velocity_mps, same.velocity_mps) << i;
+  }
+  for (std::size_t i = 0; i < kGames; ++i) {
+    processes[i].Signal(SIGTERM);
+    EXPECT_EQ(processes[i].Wait(), 0);
+    EXPECT_FALSE(NameExists(games[i].buffer_name));
+  }
+}
+
 // ---- parents
 
 TEST_F(GameTest, EndsWithTheProcessThatStartedIt) {
@@ -251,6 +334,46 @@ TEST_F(GameTest, EndsAtOnceWhenItsParentIsAnotherAlready) {
   EXPECT_EQ(status, 0) << "PID is not its parent, so it ends at once";
   Process game = Start();
   EXPECT_FALSE(game.Wait(100ms));
+}
+
+TEST_F(GameTest, EndsWhileItPlaysALongScript) {
+  const std::string script = testing::TempDir() + name + ".txt";
+  std::ofstream(script) << "0 steer 65536\n1 press up\n14000000 rel up\n";
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--simulate", script});
+  Process game(arguments);
+  ASSERT_EQ(game.ReadLine(), "ready " + name);
+  TestClient client(name);
+  ASSERT_TRUE(client.Register());
+  ASSERT_FALSE(client.Pump());  // S_ON_REGISTERED; the game plays the script to its end now
+  game.Signal(SIGTERM);
+  EXPECT_EQ(game.Wait(), 0);
+  std::filesystem::remove(script);
+}
+
+// ---- size of the buffer
+
+TEST_F(GameTest, BufferHasTheSizeAskedFor) {
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--buffer-size", "16384"});
+  Process game(arguments);
+  ASSERT_EQ(game.ReadLine(), "ready " + name);
+  EXPECT_EQ(std::filesystem::file_size("/dev/shm/" + name), 16384u);
+  TestClient client(name, 16384);
+  ASSERT_TRUE(client.Register());
+  client.Drive([&](std::int32_t) {
+    EXPECT_GT(client.State().bytes().size(), tmi::kSimStateFixedSize);
+    return true;
+  });
+}
+
+TEST_F(GameTest, BufferTooSmallForAStateIsRefused) {
+  std::vector<std::string> arguments = Arguments();
+  arguments.insert(arguments.end(), {"--buffer-size", "16383"});
+  const auto status = Process(arguments).Wait();
+  ASSERT_TRUE(status);
+  EXPECT_NE(WEXITSTATUS(*status), 0);
+  EXPECT_FALSE(NameExists(name));
 }
 
 // ---- the console
@@ -311,6 +434,37 @@ TEST_F(GameConsoleTest, AnswersEveryLine) {
   EXPECT_TRUE(LogTells("racing on ring"));
   Type("load /no/such/script");
   EXPECT_TRUE(LogTells("/no/such/script cannot be read"));
+  Type("load /dev/zero");
+  EXPECT_TRUE(LogTells("/dev/zero cannot be read"));
+}
+
+TEST_F(GameConsoleTest, RefusesAScriptOfMoreThanFourMebibytes) {
+  const std::string script = testing::TempDir() + name + ".txt";
+  std::ofstream(script) << std::string((4 << 20) + 1, '#');
+  Process game = StartWithConsole();
+  Type("load \"" + script + "\"");
+  EXPECT_TRUE(LogTells(script + " has 4194305 bytes, allowed are 4194304"));
+  std::filesystem::remove(script);
+}
+
+TEST_F(GameConsoleTest, DropsALineThatIsTooLong) {
+  Process game = StartWithConsole();
+  Type("set before 1");
+  Type(std::string(300000, 'x'));
+  Type("set after 1");
+  EXPECT_TRUE(LogTells("after is 1"));
+  EXPECT_TRUE(LogHas("before is 1"));
+  EXPECT_TRUE(LogHas("a line of more than 65536 bytes was dropped"));
+  EXPECT_FALSE(LogHas("xxx"));
+}
+
+TEST_F(GameConsoleTest, EndsWhileItsConsoleIsFlooded) {
+  Process game = StartWithConsole();
+  Process flood({"/bin/sh", "-c", "exec yes '#' >'" + fifo + "'"});
+  Type("set flooded 1");
+  EXPECT_TRUE(LogTells("flooded is 1")) << "a line among the others";
+  game.Signal(SIGTERM);
+  EXPECT_EQ(game.Wait(), 0);
 }
 
 TEST_F(GameConsoleTest, EndOfInputIsNoEnd) {

@@ -88,6 +88,35 @@ TEST_F(HotlapEvalTest, ExitsWithTwoOnWrongFlags) {
   EXPECT_EQ(Evaluate({"--csv", Place("nothing/e.csv")}), 2);
 }
 
+TEST_F(HotlapEvalTest, ExitsWithOneWhenEpisodesLostTheirGame) {
+  // A game that never opens its buffer.
+  const std::string name = "hotlap-eval-test-" + std::to_string(getpid());
+  const std::string endpoint = "ipc://" + Place("socket");
+  const std::string configs = HOTLAP_SOURCE_DIR "/configs";
+  std::ofstream(Place("game")) << "#!/bin/sh\nexec sleep 60\n";
+  std::filesystem::permissions(Place("game"), std::filesystem::perms::owner_all);
+  std::ofstream(Place("server.yaml"))
+      << "endpoints: [\"" << endpoint << "\"]\nenvironments: " << configs
+      << "/environments\ntracks: " << configs << "/tracks\nvehicle: " << configs
+      << "/vehicles/stadium.yaml\nsimulated: 1\nlog_level: \"off\"\ngames: {count: 1, names: ["
+      << name << "], program: " << Place("game") << ", start_timeout_s: 1}\n";
+  Process server({HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", Place("server.yaml")});
+  ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
+  EXPECT_EQ(Evaluate({"--track", "short_sprint", "--episodes", "2", "--server", endpoint, "--csv",
+                      Place("e.csv")}),
+            1);
+  EXPECT_THAT(output_, HasSubstr("short_sprint  simulated           1         1     0"));
+  EXPECT_THAT(output_, HasSubstr("short_sprint  tminterface         1         0     1"));
+  EXPECT_THAT(Text("e.csv"), HasSubstr(",game_lost,"));
+  server.Signal(SIGTERM);  // it ends the game
+  EXPECT_TRUE(server.Wait());
+}
+
+TEST_F(HotlapEvalTest, HelpTellsTheExitStatus) {
+  EXPECT_EQ(Evaluate({"--help"}), 0);
+  EXPECT_THAT(output_, HasSubstr("Exit status: 0 "));
+}
+
 TEST_F(HotlapEvalTest, ExitsWithOneWhenNoServerAnswers) {
   EXPECT_EQ(Evaluate({"--server", "ipc://" + Place("nobody"), "--deadline", "0.2"}), 1);
 }

@@ -254,7 +254,6 @@ TEST(ServeTest, SameActionsGiveTheSameBitsInProcessThroughTheBufferAndOverZeroMQ
 TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
   constexpr int kRows = 3;
   const int steps = TestCount(60, 300, 2000);
-  const std::vector<Sight> undisturbed = Rollout(InProcess(kRows), steps);
   RunningServer server(0, kRows);
   Learner learner(server.Attach(GameKind::kTMInterface, kRows));
   learner.Reset();
@@ -264,8 +263,12 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
   std::thread killer;
   int lost_row = -1;
   bool came_back = false;
-  for (int i = 0; i < steps; ++i) {
-    // From another thread, so that it happens while the server waits for the games.
+  int i = 0;
+  // Steps do not wait for the new game, so there are as many as it takes.
+  for (const Deadline deadline = DeadlineIn(kLongEnough);
+       i < steps || (!came_back && Clock::now() < deadline); ++i) {
+    if (i >= steps) std::this_thread::sleep_for(1ms);
+    // From another thread, so that the step does not wait for it.
     if (i == steps / 3) killer = std::thread([&] { kill(games[1], SIGKILL); });
     const ConstBatchView batch = learner.Step();
     if (i == steps / 3) killer.join();
@@ -287,6 +290,7 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
   }
   ASSERT_NE(lost_row, -1);
   EXPECT_TRUE(came_back);
+  const std::vector<Sight> undisturbed = Rollout(InProcess(kRows), i);
   for (int row = 0; row < kRows; ++row) {
     if (row == lost_row) continue;
     EXPECT_EQ(learner.seen(row), undisturbed[static_cast<std::size_t>(row)]) << "row " << row;

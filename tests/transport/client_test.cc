@@ -157,12 +157,20 @@ TEST_F(ClientTest, SavedBytesAreThoseOfTheEnvironment) {
 
 TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
   Start();
-  const auto one = Connected(), other = Connected();
-  const AttachOptions options{
-      .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = {7, 8}};
-  ASSERT_TRUE(one->Attach(options, DeadlineIn(kPatience)));
-  ASSERT_TRUE(other->Attach(options, DeadlineIn(kPatience)));
-  EXPECT_EQ(Race(*one, 20), Race(*other, 20));
+  const auto saved = [&](std::vector<std::uint64_t> seeds) {
+    const auto remote = Connected();
+    const AttachOptions options{
+        .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = std::move(seeds)};
+    EXPECT_TRUE(remote->Attach(options, DeadlineIn(kPatience)));
+    EXPECT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+    return remote->SaveBytes({}, DeadlineIn(kPatience)).value();
+  };
+  const auto rows = LocalRows(2, Autoreset::kNextStep, 7);
+  BatchBuffer batch(*rows);
+  rows->Reset({}, batch.view());
+  EXPECT_EQ(saved({7, 8}), (std::vector{rows->Save(0), rows->Save(1)}));
+  EXPECT_NE(saved({7, 9})[1], rows->Save(1));
+  EXPECT_NE(saved({})[0], rows->Save(0));
 }
 
 TEST_F(ClientTest, TwoSessionsSideBySideDoNotTouchEachOther) {
@@ -173,6 +181,23 @@ TEST_F(ClientTest, TwoSessionsSideBySideDoNotTouchEachOther) {
   std::vector<std::thread> learners;
   for (auto& mine : batches) {
     learners.emplace_back([&] { mine = Race(*Attached(kRows), steps); });
+  }
+  for (std::thread& learner : learners) learner.join();
+  EXPECT_EQ(batches[0], alone);
+  EXPECT_EQ(batches[1], alone);
+}
+
+TEST_F(ClientTest, SessionsOfManyRowsSideBySideGetTheBitsOfOneThread) {
+  constexpr int kMany = 100;  // enough for several threads to share a step
+  server_settings.threads = 3;
+  game_settings.simulated = 2 * kMany;
+  Start();
+  const int steps = TestCount(10, 60, 600);
+  const auto alone = Race(*Local(kMany), steps);
+  std::vector<std::string> batches[2];
+  std::vector<std::thread> learners;
+  for (auto& mine : batches) {
+    learners.emplace_back([&] { mine = Race(*Attached(kMany), steps); });
   }
   for (std::thread& learner : learners) learner.join();
   EXPECT_EQ(batches[0], alone);
@@ -222,18 +247,21 @@ TEST_F(ClientTest, AnUnansweredRequestIsSentAgainAndStepsOnce) {
 }
 
 TEST_F(ClientTest, ALearnerThatPausesLongerThanTheTimeoutFindsItsGamesAsTheyWere) {
-  server_settings.sessions.timeout = 300ms;
+  server_settings.sessions.timeout = 100ms;  // of the server's clock, which waits for pings here
   Start();
   const auto paused = Attached(kRows);
   const auto steady = Local(kRows);
   ASSERT_EQ(Race(*paused, 10), Race(*steady, 10));
-  std::this_thread::sleep_for(1s);
+  Raw().Hello(2);  // and nothing more
+  EXPECT_TRUE(PassUntilSessionsAre(1, [&] {
+    const auto messages = server->counters().messages;
+    EXPECT_TRUE(Eventually([&] { return server->counters().messages > messages + 1; }));
+  }));
   EXPECT_FALSE(paused->session_is_lost());
   EXPECT_EQ(Drive(*paused, 10, 10), Drive(*steady, 10, 10));
 }
 
 TEST_F(ClientTest, AClientThatLeavesGivesItsRowsBackAtOnce) {
-  server_settings.sessions.timeout = 1h;
   Start();
   Attached(64).reset();
   EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
@@ -255,6 +283,43 @@ TEST_F(ClientTest, PingMeasuresARoundTrip) {
   const auto round_trip = remote->Ping(DeadlineIn(kPatience));
   ASSERT_TRUE(round_trip);
   EXPECT_GT(*round_trip, 0ns);
+}
+
+TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
+  Start();
+  const auto remote = Connected();
+  const AttachOptions good{.environment = "five", .rows = 2, .tracks = {"short_sprint"}};
+  const auto refused = [&](AttachOptions options, Status status) {
+    const auto attached = remote->Attach(options, DeadlineIn(kPatience));
+    ASSERT_FALSE(attached);
+    EXPECT_EQ(attached.error().status, status) << attached.error().text;
+  };
+  const std::string too_long(kMaxNameBytes + 1, 'x');
+  AttachOptions bad = good;
+  bad.environment = too_long;
+  refused(bad, Status::kInvalidPacket);
+  bad = good;
+  bad.tracks = {};
+  refused(bad, Status::kInvalidPacket);
+  bad.tracks = {too_long};
+  refused(bad, Status::kInvalidPacket);
+  bad.tracks = {"nowhere"};
+  refused(bad, Status::kUnknownTrack);
+  bad = good;
+  bad.info = {too_long};
+  refused(bad, Status::kInvalidPacket);
+  bad.info = {"colour"};
+  refused(bad, Status::kBadArgument);
+  bad = good;
+  bad.rows = kMaxRows + 1;
+  refused(bad, Status::kInvalidPacket);
+  bad.rows = 65;
+  refused(bad, Status::kServerFull);
+  const auto attached = remote->Attach(good, DeadlineIn(kPatience));
+  ASSERT_TRUE(attached) << attached.error().text;
+  EXPECT_EQ(Race(*remote, 3), Race(*Local(2), 3));
+  refused(good, Status::kAlreadyAttached);
+  EXPECT_EQ(Drive(*remote, 3, 3).size(), 3u);
 }
 
 TEST_F(ClientTest, WrongSizesAreRefusedBeforeTheyAreSent) {

@@ -1,13 +1,23 @@
 #include "transport/game_pool.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "env/tminterface/mapped_buffer.h"
+#include "tests/transport/serving.h"
 #include "transport/name_reservation.h"
 
 namespace hotlap::transport {
 namespace {
+
+std::string OwnName(const std::string& name) {
+  return "hotlap-pool-" + std::to_string(getpid()) + "-" + name;
+}
 
 TEST(GamePoolTest, LendsAsManyAsThereAreAndTakesThemBack) {
   GamePool pool({.simulated = 4});
@@ -32,15 +42,42 @@ TEST(GamePoolTest, SimulatedGamesAreNotGamesBehindBuffers) {
 
 TEST(GamePoolTest, AMissingProgramIsNamed) {
   try {
-    GamePool pool({.simulated = 0, .games = 1, .program = "/nowhere/hotlap-game"});
+    GamePool pool({.simulated = 0,
+                   .games = 1,
+                   .names = {OwnName("missing")},
+                   .program = "/nowhere/hotlap-game"});
     FAIL() << "was started";
   } catch (const std::system_error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("/nowhere/hotlap-game"));
   }
 }
 
+TEST(GamePoolTest, KilledGamesAreGoneAlsoThoseThatHangAndNoneFollows) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path script = directory.path() / "game", pids = directory.path() / "pids";
+  std::ofstream(script) << "#!/bin/sh\ntrap '' TERM\necho $$ >> " << pids.string()
+                        << "\nexec sleep 1000\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  const auto started = [&] {
+    std::ifstream file(pids);
+    std::vector<pid_t> all;
+    for (pid_t pid; file >> pid;) all.push_back(pid);
+    return all;
+  };
+  GamePool pool({.simulated = 0,
+                 .games = 2,
+                 .names = {OwnName("first"), OwnName("second")},
+                 .program = script});
+  ASSERT_TRUE(Eventually([&] { return started().size() == 2; }));
+  // One is gone already when the others are killed; its id may be somebody else's by then.
+  ASSERT_EQ(kill(started()[0], SIGKILL), 0);
+  pool.KillGames();
+  for (const pid_t pid : started()) EXPECT_NE(kill(pid, 0), 0);
+  pool.KillGames();  // nothing is left to kill
+}
+
 TEST(NameReservationTest, AReservedNameIsNobodyElsesUntilItIsFreed) {
-  const std::string name = "hotlap-reservation-" + std::to_string(getpid());
+  const std::string name = OwnName("one");
   {
     const NameReservation held = NameReservation::Of(name);
     EXPECT_THROW(NameReservation::Of(name), std::runtime_error);
@@ -48,15 +85,31 @@ TEST(NameReservationTest, AReservedNameIsNobodyElsesUntilItIsFreed) {
   EXPECT_EQ(NameReservation::Of(name).name(), name);
 }
 
-TEST(NameReservationTest, FreeNamesAreDistinctAndLeaveThoseThatAreTaken) {
-  const auto one = NameReservation::Free(2);
-  const auto other = NameReservation::Free(2);
-  EXPECT_NE(one[0].name(), one[1].name());
-  for (const auto& name : other) {
-    EXPECT_NE(name.name(), one[0].name());
-    EXPECT_NE(name.name(), one[1].name());
+TEST(NameReservationTest, FreeNamesAreTheFirstCandidatesThatNobodyHas) {
+  const std::vector<std::string> candidates = {OwnName("a"), OwnName("b"), OwnName("c"),
+                                               OwnName("d")};
+  const NameReservation taken = NameReservation::Of(candidates[1]);
+  const auto free = NameReservation::Free(2, candidates);
+  ASSERT_EQ(free.size(), 2u);
+  EXPECT_EQ(free[0].name(), candidates[0]);
+  EXPECT_EQ(free[1].name(), candidates[2]);
+  try {
+    NameReservation::Free(2, candidates);
+    FAIL() << "one alone was free";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("only 1 of 4 names are free"));
   }
-  EXPECT_THROW(NameReservation::Free(17), std::runtime_error);
+}
+
+TEST(NameReservationTest, ANameThatAGameHoldsIsNotFree) {
+  const std::vector<std::string> candidates = {OwnName("held")};
+  const auto game = tminterface::MappedBuffer::Create(candidates[0]);
+  EXPECT_THROW(NameReservation::Free(1, candidates), std::runtime_error);
+}
+
+TEST(NameReservationTest, ANameTooLongForAnAddressIsRefused) {
+  EXPECT_EQ(NameReservation::Of(std::string(64, 'x')).name().size(), 64u);
+  EXPECT_THROW(NameReservation::Of(std::string(500, 'x')), std::runtime_error);
 }
 
 }  // namespace

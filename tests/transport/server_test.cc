@@ -295,6 +295,28 @@ TEST_F(ServerTest, ASnapshotThatHadToMakeRoomIsAClearError) {
   EXPECT_THAT(reply.header.error, ::testing::HasSubstr("had to make room for newer ones"));
 }
 
+TEST_F(ServerTest, ASessionThatSavesALotEvictsItsOwnSnapshots) {
+  server_settings.snapshot_bytes = 100'000;
+  Start();
+  RawClient modest = Raw(), greedy = Raw();
+  const Token token = Ready(modest, 1, 1), greedy_token = Ready(greedy, 2);
+  const RawReply saved = modest.Ask(SessionRequest(Operation::kSave, token, 3), {""});
+  ASSERT_EQ(saved.header.status, Status::kOk);
+  Request save = SessionRequest(Operation::kSave, greedy_token, 3);
+  std::string oldest;
+  for (int i = 0; i < 50; ++i, ++save.id) {
+    const RawReply reply = greedy.Ask(save, {""});
+    ASSERT_EQ(reply.header.status, Status::kOk);
+    if (i == 0) oldest = reply.frames[1];
+  }
+  EXPECT_EQ(greedy.Ask(SessionRequest(Operation::kRestore, greedy_token, save.id), {oldest})
+                .header.status,
+            Status::kInvalidId);
+  EXPECT_EQ(
+      modest.Ask(SessionRequest(Operation::kRestore, token, 4), {saved.frames[1]}).header.status,
+      Status::kOk);
+}
+
 TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   Start();
   RawClient client = Raw();
@@ -313,42 +335,43 @@ TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
 // ---- sessions
 
 TEST_F(ServerTest, ASilentSessionGivesItsRowsBack) {
-  server_settings.sessions.timeout = 100ms;
   Start();
   RawClient client = Raw();
   const Token token = Ready(client, 1, 64);
   EXPECT_EQ(games->free_simulated(), 0);
+  EXPECT_TRUE(PassUntilSessionsAre(0));
   EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
   EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status,
             Status::kInvalidKey);
   Ready(client, 2, 64);
 }
 
-TEST_F(ServerTest, ASessionThatExpiresWhileItRunsGivesItsRowsBackAfterwards) {
-  server_settings.sessions.timeout = 100ms;
+TEST_F(ServerTest, ASessionWhoseStepTakesLongGetsItsReplyAndLivesOn) {
   server_settings.inline_limit_us = 0;
   Start();
-  RawClient client = Raw();
+  RawClient client = Raw(), silent = Raw();
   const Token token = Ready(client);
   gate->Shut();
   client.Send(StepRequest(token, 3), {SomeActions()});
+  client.Send(StepRequest(token, 4), {SomeActions()});
   gate->AwaitWaiting();
-  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
-  EXPECT_EQ(games->free_simulated(), 60);
+  silent.Hello(2);
+  EXPECT_TRUE(PassUntilSessionsAre(1));
   gate->Open();
-  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+  EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
+  EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 5), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_TRUE(PassUntilSessionsAre(0));  // now it is silent itself
 }
 
 TEST_F(ServerTest, APingKeepsASessionAliveFromAnyConnection) {
-  server_settings.sessions.timeout = 300ms;
   Start();
-  RawClient client = Raw(), pinger = Raw();
+  RawClient client = Raw(), pinger = Raw(), silent = Raw();
   const Token token = Ready(client);
-  const Deadline until = DeadlineIn(1s);
-  while (Clock::now() < until) {
+  silent.Hello(2);
+  EXPECT_TRUE(PassUntilSessionsAre(1, [&] {
     ASSERT_EQ(pinger.Ask(SessionRequest(Operation::kPing, token, 1)).header.status, Status::kOk);
-    std::this_thread::sleep_for(20ms);
-  }
+  }));
   EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <filesystem>
@@ -54,6 +55,16 @@ inline CataloguePaths MakeCatalogue(const std::filesystem::path& directory) {
   const std::filesystem::path configs = std::filesystem::path(HOTLAP_SOURCE_DIR) / "configs";
   return {environments, configs / "tracks", configs / "vehicles" / "stadium.yaml"};
 }
+
+// A clock that only the test moves.
+class TestClock {
+ public:
+  Deadline now() const { return Deadline(std::chrono::nanoseconds(now_ns_)); }
+  void Advance(std::chrono::nanoseconds time) { now_ns_ += time.count(); }
+
+ private:
+  std::atomic<std::int64_t> now_ns_{std::chrono::nanoseconds(1h).count()};
+};
 
 // Holds simulated games back while it is shut, so that a request runs as long as a test wants.
 class Gate {
@@ -188,11 +199,23 @@ inline Request AttachRequest(const Token& token, std::uint64_t id, int rows) {
   return request;
 }
 
+// Waits for something that no call waits for.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const Deadline deadline = DeadlineIn(kPatience);
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
 class ServingTest : public ::testing::Test {
  public:
   ServingTest() {
     server_settings.endpoints = {"ipc://" + (directory.path() / "server").string()};
     server_settings.threads = 2;
+    server_settings.now = [this] { return clock.now(); };
     game_settings.simulated = 64;
     game_settings.make_simulated = [gate = gate](const std::vector<SimulatedGame>& settings) {
       return std::make_unique<GatedGames>(MakeSimulatedGames(settings), gate);
@@ -235,6 +258,11 @@ class ServingTest : public ::testing::Test {
   // The same rows in this process.
   std::unique_ptr<LocalVectorEnvironment> Local(int rows,
                                                 Autoreset autoreset = Autoreset::kNextStep) {
+    return std::make_unique<LocalVectorEnvironment>(LocalRows(rows, autoreset));
+  }
+  // Row i has seed first_seed + i.
+  std::unique_ptr<VectorEnvironment> LocalRows(int rows, Autoreset autoreset,
+                                               std::uint64_t first_seed = 0) {
     const OfferedTrack* track = catalogue->FindTrack("short_sprint").value();
     std::vector<SimulatedGame> settings(static_cast<std::size_t>(rows),
                                         {track->track, catalogue->vehicle()});
@@ -242,16 +270,32 @@ class ServingTest : public ::testing::Test {
     groups.push_back(MakeSimulatedGames(settings));
     std::vector<RowConfig> configs(static_cast<std::size_t>(rows));
     for (std::size_t row = 0; row < configs.size(); ++row) {
-      configs[row] = {track->centreline, track->track->hash(), row};
+      configs[row] = {track->centreline, track->track->hash(), first_seed + row};
     }
     VectorEnvironmentConfig config;
     config.environment = catalogue->FindEnvironment("five").value()->config;
     config.autoreset = autoreset;
-    return std::make_unique<LocalVectorEnvironment>(
-        std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs)));
+    return std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs));
+  }
+
+  // Advances the server's clock step by step, with `meanwhile` after each, until it has as few
+  // sessions. Steps are short, so that the server does not take itself for absent.
+  template <typename Meanwhile>
+  bool PassUntilSessionsAre(std::size_t count, Meanwhile meanwhile) {
+    RawClient pinger = Raw();
+    return Eventually([&] {
+      clock.Advance(server_settings.sessions.timeout / 4);
+      meanwhile();
+      pinger.Ask(Request{});  // the server has a turn
+      return server->counters().sessions == count;
+    });
+  }
+  bool PassUntilSessionsAre(std::size_t count) {
+    return PassUntilSessionsAre(count, [] {});
   }
 
   TemporaryDirectory directory;
+  TestClock clock;  // the server's
   zmq::context_t context;
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
   ServerSettings server_settings;
@@ -321,17 +365,6 @@ inline std::vector<std::string> Race(LearnerEnvironment& environment, int steps)
   std::vector<std::string> batches = {BytesOf(*first)};
   for (std::string& batch : Drive(environment, 0, steps)) batches.push_back(std::move(batch));
   return batches;
-}
-
-// Waits for something that no call waits for.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const Deadline deadline = DeadlineIn(kPatience);
-  while (!condition()) {
-    if (Clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
 }
 
 }  // namespace hotlap::transport

@@ -26,7 +26,7 @@ class SessionTableTest : public ::testing::Test {
     session.running = true;
   }
   void Answer(Session& session, const std::string& text) {
-    table.Answer(session, Reply::HeaderOnly(text));
+    table.Answer(session, Reply::HeaderOnly(text), now);
   }
   std::string KeptText(Session& session, std::uint64_t id) {
     return table.Kept(session, id).frames[0].to_string();
@@ -154,10 +154,24 @@ TEST_F(SessionTableTest, ASilentSessionExpiresAlone) {
   EXPECT_TRUE(Pass(kTimeout - 1ms).empty());
   table.Hear(heard->token, now);
   EXPECT_THAT(Pass(1ms), ::testing::ElementsAre(silent));
-  EXPECT_TRUE(silent->closed);
-  EXPECT_FALSE(heard->closed);
   EXPECT_EQ(table.Hear(silent->token, now), nullptr);
   EXPECT_EQ(table.Hear(heard->token, now), heard);
+}
+
+TEST_F(SessionTableTest, ASessionDoesNotExpireWhileItsRequestRunsAndLivesOnFromItsAnswer) {
+  const auto session = Opened();
+  Begin(*session, 1);
+  EXPECT_TRUE(Pass(10 * kTimeout).empty());
+  Answer(*session, "at last");
+  EXPECT_TRUE(Pass(kTimeout - 1ms).empty());
+  EXPECT_THAT(Pass(1ms), ::testing::ElementsAre(session));
+}
+
+TEST_F(SessionTableTest, ASessionDoesNotExpireWhileItsRequestWaits) {
+  const auto session = Opened();
+  ASSERT_EQ(table.Admit(*session, 1).value(), Admission::kNew);
+  session->waiting.emplace_back();
+  EXPECT_TRUE(Pass(10 * kTimeout).empty());
 }
 
 TEST_F(SessionTableTest, TheServersOwnAbsenceCostsNobodyItsSession) {

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cfenv>
+#include <cstring>
 #include <limits>
+
+#include "tests/env/sim/scenarios.h"
 
 #if defined(HOTLAP_HAS_MXCSR)
 
@@ -46,6 +49,50 @@ TEST_F(FloatingPointGuardTest, Nests) {
   const unsigned int inside = _mm_getcsr();
   { const FloatingPointGuard inner; }
   EXPECT_EQ(_mm_getcsr(), inside);
+}
+
+// ---- what computes before the first tick
+
+class WrongFloatingPointTest : public FloatingPointGuardTest {
+ protected:
+  // The same in the environment of a careless caller.
+  template <class Function>
+  auto Carelessly(Function function) const {
+    _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero | kRoundUp);
+    auto result = function();
+    _mm_setcsr(before_);
+    return result;
+  }
+  template <class T>
+  static bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  }
+};
+
+TEST_F(WrongFloatingPointTest, ChangesNoTrack) {
+  for (const char* name : {"hairpins", "hockolicious"}) {
+    const TrackSpec spec = LoadTrackSpec(ConfigFile("tracks/" + std::string(name) + ".yaml"));
+    const auto track = Track::Build(spec);
+    const auto other = Carelessly([&] { return Track::Build(spec); });
+    EXPECT_EQ(other->hash(), track->hash()) << name;
+    EXPECT_EQ(other->length_m(), track->length_m()) << name;
+  }
+}
+
+TEST_F(WrongFloatingPointTest, ChangesNoLineOfATrackFile) {
+  for (const char* name : {"hairpins", "hockolicious"}) {
+    const auto load = [&] {
+      return LoadTrackSpec(ConfigFile("tracks/" + std::string(name) + ".yaml"));
+    };
+    EXPECT_TRUE(SameBits(Carelessly(load).line, load().line)) << name;
+  }
+}
+
+TEST_F(WrongFloatingPointTest, ChangesNoVehicle) {
+  const auto load = [] { return LoadVehicleParams(ConfigFile("vehicles/stadium.yaml")); };
+  const VehicleParams params = load();
+  const VehicleParams other = Carelessly(load);
+  EXPECT_EQ(std::memcmp(&other, &params, sizeof params), 0);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace hotlap::sim {
 namespace {
 
@@ -68,6 +70,32 @@ TEST(InputTapeTest, EventOfTheSameTickAndControlIsReplaced) {
   tape.Put(100, Control::kSteer, 7);
   EXPECT_EQ(tape.buffer(0).events.size(), 3u);
   EXPECT_EQ(InForceAfter(tape, 100).steer, 7);
+}
+
+TEST(InputTapeTest, OfTwoEventsOfATickAndControlTheLastIsReplaced) {
+  InputTape tape;
+  auto buffer = tape.buffer(0);
+  buffer.events = {{100110, tminterface::PackAnalog(6, 2)},  // latest first
+                   {100110, tminterface::PackBinary(2, true)},
+                   {100110, tminterface::PackAnalog(6, 1)},
+                   {100000, tminterface::PackBinary(0, true)}};
+  tape.Assign(buffer);
+  EXPECT_EQ(InForceAfter(tape, 100).steer, 2);
+  tape.Put(100, Control::kSteer, 3);
+  EXPECT_EQ(tape.buffer(0).events.size(), 4u);
+  EXPECT_EQ(InForceAfter(tape, 100), (Inputs{.steer = 3, .accelerate = true}));
+}
+
+TEST(InputTapeTest, AnalogValuesAreKeptWithinWhatTheCarTakes) {
+  for (const std::int32_t value : {16777215, 65537, std::numeric_limits<std::int32_t>::max()}) {
+    InputTape tape;
+    tape.Put(100, Control::kSteer, value);
+    tape.Put(100, Control::kGas, -value);
+    EXPECT_EQ(InForceAfter(tape, 100), (Inputs{.steer = kMaxAnalog, .gas = -kMaxAnalog})) << value;
+  }
+  InputTape tape;
+  tape.Put(100, Control::kSteer, std::numeric_limits<std::int32_t>::min());
+  EXPECT_EQ(InForceAfter(tape, 100).steer, -kMaxAnalog);
 }
 
 TEST(InputTapeTest, AssignedTapeTakesAnyOrderAndDropsUnknownControls) {

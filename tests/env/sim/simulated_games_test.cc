@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "env/sim/floating_point_guard.h"
@@ -112,23 +116,23 @@ TEST_F(SimulatedGamesTest, FinishEndsTheStepEarlyAndIsPrevented) {
 }
 
 TEST_F(SimulatedGamesTest, LongStepStopsAtTheFinish) {
-  // A state just before the finish, then a step that is far too long.
-  std::vector<std::byte> before;
+  // From a state three ticks before the finish, a step that is far too long.
   sim::Race shadow(Sprint(), {});
   shadow.Restart(false);
   const sim::LineDriver driver(*Sprint());
-  while (shadow.state().num_passed < 3) {
-    const Inputs inputs = driver.Drive(shadow.state());
+  std::vector<std::vector<std::byte>> before;
+  Inputs inputs;
+  while (!shadow.state().finished) {
+    inputs = driver.Drive(shadow.state());
+    before.push_back(Save(0));
     shadow.Tick(inputs);
     Do(Advance(0, 1, inputs));
   }
-  before = Save(0);
-  const Completion done = Do(Advance(0, 100000, {.accelerate = true}));
-  if (done.finished) {
-    EXPECT_LT(done.ticks, 100000);
-    EXPECT_EQ(done.events.size(), 1u);
-  }
-  EXPECT_EQ(Restore(0, before).status, CompletionStatus::kOk);
+  ASSERT_EQ(Restore(0, before[before.size() - 3]).status, CompletionStatus::kOk);
+  const Completion done = Do(Advance(0, 100000, inputs));
+  EXPECT_TRUE(done.finished);
+  EXPECT_LT(done.ticks, 10);
+  EXPECT_EQ(done.events.size(), 1u);
 }
 
 TEST_F(SimulatedGamesTest, RestartBeginsANewRace) {
@@ -183,15 +187,67 @@ TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing
   expect_rejected(changed(4), "version");
   expect_rejected(changed(8), "another track");
   constexpr std::size_t kVehicle = 16, kRecord = kVehicle + sizeof(sim::VehicleState);
-  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, finished)), "damaged");
-  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, num_passed) + 3), "damaged");
-  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, road_index) + 3), "damaged");
-  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, gear)), "damaged");
-  std::vector<std::byte> infinite = good;
-  const float infinity = 1e38f;
-  std::memcpy(infinite.data() + kVehicle + 16, &infinity, 4);
-  expect_rejected(infinite, "damaged");
+  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, finished)), "finished");
+  expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, num_passed) + 3), "num_passed");
+  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, road_index) + 3), "road_index");
+  expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, gear)), "gear");
   EXPECT_EQ(Restore(0, good).status, CompletionStatus::kOk);
+}
+
+TEST_F(SimulatedGamesTest, SnapshotWithAFieldOutOfRangeIsRejectedByName) {
+  Do(Advance(0, 50));
+  const std::vector<std::byte> good = Save(0);
+  constexpr std::size_t kVehicle = 16, kRecord = kVehicle + sizeof(sim::VehicleState);
+  sim::RaceState state;
+  sim::RaceRecord& record = state;
+  std::memcpy(&state.vehicle, good.data() + kVehicle, sizeof state.vehicle);
+  std::memcpy(static_cast<void*>(&record), good.data() + kRecord, sizeof record);
+  const auto expect_rejected = [&](const char* field, const auto& change) {
+    sim::RaceState changed = state;
+    change(changed);
+    std::vector<std::byte> bytes = good;
+    const sim::RaceRecord& changed_record = changed;
+    std::memcpy(bytes.data() + kVehicle, &changed.vehicle, sizeof changed.vehicle);
+    std::memcpy(bytes.data() + kRecord, &changed_record, sizeof changed_record);
+    const Completion done = Restore(0, bytes);
+    EXPECT_EQ(done.status, CompletionStatus::kRejected) << field;
+    EXPECT_EQ(done.error, std::string("snapshot: out of range is ") + field);
+  };
+  using State = sim::RaceState;
+  constexpr std::int32_t kFar = std::numeric_limits<std::int32_t>::max() - 7;  // a multiple of 10
+  static_assert(kFar % 10 == 0);
+  for (const std::int32_t time_ms : {kFar, -kFar, -10, 15}) {
+    expect_rejected("race_time", [&](State& s) { s.race_time_ms = time_ms; });
+    expect_rejected("times", [&](State& s) { s.times_ms[0] = time_ms; });
+  }
+  for (const std::int32_t time_ms : {kFar, -kFar, 15}) {
+    expect_rejected("clock", [&](State& s) { s.clock_ms = time_ms; });
+  }
+  expect_rejected("shift_ticks_left", [](State& s) { s.vehicle.shift_ticks_left = kFar; });
+  expect_rejected("shift_ticks_left", [](State& s) { s.vehicle.shift_ticks_left = -1; });
+  expect_rejected("turbo_ticks_left", [](State& s) { s.vehicle.turbo_ticks_left = kFar; });
+  expect_rejected("turbo_surface", [](State& s) { s.vehicle.turbo_surface = -1; });
+  expect_rejected("is_freewheeling", [](State& s) { s.vehicle.is_freewheeling = 2; });
+  expect_rejected("has_left_road", [](State& s) { s.vehicle.has_left_road = 2; });
+  expect_rejected("held_keys", [](State& s) { s.vehicle.held_keys = 4; });
+  expect_rejected("steer_key", [](State& s) { s.vehicle.steer_key = 2; });
+  expect_rejected("steer_key", [](State& s) { s.vehicle.steer_key = -2; });
+  expect_rejected("has_touched_down", [](State& s) { s.vehicle.has_touched_down = 2; });
+  expect_rejected("has_body_contact", [](State& s) { s.vehicle.has_body_contact = -1; });
+  expect_rejected("inputs.steer", [](State& s) { s.inputs.steer = kMaxAnalog + 1; });
+  expect_rejected("inputs.gas", [](State& s) { s.inputs.gas = -kMaxAnalog - 1; });
+  expect_rejected("num_respawns", [](State& s) { s.num_respawns = -1; });
+  expect_rejected("wheels.material", [](State& s) { s.vehicle.wheels[3].material = 31; });
+  expect_rejected("wheels.extension", [](State& s) {
+    s.vehicle.wheels[1].extension_m = std::numeric_limits<float>::infinity();
+  });
+  expect_rejected(
+      "force", [](State& s) { s.vehicle.force_mps2.y = std::numeric_limits<float>::quiet_NaN(); });
+  expect_rejected("position", [](State& s) { s.vehicle.body.position_m.x = 1e38f; });
+  expect_rejected("velocity", [](State& s) { s.vehicle.previous_body.velocity_mps.x = 10001; });
+  expect_rejected("orientation", [](State& s) { s.vehicle.body.orientation = {0, 0, 0, 0}; });
+  expect_rejected("rpm", [](State& s) { s.vehicle.rpm = 2e6f; });
+  expect_rejected("steering", [](State& s) { s.vehicle.steering = 1.01f; });
 }
 
 TEST_F(SimulatedGamesTest, AbandonedSlotIsLostUntilItIsRestarted) {

@@ -78,8 +78,7 @@ TEST_F(VehicleModelTest, TopSpeedIsApproachedAndNotPassed) {
 
 TEST_F(VehicleModelTest, NothingPassesTheMaximumLinearSpeed) {
   Place(5000, false);
-  const TickResult result = Advance(params_, *track_, {}, car_);
-  EXPECT_TRUE(result.speed_limited);
+  Drive({}, 1);
   EXPECT_LE(Kmh(), 1000.1f);
 }
 
@@ -227,8 +226,7 @@ TEST_F(VehicleModelTest, CarIsHeldInsideTheWorld) {
   Place(0, false);
   car_.body.position_m = {kWorldLimitM - 0.1f, 100, 0};
   car_.body.velocity_mps = {100, 0, 0};
-  const TickResult result = Advance(params_, *track_, {}, car_);
-  EXPECT_TRUE(result.left_world);
+  Drive({}, 1);
   EXPECT_EQ(car_.body.position_m.x, kWorldLimitM);
 }
 

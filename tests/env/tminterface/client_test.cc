@@ -89,6 +89,19 @@ TEST_F(ClientTest, SendsARegistrationThatWasWipedAgain) {
   }));
 }
 
+TEST_F(ClientTest, RegistersAgainWhenNoCallFollowsItsAcceptance) {
+  client.Send(Register{});
+  raw.Write(kEmptyResponse);  // to a request of an older client
+  ASSERT_TRUE(client.Poll());
+  ASSERT_TRUE(Await([&] { return !client.Poll() && WordIs(MessageType::kRegister); }));
+  raw.Write(kEmptyResponse);
+  ASSERT_TRUE(client.Poll());
+  raw.Write("02ff00000000000000000000");
+  const auto incoming = client.Poll();
+  ASSERT_TRUE(incoming);
+  EXPECT_EQ(incoming->type, MessageType::kOnRegistered);
+}
+
 TEST_F(ClientTest, RegistersAnewAfterItWasDropped) {
   InsideARunStep();
   client.SendProcessed(MessageType::kOnRunStep);
@@ -210,6 +223,25 @@ TEST_F(ClientTest, ReportsAResponseThatIsNone) {
   ASSERT_TRUE(incoming);
   EXPECT_EQ(std::get<DecodeError>(incoming->message).field, "C_GET_CONTEXT_MODE.mode");
   EXPECT_TRUE(raw.is_zero());
+}
+
+TEST_F(ClientTest, RefusesARequestThatDoesNotFitTheBuffer) {
+  InsideARunStep();
+  const auto result = client.Call(ExecuteCommand{std::string(kDefaultBufferSize, 'x')}, Soon());
+  const ClientError& error = std::get<ClientError>(result);
+  EXPECT_EQ(error.fault, ClientFault::kRefused);
+  EXPECT_EQ(error.code, ErrorCode::kResponseTooLong);
+  EXPECT_EQ(error.text, "C_EXECUTE_COMMAND was refused with error code 1 (RESPONSE_TOO_LONG)");
+  EXPECT_TRUE(WordIs(MessageType::kOnRunStep)) << "nothing was sent";
+
+  // Without blocking too; and the call can be answered.
+  client.Send(SimRewindToState{Bytes(kDefaultBufferSize)});
+  const auto incoming = client.Poll();
+  ASSERT_TRUE(incoming);
+  EXPECT_EQ(std::get<Response>(incoming->message).error, ErrorCode::kResponseTooLong);
+  EXPECT_FALSE(client.Poll());
+  client.SendProcessed(MessageType::kOnRunStep);
+  EXPECT_EQ(raw.Hex(12), "0eff00000000000004000000");
 }
 
 TEST_F(ClientTest, LeavesACallUnansweredWhoseRequestWas) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "tests/env/tminterface/test_buffer.h"
@@ -102,6 +103,26 @@ TEST(MappedBufferTest, FirstFreeNameIsOneOfTheSixteenAndNotTakenTwice) {
   EXPECT_THAT(names, ::testing::IsSupersetOf({one.name(), two.name()}));
   EXPECT_NE(one.name(), two.name());
   EXPECT_EQ(names.back(), "TMInterface15");
+}
+
+TEST(MappedBufferTest, FirstFreeNameIsTheFirstThatIsFree) {
+  std::vector<std::string> names(4);
+  std::generate(names.begin(), names.end(), UniqueName);
+  std::vector<std::optional<MappedBuffer>> games;
+  for (const std::string& name : names) {
+    games.emplace_back(MappedBuffer::CreateFirstFree(names));
+    EXPECT_EQ(games.back()->name(), name);
+  }
+  try {
+    MappedBuffer::CreateFirstFree(names);
+    FAIL() << "all are held";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EBUSY);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(names[0] + " to " + names[3]));
+  }
+  games[2].reset();
+  games[1].reset();
+  EXPECT_EQ(MappedBuffer::CreateFirstFree(names, 4096).name(), names[1]);
 }
 
 // ---- death
@@ -335,6 +356,31 @@ TEST_F(PublishedMessage, IsClearedAsFarAsItWasUsed) {
   }
 }
 
+TEST_F(PublishedMessage, IsClearedNoFartherThanItWasUsed) {
+  // What nobody wrote is nobody's to clear, at 65535 bytes a message.
+  const auto fill_behind = [&](std::size_t used) {
+    std::fill(raw.bytes().begin() + static_cast<std::ptrdiff_t>(used), raw.bytes().end(),
+              std::byte{0xAA});
+  };
+  const auto is_filled_behind = [&](std::size_t used) {
+    const auto rest = raw.bytes().subspan(used);
+    return std::all_of(rest.begin(), rest.end(), [](std::byte b) { return b == std::byte{0xAA}; });
+  };
+  const Bytes state = VectorBytes("sim_state_run.bin");
+  const std::size_t used = kHeaderSize + state.size();
+  fill_behind(used);
+  game.PublishResponse({.error = ErrorCode::kNone, .content = std::span(state)});
+  client.Read(MessageType::kSimGetState);
+  client.Clear();
+  EXPECT_TRUE(is_filled_behind(used));
+
+  PublishByClient(ProcessedCall{MessageType::kOnRunStep});
+  game.Read();
+  fill_behind(kHeaderSize + 12);
+  game.Clear();
+  EXPECT_TRUE(is_filled_behind(kHeaderSize + 12)) << "the client has cleared its response already";
+}
+
 TEST_F(PublishedMessage, IsReadAsFarAsItsCountsTell) {
   const auto payload_size = [&](const std::string& hex, MessageType request) {
     raw.Write(hex);
@@ -361,7 +407,7 @@ TEST_F(PublishedMessage, ThatIsTooLargeForItsBufferSaysSo) {
 // ---- waiting
 
 TEST(BackoffTest, ReturnsFalseOnceTheDeadlineHasPassed) {
-  Backoff backoff;
+  Backoff backoff({.pause_spins = 0});
   EXPECT_FALSE(backoff.Pause(Clock::now() - 1s));
 
   Backoff other;
@@ -369,6 +415,39 @@ TEST(BackoffTest, ReturnsFalseOnceTheDeadlineHasPassed) {
   while (other.Pause(deadline)) {
   }
   EXPECT_GE(Clock::now(), deadline);
+}
+
+TEST(BackoffTest, SpinsAsLongAsThatBringsNews) {
+  // With this deadline only spinning goes on: a yield looks at the clock first.
+  const Deadline past = Clock::now() - 1s;
+  constexpr int kSpins = 3;
+  Backoff backoff({.pause_spins = kSpins});
+  const auto num_spins = [&] {
+    backoff.Reset();
+    int spins = 0;
+    while (backoff.Pause(past)) ++spins;
+    return spins;
+  };
+  for (int i = 0; i < 100; ++i) {  // news after the second
+    backoff.Reset();
+    ASSERT_TRUE(backoff.Pause(past));
+    ASSERT_TRUE(backoff.Pause(past));
+  }
+  int waits = 0;
+  while (num_spins() == kSpins) ASSERT_LT(++waits, 20) << "in vain";
+  EXPECT_GE(waits, 2) << "one wait in vain is no reason";
+  int rests = 1;
+  while (num_spins() == 0) ASSERT_LT(++rests, 200) << "never tried again";
+  EXPECT_GE(rests, 50);
+  EXPECT_EQ(num_spins(), 0) << "in vain again";
+}
+
+TEST(BackoffTest, SleepsNoLongerThanToTheDeadline) {
+  Backoff backoff({.yield_for = 0us, .first_sleep = std::chrono::hours(1), .longest_sleep = 1h});
+  const Deadline deadline = DeadlineIn(1ms);
+  while (backoff.Pause(deadline)) {
+  }
+  EXPECT_TRUE(backoff.is_slow()) << "it came to a sleep";
 }
 
 TEST(BackoffTest, YieldsFirstThenSleepsUntilNewsComes) {

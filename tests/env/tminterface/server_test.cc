@@ -20,9 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Result = Server::CallResult;
 
-// A time limit that a client keeps on a busy machine, and that a test can wait for.
-constexpr std::int32_t kShortMs = 200;
-
 // A game that keeps record.
 class RecordingGame : public ServerHandler {
  public:
@@ -245,6 +242,34 @@ TEST_F(ServerTest, TakesTheGameOverFromAClientThatWasKilled) {
   EXPECT_EQ(next.get(), Result::kProcessed);
 }
 
+TEST_F(ServerTest, LateResponseToADeadClientIsNoRegistrationOfTheNext) {
+  Registered(-1);
+  std::promise<void> game_handles, new_client_asks;
+  game.on_handle = [&] {
+    game_handles.set_value();
+    new_client_asks.get_future().wait();
+  };
+  std::future<Result> ended = std::async(std::launch::async, [&] {
+    const Result result = server.Call(OnRunStep{0});
+    AwaitRegistration().get();
+    return result;
+  });
+  ReceiveCall();
+  client.Send(GiveUp{});  // and is never heard of again
+  game_handles.get_future().wait();
+  Client second(OpenBuffer(name));
+  second.Send(Register{});
+  new_client_asks.set_value();  // the response to C_GIVE_UP comes over C_REGISTER
+  const bool is_registered = Await([&] {
+    const auto incoming = second.Poll();
+    return incoming && incoming->type == MessageType::kOnRegistered;
+  });
+  stop = !is_registered;
+  EXPECT_TRUE(is_registered);
+  second.SendProcessed(MessageType::kOnRegistered);
+  EXPECT_EQ(ended.get(), Result::kDeregistered);
+}
+
 // ---- leaving
 
 TEST_F(ServerTest, LetsItsClientLeaveInsideACall) {
@@ -316,9 +341,15 @@ TEST_F(ServerTest, StopsEvenWhileItsClientKeepsItBusy) {
 
 // ---- timeouts
 
+// Only a client that has nothing more to say sets a short time limit here: one that had would be
+// late on a busy machine.
+
 TEST_F(ServerTest, DropsAClientThatIsLate) {
-  Registered(kShortMs);
-  EXPECT_EQ(server.Call(OnRunStep{0}), Result::kTimedOut);
+  Registered();
+  std::future<Result> result = Call(OnRunStep{0});
+  ReceiveCall();
+  ASSERT_EQ(client.Call(SetTimeout{5}, Soon()).index(), 0u);
+  EXPECT_EQ(result.get(), Result::kTimedOut);
   EXPECT_FALSE(server.registered());
   EXPECT_EQ(game.num_gone, 1);
   EXPECT_TRUE(raw.is_zero());
@@ -326,9 +357,10 @@ TEST_F(ServerTest, DropsAClientThatIsLate) {
 }
 
 TEST_F(ServerTest, DropsALateClientThatKeepsAsking) {
-  Registered(kShortMs);
+  Registered();
   std::future<Result> result = Call(OnRunStep{0});
   ReceiveCall();
+  client.Call(SetTimeout{50}, Soon());
   while (result.wait_for(0s) != std::future_status::ready) {
     client.Call(Horn{}, DeadlineIn(20ms));
   }
@@ -336,18 +368,22 @@ TEST_F(ServerTest, DropsALateClientThatKeepsAsking) {
 }
 
 TEST_F(ServerTest, WaitsForEverWhenAskedTo) {
-  Registered(kShortMs);
+  Registered();
   std::future<Result> result = Call(OnRunStep{0});
   ReceiveCall();
   ASSERT_EQ(client.Call(SetTimeout{-1}, Soon()).index(), 0u);
-  EXPECT_EQ(result.wait_for(300ms), std::future_status::timeout);
+  EXPECT_EQ(result.wait_for(std::chrono::milliseconds(kDefaultTimeoutMs + 100)),
+            std::future_status::timeout);
   client.SendProcessed(MessageType::kOnRunStep);
   EXPECT_EQ(result.get(), Result::kProcessed);
 }
 
 TEST_F(ServerTest, WipesWhatALateClientStillWritesAndRegistersItAgain) {
-  Registered(kShortMs);
-  ASSERT_EQ(server.Call(OnRunStep{0}), Result::kTimedOut);
+  Registered();
+  std::future<Result> result = Call(OnRunStep{0});
+  ReceiveCall();
+  ASSERT_EQ(client.Call(SetTimeout{5}, Soon()).index(), 0u);
+  ASSERT_EQ(result.get(), Result::kTimedOut);
   for (const char* late : {"0eff00000000000004000000", "14ff000000000000",
                            "22ff000000000000000000000500000068656c6c6f"}) {
     raw.Write(late);
@@ -372,15 +408,19 @@ TEST_F(ServerTest, AnswersTheRequestThatLeavesNoTime) {
 }
 
 TEST_F(ServerTest, SetsTheTimeLimitBackForTheNextClient) {
-  Registered(kShortMs);
-  EXPECT_EQ(server.Call(OnRunStep{0}), Result::kTimedOut);
+  Registered();
+  std::future<Result> late = Call(OnRunStep{0});
+  ReceiveCall();
+  ASSERT_EQ(client.Call(SetTimeout{5}, Soon()).index(), 0u);
+  EXPECT_EQ(late.get(), Result::kTimedOut);
   std::future<void> done = AwaitRegistration();
   ASSERT_EQ(client.Register(Soon()), std::nullopt);
   ASSERT_EQ(client.Pump(handler, Soon()), std::nullopt);
   done.get();
   std::future<Result> result = Call(OnRunStep{0});
   ReceiveCall();
-  EXPECT_EQ(result.wait_for(300ms), std::future_status::timeout);
+  EXPECT_EQ(result.wait_for(50ms), std::future_status::timeout);
+  ASSERT_EQ(client.Call(SetTimeout{-1}, Soon()).index(), 0u);
   client.SendProcessed(MessageType::kOnRunStep);
   EXPECT_EQ(result.get(), Result::kProcessed);
 }
@@ -398,6 +438,21 @@ TEST_F(ServerTest, DropsAClientThatAnswersAnotherCall) {
   EXPECT_EQ(game.num_gone, 1);
   EXPECT_TRUE(raw.is_zero());
   Registered();
+}
+
+TEST_F(ServerTest, RefusesARequestThatWasCutToFit) {
+  Registered(-1);
+  std::future<Result> result = Call(OnRunStep{0});
+  ReceiveCall();
+  // C_SIM_SET_EVENT_BUFFER as a client writes it whose events do not fit.
+  raw.Write("17ff000001000000" + std::string(80, 'f') + "0000000000000000");
+  ASSERT_TRUE(raw.AwaitReady(MessageType::kResponse));
+  EXPECT_EQ(raw.Hex(12), "01ff00000100000000000000");
+  raw.ZeroAll();
+  client.SendProcessed(MessageType::kOnRunStep);
+  EXPECT_EQ(result.get(), Result::kProcessed) << "the client keeps its place";
+  EXPECT_THAT(game.calls, IsEmpty()) << "not executed";
+  EXPECT_THAT(game.bad, ElementsAre("C_SIM_SET_EVENT_BUFFER: was cut to fit the buffer"));
 }
 
 TEST_F(ServerTest, DropsAClientThatWritesNoMessage) {

@@ -375,7 +375,7 @@ TEST(SimStateTest, BuildsWhatItsViewReads) {
   state.SetInt32(layout::kTimers + 4, 10);
   state.SetFloat(layout::kDynaCurrent + layout::body::kQuat, 1.0f);
   state.SetBool(layout::wheel_offset(3) + layout::wheel::kIsSliding, true);
-  const Mat3 rotation = RotationOf({0.5f, 0.5f, 0.5f, 0.5f});
+  const Mat3 rotation{{{0, 0, 1}, {1, 0, 0}, {0, 1, 0}}};
   state.SetMatrix(layout::kDynaCurrent + layout::body::kRotation, rotation);
   state.SetEvent(layout::kEventSteer, {100010, PackAnalog(2, -65536)});
   state.SetBytes(layout::kPlugSolid, Bytes(layout::kPlugSolidSize, std::byte{9}));
@@ -426,16 +426,15 @@ TEST_P(SimStateVectors, QuaternionOfTheRotation) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(quat[i], expected[i].get<double>(), 1e-6);
 }
 
-TEST(RotationTest, RotationOfAQuaternionComesBack) {
-  for (const std::array<float, 4>& quat :
-       {std::array<float, 4>{1, 0, 0, 0}, {0.5f, 0.5f, -0.5f, 0.5f}, {0.6f, 0, 0.8f, 0}}) {
-    const std::array<double, 4> back = QuaternionOf(RotationOf(quat));
-    for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(back[i], quat[i], 1e-6);
-  }
-  // Facing +x after a quarter turn to the left.
-  const float half = std::sqrt(0.5f);
-  const Vec3 forward = RotationOf({half, 0, half, 0}) * Vec3{0, 0, 1};
-  EXPECT_NEAR(forward.x, 1, 1e-6);
+TEST(RotationTest, QuaternionTurnsAsItsMatrixDoes) {
+  const auto expect = [](const Mat3& rotation, const std::array<double, 4>& expected) {
+    const std::array<double, 4> quat = QuaternionOf(rotation);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(quat[i], expected[i], 1e-6);
+  };
+  expect({{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}}, {1, 0, 0, 0});
+  // Facing +x after a quarter turn to the left; a half turn about the axis (0, 0.6, 0.8).
+  expect({{{0, 0, 1}, {0, 1, 0}, {-1, 0, 0}}}, {std::sqrt(0.5), 0, std::sqrt(0.5), 0});
+  expect({{{-1, 0, 0}, {0, -0.28f, 0.96f}, {0, 0.96f, 0.28f}}}, {0, 0, 0.6, 0.8});
 }
 
 }  // namespace
