@@ -30,6 +30,7 @@ struct TrackPoint {
   float wall_right_m = 0;
   Surface surface = Surface::kAsphalt;
   bool is_gap = false;
+  friend bool operator==(const TrackPoint&, const TrackPoint&) = default;
 };
 
 // A road of one width and surface with open edges along these points.

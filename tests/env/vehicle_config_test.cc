@@ -99,7 +99,8 @@ TEST_F(VehicleConfigTest, WrongVehiclesAreRefusedByKey) {
 
 TEST_F(VehicleConfigTest, TimesAreWholeTicks) {
   for (const std::string key : {"shift_time_s", "turbo_time_s"}) {
-    EXPECT_NE(ErrorOf(key + ": 0.185\n").find("no multiple of 10 ms"), std::string::npos);
+    EXPECT_NE(ErrorOf(LoadVehicleParams, key + ": 0.185\n").find("no multiple of 10 ms"),
+              std::string::npos);
   }
   EXPECT_EQ(LoadVehicleParams(Write("shift_time_s: 0.29\n")).shift_time_s, 0.29f);
 }
