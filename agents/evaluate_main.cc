@@ -38,7 +38,7 @@ struct Flags {
   std::optional<int> rows;
   std::string server;
   std::string kind = "any";
-  std::string environment = "default";
+  std::optional<std::string> environment;
   std::uint64_t seed = 1;
   std::filesystem::path csv, svg, configs;
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -46,6 +46,10 @@ struct Flags {
 
   std::chrono::milliseconds deadline() const {
     return std::chrono::milliseconds(static_cast<std::int64_t>(deadline_s * 1000));
+  }
+  // Pursuit drives every track when it sees banks, surfaces, loops and gaps before it reaches them.
+  std::string environment_name() const {
+    return environment.value_or(policy == "pursuit" ? "full_view" : "default");
   }
   int num_rows() const { return std::min(rows.value_or(16), episodes); }
 };
@@ -91,7 +95,7 @@ class LocalVenue : public Venue {
   std::vector<std::string> TrackNames() override { return catalogue_.track_names(); }
   transport::LearnerEnvironment& Open(const std::string& track,
                                       std::vector<std::string>& kinds) override {
-    const auto environment = catalogue_.FindEnvironment(flags_.environment);
+    const auto environment = catalogue_.FindEnvironment(flags_.environment_name());
     if (!environment) Fail("--environment", environment.error());
     const auto offered = catalogue_.FindTrack(track);
     if (!offered) Fail("--track", offered.error());
@@ -132,7 +136,7 @@ class RemoteVenue : public Venue {
       if (const auto left = remote_->Detach(deadline); !left) Fail("detach", left.error());
     }
     transport::AttachOptions options;
-    options.environment = flags_.environment;
+    options.environment = flags_.environment_name();
     options.rows = flags_.num_rows();
     options.tracks = {track};
     options.kind = flags_.kind == "simulated"     ? transport::GameKind::kSimulated
@@ -267,7 +271,8 @@ int main(int argc, char** argv) {
                  "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
   app.add_option("--kind", flags.kind, "which games to drive (default: any)")
       ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
-  app.add_option("--environment", flags.environment, "name of an environment (default: default)");
+  app.add_option("--environment", flags.environment,
+                 "name of an environment (default: full_view for pursuit, else default)");
   app.add_option("--seed", flags.seed, "of the first episode, the next have the next (default: 1)");
   app.add_option("--csv", flags.csv, "write a row per episode here");
   app.add_option("--svg", flags.svg, "draw the driven lines over the tracks here");

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The demo of ./run demo: one server with sixteen games, a scripted driver on three tracks, a table and a picture.
+# The demo of ./run demo: one server with sixteen games, a scripted driver on every track, a table and a picture.
 # Fails unless every row finishes every track and nothing is left behind.
 # Usage: tests/demo.sh DIRECTORY_OF_PROGRAMS [DIRECTORY_OF_RESULTS]
 set -euo pipefail
 programs=$1
 out=${2:-build/demo}
-tracks=(short_sprint hairpins hockolicious)
+configs=$(dirname "$0")/../configs
+tracks=()
+for file in "$configs"/tracks/*.yaml; do tracks+=("$(basename "$file" .yaml)"); done
 rows=16
 
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
