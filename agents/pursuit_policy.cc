@@ -331,7 +331,8 @@ float PursuitPolicy::SpeedWanted() const {
     const float length = std::max(point.distance_m - start, kLeastM);
     const float load = settings_.gravity_mps2 * std::max(0.0f, Dot(point.normal, up_)) +
                        speed * speed * point.dip_per_m;
-    float braking = std::min(settings_.braking_mps2, point.friction * std::max(0.0f, load));
+    float braking = std::min(settings_.braking_mps2,
+                             settings_.braking_share * point.friction * std::max(0.0f, load));
     if (point.is_boosted) braking = -settings_.boost_mps2;
     if (point.is_gap) braking = 0;
     braking += settings_.gravity_mps2 * Dot(point.position_m - PositionBefore(i), up_) / length;

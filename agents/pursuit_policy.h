@@ -21,12 +21,13 @@ struct PursuitSettings {
   float gravity_mps2 = 25;
   // Used of the tyres, as friction coefficients by the observation's groups of surfaces: asphalt,
   // grass, dirt, turbo, other (that is ice).
-  std::array<float, 5> friction = {3.0f, 1.5f, 1.8f, 3.0f, 0.36f};
+  std::array<float, 5> friction = {2.7f, 1.2f, 1.5f, 2.7f, 0.33f};
   // Used of the speed^2 that takes the car off a crest, where the line bends this much or goes
   // straight on.
   float crest_share = 0.9f, flight_share = 1.5f;
-  float flight_bend_per_m = 0.006f;
+  float flight_bend_per_m = 0.002f;
   float braking_mps2 = 34;              // counted on when a bend comes, friction permitting
+  float braking_share = 0.9f;           // of the friction, which steering uses too
   float boost_time_s = 0.8f;            // after a turbo pad, in which no brake holds the car
   float boost_mps2 = 12;                // what it still gains in that with the brake on
   float brake_margin_mps = 1;           // above the speed wanted: coast within it, brake beyond
