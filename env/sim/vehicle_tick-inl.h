@@ -405,6 +405,11 @@ class VehicleTick {
   HWY_INLINE V3 SpeedAt(const V3& at) const { return Plus(road_velocity_, Cross(road_spin_, at)); }
   // Of the surface above the plane under the car's origin.
   HWY_INLINE V SurfaceAt(V x, V z) const { return (Number(0.5f) * bend_ * z + twist_ * x) * z; }
+  // How fast a point there leaves the surface: over a twisted or bent road the surface itself falls
+  // away from, or rises to, what moves along it.
+  HWY_INLINE V LeavingSpeed(const V3& speed, V x, V z) const {
+    return speed.y - (bend_ * z + twist_ * x) * speed.z - twist_ * z * speed.x;
+  }
   HWY_INLINE M IsOnRoad(V x, V z) const {
     const M within = hn::And(is_above_, hn::And(x <= edge_left_, x >= hn::Neg(edge_right_)));
     return hn::AndNot(hn::And(z > gap_from_, z < gap_to_), within);
@@ -464,7 +469,7 @@ class VehicleTick {
             zero, Param(HOTLAP_PARAM(droop_stiffness)) * (max_extension - extension) +
                       Param(HOTLAP_PARAM(spring_stiffness)) * Most(zero, spring_free - extension) +
                       Param(HOTLAP_PARAM(bump_stiffness)) * Most(zero, hn::Neg(extension)) -
-                      Param(HOTLAP_PARAM(damping)) * slip.y);
+                      Param(HOTLAP_PARAM(damping)) * LeavingSpeed(slip, side_ + at.x, at.z));
         const V lateral_mps = slip.x * ax + slip.z * az;
         const V along_mps = slip.z * ax - slip.x * az;
         const V lateral = hn::Neg(lateral_mps * stiffness);
@@ -595,7 +600,7 @@ class VehicleTick {
       const V above = height_ + at.y - SurfaceAt(x, at.z);
       const V3 speed = SpeedAt(at);
       const M over_gap = hn::And(at.z > gap_from_, at.z < gap_to_);
-      press(at, speed, hn::Neg(above), speed.y, false, zero,
+      press(at, speed, hn::Neg(above), LeavingSpeed(speed, x, at.z), false, zero,
             hn::And(above < zero, IsOnRoad(x, at.z)));
       const M beside_wall = hn::AndNot(over_gap, above > Number(-kRoadDepthM));
       press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus,
