@@ -54,9 +54,7 @@ void DriveAll(std::vector<Drive>& drives) {
   const auto environment = EnvironmentOf(drives);
   PursuitPolicy policy(environment->spec());
   const std::size_t n = drives.size();
-  BatchBuffer buffer({.rows = static_cast<int>(n),
-                      .observation_size = environment->spec().observation_size(),
-                      .info_columns = 3});
+  BatchBuffer buffer(*environment);
   ActionBuffer actions(environment->spec().action, static_cast<int>(n));
   environment->Reset({}, buffer.view());
   std::size_t running = n;
