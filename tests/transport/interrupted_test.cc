@@ -20,7 +20,7 @@ class SignalStorm {
   SignalStorm() {
     struct sigaction action {};
     action.sa_handler = [](int) {};  // and no SA_RESTART
-    sigaction(SIGUSR1, &action, &before_);
+    sigaction(SIGUSR1, &action, nullptr);
     thread_ = std::thread([this] {
       while (!is_over_) {
         for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
@@ -34,12 +34,11 @@ class SignalStorm {
   ~SignalStorm() {
     is_over_ = true;
     thread_.join();
-    sigaction(SIGUSR1, &before_, nullptr);
+    signal(SIGUSR1, SIG_IGN);  // one may still be on its way to a thread
   }
   int num_sent() const { return num_sent_; }
 
  private:
-  struct sigaction before_ {};
   std::atomic<bool> is_over_{false};
   std::atomic<int> num_sent_{0};
   std::thread thread_;
