@@ -6,31 +6,13 @@
 #include <iomanip>
 #include <sstream>
 
+#include "env/track_config.h"
+
 namespace hotlap::agents {
 namespace {
 
 constexpr float kStraightPerM = 1.0f / 500;  // a road that bends less is straight
 constexpr int kSpan = 4;  // points on either side over which curvature is measured
-
-const char* SurfaceName(sim::Surface surface) {
-  switch (surface) {
-    case sim::Surface::kGrass:
-      return "grass";
-    case sim::Surface::kIce:
-      return "ice";
-    case sim::Surface::kDirt:
-      return "dirt";
-    case sim::Surface::kTurbo:
-      return "turbo";
-    case sim::Surface::kTurbo2:
-      return "turbo2";
-    case sim::Surface::kFreeWheeling:
-      return "free_wheeling";
-    case sim::Surface::kAsphalt:
-      break;
-  }
-  return "asphalt";
-}
 
 // Counts a bend at its end: where the road turns straight or the other way.
 class BendCounter {
@@ -122,7 +104,7 @@ TrackDescription Describe(const sim::Track& track, const sim::LapBound& bound) {
       d.longest_gap_m = std::max(d.longest_gap_m, gap_m);
     } else {
       gap_m = 0;
-      d.surfaces_m[SurfaceName(here.surface)] += track.spacing_m();
+      d.surfaces_m[std::string(SurfaceName(here.surface))] += track.spacing_m();
     }
   }
   bends.End();

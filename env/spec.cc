@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "env/environment_config.h"
+#include "env/fnv1a.h"
 
 namespace hotlap {
 namespace {
@@ -13,9 +14,7 @@ namespace {
 // 64-bit FNV-1a over fields in a fixed order; equal settings give equal hashes on every machine.
 class Hash {
  public:
-  void Add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) AddByte((number >> shift) & 0xFFu);
-  }
+  void Add(std::uint64_t number) { hash_.Add(number); }
   void Add(int number) { Add(static_cast<std::uint64_t>(static_cast<std::int64_t>(number))); }
   void Add(bool flag) { Add(std::uint64_t{flag}); }
   void Add(float number) {  // + 0: the two zeros are one setting
@@ -23,13 +22,12 @@ class Hash {
   }
   void Add(std::string_view text) {
     Add(std::uint64_t{text.size()});
-    for (const char c : text) AddByte(static_cast<unsigned char>(c));
+    for (const char c : text) hash_.AddByte(static_cast<std::uint8_t>(c));
   }
-  std::uint64_t value() const { return value_; }
+  std::uint64_t value() const { return hash_.value(); }
 
  private:
-  void AddByte(std::uint64_t byte) { value_ = (value_ ^ byte) * 0x100000001B3u; }
-  std::uint64_t value_ = 0xCBF29CE484222325u;
+  Fnv1a hash_;
 };
 
 // What a policy depends on.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "env/fnv1a.h"
 #include "env/race_bounds.h"
 #include "env/tminterface/mapped_buffer.h"
 #include "env/tminterface/sim_state.h"
@@ -39,17 +40,16 @@ static_assert(sizeof(SnapshotHeader) == 24, "SnapshotHeader changed: bump kSnaps
 
 // Tells tracks apart: where the car stands at race time 0, and what is to be passed.
 std::uint64_t FingerprintOf(const GameState& start) {
-  std::uint64_t hash = 14695981039346656037u;
-  const auto add = [&hash](const void* data, std::size_t size) {
-    for (const auto* byte = static_cast<const unsigned char*>(data); size > 0; ++byte, --size) {
-      hash = (hash ^ *byte) * 1099511628211u;
-    }
-  };
-  add(&start.position_m, sizeof start.position_m);
-  add(&start.rotation, sizeof start.rotation);
-  add(&start.checkpoints_target, sizeof start.checkpoints_target);
-  add(&start.checkpoints_per_lap, sizeof start.checkpoints_per_lap);
-  return hash;
+  Fnv1a hash;
+  for (const float number : {start.position_m.x, start.position_m.y, start.position_m.z}) {
+    hash.Add(number);
+  }
+  for (const auto& line : start.rotation.m) {
+    for (const float number : line) hash.Add(number);
+  }
+  hash.Add(start.checkpoints_target);
+  hash.Add(start.checkpoints_per_lap);
+  return hash.value();
 }
 
 // nullptr: none.

@@ -1,6 +1,8 @@
 #include "env/track_config.h"
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,13 +26,15 @@ constexpr float kCoordinateLimitM = 60000;
 constexpr std::size_t kMaxLinePoints = 100000;
 constexpr std::size_t kMaxSegments = 1000;
 
+constexpr std::array kSurfaces{Surface::kAsphalt,     Surface::kGrass, Surface::kDirt,
+                               Surface::kIce,         Surface::kTurbo, Surface::kTurbo2,
+                               Surface::kFreeWheeling};
+constexpr std::array<std::string_view, kSurfaces.size()> kSurfaceNames{
+    "asphalt", "grass", "dirt", "ice", "turbo", "turbo2", "free_wheeling"};
+
 Surface ReadSurface(const ConfigMap& config, Surface fallback) {
-  constexpr std::array kSurfaces{Surface::kAsphalt,     Surface::kGrass, Surface::kDirt,
-                                 Surface::kIce,         Surface::kTurbo, Surface::kTurbo2,
-                                 Surface::kFreeWheeling};
   if (!config.Has("surface")) return fallback;
-  return kSurfaces[config.Choice(
-      "surface", {"asphalt", "grass", "dirt", "ice", "turbo", "turbo2", "free_wheeling"})];
+  return kSurfaces[config.Choice("surface", kSurfaceNames)];
 }
 
 // What a track says of its whole road, and a segment of its own part.
@@ -188,6 +192,12 @@ class TrackReader {
 };
 
 }  // namespace
+
+std::string_view SurfaceName(Surface surface) {
+  const auto at = std::find(kSurfaces.begin(), kSurfaces.end(), surface);
+  assert(at != kSurfaces.end());
+  return kSurfaceNames[static_cast<std::size_t>(at - kSurfaces.begin())];
+}
 
 sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path) {
   const sim::FloatingPointGuard guard;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "env/sim/track.h"
 
@@ -43,5 +44,8 @@ namespace hotlap {
 // What a car could not drive is refused (env/sim/track_check.h), but for recorded lines: somebody
 // drove them.
 sim::TrackSpec LoadTrackSpec(const std::filesystem::path& path);
+
+// As track files name it.
+std::string_view SurfaceName(sim::Surface surface);
 
 }  // namespace hotlap

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string>
 
+#include "env/track_config.h"
+
 namespace hotlap {
 namespace {
 
@@ -16,26 +18,6 @@ std::string Text(float value) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};
-}
-
-std::string SurfaceName(sim::Surface surface) {
-  switch (surface) {
-    case sim::Surface::kGrass:
-      return "grass";
-    case sim::Surface::kIce:
-      return "ice";
-    case sim::Surface::kDirt:
-      return "dirt";
-    case sim::Surface::kTurbo:
-      return "turbo";
-    case sim::Surface::kTurbo2:
-      return "turbo2";
-    case sim::Surface::kFreeWheeling:
-      return "free_wheeling";
-    case sim::Surface::kAsphalt:
-      break;
-  }
-  return "asphalt";
 }
 
 // What it has beyond the track's own settings, those of `track`.

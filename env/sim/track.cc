@@ -1,13 +1,13 @@
 #include "env/sim/track.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "env/fnv1a.h"
 #include "env/sim/floating_point_guard.h"
 
 namespace hotlap::sim {
@@ -164,25 +164,11 @@ void CheckNumbers(const TrackSpec& spec) {
   Require(spec.bronze_ms >= 0, "bronze_ms", "must not be negative");
 }
 
-// 64-bit FNV-1a over words; equal fields give equal hashes on every machine.
-class Hash {
- public:
-  void Add(std::uint32_t word) {
-    for (int shift = 0; shift < 32; shift += 8) {
-      value_ = (value_ ^ ((word >> shift) & 0xFFu)) * 0x100000001B3u;
-    }
-  }
-  void Add(float number) { Add(std::bit_cast<std::uint32_t>(number)); }
-  void Add(Vec3 v) {
-    Add(v.x);
-    Add(v.y);
-    Add(v.z);
-  }
-  std::uint64_t value() const { return value_; }
-
- private:
-  std::uint64_t value_ = 0xCBF29CE484222325u;
-};
+void AddVector(Vec3 v, Fnv1a& hash) {
+  hash.Add(v.x);
+  hash.Add(v.y);
+  hash.Add(v.z);
+}
 
 }  // namespace
 
@@ -293,12 +279,12 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
   track->BuildGates(spec);
   track->BuildGrid();
 
-  Hash hash;
+  Fnv1a hash;
   for (const RoadPoint& p : track->road_) {
-    hash.Add(p.position_m);
-    hash.Add(p.tangent);
-    hash.Add(p.left);
-    hash.Add(p.normal);
+    AddVector(p.position_m, hash);
+    AddVector(p.tangent, hash);
+    AddVector(p.left, hash);
+    AddVector(p.normal, hash);
     hash.Add(p.half_width_left_m);
     hash.Add(p.half_width_right_m);
     hash.Add(p.wall_left_m);

@@ -1,4 +1,5 @@
-// The same bits: run twice, on two threads, saved and restored. tests/golden holds them between builds.
+// The same bits: run twice, on two threads, saved and restored. tests/golden holds them between
+// builds.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -10,40 +11,11 @@
 #include "env/sim/race.h"
 #include "env/sim/vehicle_model.h"
 #include "tests/env/sim/line_driver.h"
-#include "tests/env/sim/scenarios.h"
+#include "tests/env/sim/run_hash.h"
 #include "tests/test_size.h"
 
 namespace hotlap::sim {
 namespace {
-
-// The hash of every state of a run of `ticks`.
-template <class Driver>
-std::uint64_t HashOfRun(const std::shared_ptr<const Track>& track, int ticks, Driver&& drive) {
-  Race race(track, {});
-  race.Restart(false);
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (int tick = 0; tick < ticks; ++tick) {
-    race.Tick(drive(race.state(), tick));
-    const VehicleState vehicle = race.vehicle();
-    hash = HashBytes(std::as_bytes(std::span(&vehicle, 1)), hash);
-  }
-  const RaceState state = race.state();
-  return HashBytes(std::as_bytes(std::span(&state, 1)), hash);
-}
-
-std::uint64_t HashOfLap(const std::shared_ptr<const Track>& track, int ticks) {
-  const LineDriver driver(*track);
-  return HashOfRun(track, ticks, [&](const RaceState& state, int) { return driver.Drive(state); });
-}
-
-std::uint64_t HashOfRandomRun(const std::shared_ptr<const Track>& track, int ticks) {
-  Draws draws(3);
-  Inputs inputs;
-  return HashOfRun(track, ticks, [&](const RaceState&, int tick) {
-    if (tick % 15 == 0) inputs = AnyInputs(draws);
-    return inputs;
-  });
-}
 
 TEST(DeterminismTest, TwoRunsAreEqual) {
   EXPECT_EQ(HashOfLap(Hockolicious(), 3000), HashOfLap(Hockolicious(), 3000));
