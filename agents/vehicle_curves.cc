@@ -100,7 +100,8 @@ VehicleCurve Acceleration(TestDrive& drive) {
 
 VehicleCurve Turbo(TestDrive& drive) {
   VehicleCurve curve{"Turbo pad: throttle, acceleration in all", "km/h", "m/s\u00b2", {}, {}, 0.2f};
-  for (float kmh = 120; kmh <= 520; kmh += 20) {
+  for (int entered = 120; entered <= 520; entered += 20) {
+    const auto kmh = static_cast<float>(entered);
     drive.Begin(kPadAtM - 1, kmh, false);
     while (drive.car().turbo_ticks_left == 0) drive.Drive(kThrottle, 1);
     drive.Drive(kThrottle, 5);
@@ -115,7 +116,8 @@ VehicleCurve Turbo(TestDrive& drive) {
 
 VehicleCurve FullLock(TestDrive& drive) {
   VehicleCurve curve{"Full lock: throttle, settled", "km/h", "deg/s", {}, {}, 0.2f};
-  for (float kmh = 20; kmh <= 500; kmh += 10) {
+  for (int held = 20; held <= 500; held += 10) {
+    const auto kmh = static_cast<float>(held);
     drive.Begin(2000, kmh, false);
     for (int tick = 0; tick < 100; ++tick) {
       drive.Drive({.left = true, .accelerate = true}, 1);
@@ -241,9 +243,10 @@ void WriteVehicleCurves(std::ostream& out, const std::vector<VehicleCurve>& curv
       << "<style>.title{font-size:13px;font-weight:bold}</style>\n"
       << "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
   for (std::size_t i = 0; i < curves.size(); ++i) {
-    Panel(curves[i], {static_cast<float>(i % kColumns) * Panel::kWidth,
-                      static_cast<float>(i / kColumns) * Panel::kHeight})
-        .Write(out);
+    const std::size_t column = i % kColumns, row = i / kColumns;
+    const Pixel corner{static_cast<float>(column) * Panel::kWidth,
+                       static_cast<float>(row) * Panel::kHeight};
+    Panel(curves[i], corner).Write(out);
   }
   WriteText(
       out, {16, height - 8}, "fill=\"#444\"",

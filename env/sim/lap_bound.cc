@@ -76,9 +76,10 @@ class Profile {
  public:
   Profile(const Track& track, const VehicleParams& params, std::span<const LineStation> line)
       : params_(params), tyres_(params), line_(line) {
-    for (double v = 0; v <= params.max_linear_speed_mps; v += kSpeedStepMps) {
-      lock_.push_back(FullLockCurvature(params, v));
-    }
+    const int speeds = static_cast<int>(params.max_linear_speed_mps / kSpeedStepMps) + 1;
+    lock_.reserve(static_cast<std::size_t>(speeds));
+    for (int i = 0; i < speeds; ++i) lock_.push_back(FullLockCurvature(params, i * kSpeedStepMps));
+    limit_.reserve(line_.size());
     for (const LineStation& station : line_) limit_.push_back(Limit(station));
     steps_per_lap_ = track.closed() ? line_.size() : line_.size() - 1;
     const int laps = std::min(track.laps(), static_cast<int>(kLapsComputed));
@@ -200,6 +201,7 @@ LapBound BoundLap(const Track& track, const VehicleParams& params) {
   const FloatingPointGuard guard;
   const auto lines = RacingLines(track, params.wall_clearance_m, kLines);
   std::vector<Profile> profiles;
+  profiles.reserve(lines.size());
   for (const auto& line : lines) profiles.emplace_back(track, params, line);
   const Profile& widest = profiles.front();
   const std::size_t lap = widest.steps_per_lap();

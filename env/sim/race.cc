@@ -6,7 +6,7 @@
 
 namespace hotlap::sim {
 
-Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params)
+Race::Race(const std::shared_ptr<const Track>& track, const VehicleParams& params)
     : Race(track, params, std::make_shared<VehicleBlock>(params, *track), 0) {}
 
 Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params,

@@ -58,7 +58,7 @@ class Race {
  public:
   // Stands at the start of its countdown, in a block of its own or in a lane of one that it shares
   // with other races.
-  Race(std::shared_ptr<const Track> track, const VehicleParams& params);
+  Race(const std::shared_ptr<const Track>& track, const VehicleParams& params);
   Race(std::shared_ptr<const Track> track, const VehicleParams& params,
        std::shared_ptr<VehicleBlock> block, int lane);
 

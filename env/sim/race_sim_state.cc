@@ -479,8 +479,7 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
                            ? view.Get(layout::kRaceTime)
                            : state.clock_ms - tminterface::kClockOffsetMs;
   for (const std::int32_t time : {state.clock_ms, state.race_time_ms}) {
-    in.Require(IsRaceClock(time),
-               "race_time: must be a multiple of 10 ms from -2610 to 10^9");
+    in.Require(IsRaceClock(time), "race_time: must be a multiple of 10 ms from -2610 to 10^9");
   }
   ReadInputs(view, state);
   state.num_respawns = static_cast<std::int32_t>(view.Get(layout::kNumRespawns));

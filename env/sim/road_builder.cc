@@ -128,10 +128,10 @@ class Builder {
       for (int i = 0; i < n; ++i) {
         const int reach = std::min(half, Reach(i));
         const int at = closed_ ? i + n : i;
+        const int from = at - reach, to = at + reach + 1;
         steps_[static_cast<std::size_t>(i)].*value =
-            (sums[static_cast<std::size_t>(at + reach + 1)] -
-             sums[static_cast<std::size_t>(at - reach)]) /
-            (2 * reach + 1);
+            (sums[static_cast<std::size_t>(to)] - sums[static_cast<std::size_t>(from)]) /
+            (to - from);
       }
     }
   }

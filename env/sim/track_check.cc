@@ -154,9 +154,11 @@ class Checker {
 
   bool CanBeJumped(int gap, int end) const {
     int in_a_row = 0;
-    for (float speed = kFirstMps; speed <= limits_.max_speed_mps; speed *= kNextMps) {
+    float speed = kFirstMps;
+    while (speed <= limits_.max_speed_mps) {
       in_a_row = Lands(gap, end, speed) ? in_a_row + 1 : 0;
       if (in_a_row == kSpeedsInARow) return true;
+      speed *= kNextMps;
     }
     return false;
   }
@@ -167,7 +169,7 @@ class Checker {
     Vec3 position = At(gap).position_m;
     int i = gap;
     bool is_across = false;
-    for (float flown = 0; flown < kLongestFlightM; flown += kFlightStepM) {
+    for (int step = 0; step < static_cast<int>(kLongestFlightM / kFlightStepM); ++step) {
       const float time = kFlightStepM / Length(velocity);
       const float drop = limits_.gravity_mps2 * time;
       position += velocity * time;

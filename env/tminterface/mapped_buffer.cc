@@ -47,6 +47,7 @@ MappedBuffer MappedBuffer::CreateFirstFree(std::span<const std::string> names, s
 
 MappedBuffer MappedBuffer::CreateFirstFree(std::size_t size) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(kMaxInstances));
   for (int i = 0; i < kMaxInstances; ++i) names.push_back(BufferName(i));
   return CreateFirstFree(names, size);
 }

@@ -226,8 +226,7 @@ inline const Inputs kThrottle{.accelerate = true};
 
 // Steers along the middle of the road at a modest speed: enough to lap the ring.
 inline Inputs FollowRoad(const sim::Track& track, const GameState& state) {
-  const sim::RoadPlace road =
-      sim::PlaceOn(track, state.position_m, track.Locate(state.position_m));
+  const sim::RoadPlace road = sim::PlaceOn(track, state.position_m, track.Locate(state.position_m));
   const sim::RoadPoint& ahead =
       track.points()[static_cast<std::size_t>(road.index + 4) % track.points().size()];
   const float to_the_left = Dot(state.rotation.Column(2), ahead.left) + 0.1f * road.lateral_m;

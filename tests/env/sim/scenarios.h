@@ -52,7 +52,8 @@ inline Inputs AnyInputs(Draws& draws) {
 inline std::shared_ptr<const Track> FlatTrack(float length_m = 4000, float width_m = 200) {
   TrackSpec spec;
   spec.name = "flat";
-  spec.line = PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 500 + length_m}}, width_m);
+  spec.line =
+      PlainRoad(std::vector<Vec3>{{1000, 9.4f, 500}, {1000, 9.4f, 500 + length_m}}, width_m);
   return Track::Build(spec);
 }
 
@@ -60,8 +61,8 @@ inline std::shared_ptr<const Track> FlatTrack(float length_m = 4000, float width
 inline std::shared_ptr<const Track> MixedTrack() {
   TrackSpec spec;
   spec.name = "mixed";
-  constexpr Surface kSurfaces[] = {Surface::kAsphalt, Surface::kDirt,  Surface::kTurbo,
-                                   Surface::kGrass,   Surface::kIce,   Surface::kAsphalt,
+  constexpr Surface kSurfaces[] = {Surface::kAsphalt, Surface::kDirt,        Surface::kTurbo,
+                                   Surface::kGrass,   Surface::kIce,         Surface::kAsphalt,
                                    Surface::kTurbo2,  Surface::kFreeWheeling};
   for (int i = 0; i <= 1200; ++i) {
     const float s = static_cast<float>(i);
