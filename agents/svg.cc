@@ -1,10 +1,45 @@
 #include "agents/svg.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <vector>
 
 namespace hotlap::agents {
+namespace {
+
+constexpr float kTolerance = 0.1f;  // pixels
+
+float DistanceToSegment(Pixel p, Pixel from, Pixel to) {
+  const Pixel along = {to.x - from.x, to.y - from.y};
+  const Pixel offset = {p.x - from.x, p.y - from.y};
+  const float square = along.x * along.x + along.y * along.y;
+  const float dot = offset.x * along.x + offset.y * along.y;
+  const float share = square > 0 ? std::clamp(dot / square, 0.0f, 1.0f) : 0.0f;
+  return std::hypot(offset.x - share * along.x, offset.y - share * along.y);
+}
+
+// Appends all points but the first that the path needs.
+void AppendNeeded(std::span<const Pixel> points, std::vector<Pixel>& needed) {
+  std::size_t farthest = 0;
+  float distance = kTolerance;
+  for (std::size_t i = 1; i + 1 < points.size(); ++i) {
+    const float d = DistanceToSegment(points[i], points.front(), points.back());
+    if (d > distance) {
+      distance = d;
+      farthest = i;
+    }
+  }
+  if (farthest == 0) {
+    needed.push_back(points.back());
+    return;
+  }
+  AppendNeeded(points.first(farthest + 1), needed);
+  AppendNeeded(points.subspan(farthest), needed);
+}
+
+}  // namespace
 
 std::string EscapeXml(std::string_view text) {
   std::string escaped;
@@ -41,9 +76,12 @@ std::string Tenth(float value) {
 }
 
 std::string PathData(std::span<const Pixel> points) {
+  if (points.empty()) return {};
+  std::vector<Pixel> needed = {points.front()};
+  if (points.size() > 1) AppendNeeded(points, needed);
   std::string data;
   char separator = 'M';
-  for (const Pixel& p : points) {
+  for (const Pixel& p : needed) {
     data += separator + Tenth(p.x) + ',' + Tenth(p.y);
     separator = separator == 'M' ? 'L' : ' ';
   }

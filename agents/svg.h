@@ -20,7 +20,8 @@ std::string EscapeXml(std::string_view text);
 // A number as short as it stays exact to a tenth.
 std::string Tenth(float value);
 
-// "M1,2L3,4 5,6": the data of a path through the points.
+// "M1,2L3,4 5,6": the data of a path that passes each point within a tenth of a pixel, with points
+// left out where the path is as good as straight (Douglas and Peucker's way).
 std::string PathData(std::span<const Pixel> points);
 
 // `attributes` is written as it stands: our own text, never one from outside.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iomanip>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "env/track_config.h"
@@ -44,21 +45,8 @@ std::string Fixed(double value, int digits) {
   return text.str();
 }
 
-std::string Quoted(const std::string& text) {
-  std::ostringstream out;
-  out << '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out << '\\' << c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out << "\\u" << std::hex << std::setw(4) << std::setfill('0') << static_cast<int>(c);
-    } else {
-      out << c;
-    }
-  }
-  out << '"';
-  return out.str();
-}
+// To a thousandth, as exact as the figures are.
+double Thousandths(double value) { return std::round(value * 1000) / 1000; }
 
 std::string HexOf(std::uint64_t hash) {
   std::ostringstream text;
@@ -143,25 +131,30 @@ void PrintDescription(std::ostream& out, const TrackDescription& d) {
 }
 
 void PrintJson(std::ostream& out, const TrackDescription& d) {
-  out << "{\"name\": " << Quoted(d.name) << ", \"hash\": \"" << HexOf(d.hash)
-      << "\", \"length_m\": " << Fixed(d.length_m, 3) << ", \"laps\": " << d.laps
-      << ", \"gates\": " << d.num_gates << ", \"bends\": [";
+  using Json = nlohmann::ordered_json;
+  Json bends = Json::array();
   for (std::size_t i = 0; i < d.num_bends.size(); ++i) {
-    out << (i > 0 ? ", " : "") << "{\"below_radius_m\": "
-        << (i < kBendClassesM.size() ? Fixed(kBendClassesM[i], 0) : "null")
-        << ", \"count\": " << d.num_bends[i] << '}';
+    const Json below = i < kBendClassesM.size() ? Json(kBendClassesM[i]) : Json();
+    bends.push_back({{"below_radius_m", below}, {"count", d.num_bends[i]}});
   }
-  out << "], \"surfaces_m\": {";
-  const char* separator = "";
-  for (const auto& [name, length_m] : d.surfaces_m) {
-    out << separator << Quoted(name) << ": " << Fixed(length_m, 3);
-    separator = ", ";
-  }
-  out << "}, \"gaps\": " << d.num_gaps << ", \"longest_gap_m\": " << Fixed(d.longest_gap_m, 3)
-      << ", \"climb_m\": " << Fixed(d.climb_m, 3) << ", \"descent_m\": " << Fixed(d.descent_m, 3)
-      << ", \"bronze_s\": " << (d.bronze_s > 0 ? Fixed(d.bronze_s, 3) : "null")
-      << ", \"bound_s\": " << Fixed(d.bound_s, 3)
-      << ", \"bound_top_mps\": " << Fixed(d.bound_top_mps, 3) << "}\n";
+  Json surfaces = Json::object();
+  for (const auto& [name, length_m] : d.surfaces_m) surfaces[name] = Thousandths(length_m);
+  const Json json = {{"name", d.name},
+                     {"hash", HexOf(d.hash)},
+                     {"length_m", Thousandths(d.length_m)},
+                     {"laps", d.laps},
+                     {"gates", d.num_gates},
+                     {"bends", bends},
+                     {"surfaces_m", surfaces},
+                     {"gaps", d.num_gaps},
+                     {"longest_gap_m", Thousandths(d.longest_gap_m)},
+                     {"climb_m", Thousandths(d.climb_m)},
+                     {"descent_m", Thousandths(d.descent_m)},
+                     {"bronze_s", d.bronze_s > 0 ? Json(Thousandths(d.bronze_s)) : Json()},
+                     {"bound_s", Thousandths(d.bound_s)},
+                     {"bound_top_mps", Thousandths(d.bound_top_mps)}};
+  // A name from a file may be anything: what is no UTF-8 is replaced.
+  out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
 }  // namespace hotlap::agents

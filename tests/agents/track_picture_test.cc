@@ -189,5 +189,12 @@ TEST(SvgTest, WritesTenthsAndNothingMore) {
   EXPECT_EQ(Tenth(100000.26f), "100000.3");
 }
 
+TEST(SvgTest, LeavesOutPointsOfAStraightPathAndKeepsEveryBend) {
+  const std::vector<Pixel> corner = {{0, 0}, {1, 0.05f}, {2, 0}, {3, 0}, {3, 1}, {3, 2}, {3, 1}};
+  EXPECT_EQ(PathData(corner), "M0,0L3,0 3,2 3,1") << "the way back counts too";
+  EXPECT_EQ(PathData(std::vector<Pixel>{{1, 2}}), "M1,2");
+  EXPECT_EQ(PathData({}), "");
+}
+
 }  // namespace
 }  // namespace hotlap::agents

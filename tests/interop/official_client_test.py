@@ -59,7 +59,7 @@ class Driver(Client):
         self.custom_commands = []
 
     def guarded(self, call, *arguments):
-        if self.is_done.is_set():
+        if self.is_done.is_set():  # the game runs on until the test's thread stops the client
             return
         try:
             if call(*arguments):
@@ -78,14 +78,17 @@ class Driver(Client):
         self.was_shut_down.set()
 
     def on_run_step(self, iface, _time):
-        self.times.append(_time)
-        self.guarded(self.step, iface, _time)
+        self.guarded(self.recorded_step, iface, _time)
+
+    def recorded_step(self, iface, time):
+        self.times.append(time)
+        return self.step(iface, time)
 
     def on_checkpoint_count_changed(self, iface, current, target):
-        self.passes.append((current, target))
+        self.guarded(self.passes.append, (current, target))
 
     def on_laps_count_changed(self, iface, current):
-        self.laps.append(current)
+        self.guarded(self.laps.append, current)
 
     def on_custom_command(self, iface, time_from, time_to, command, args):
         self.custom_commands.append((time_from, time_to, command, args))
@@ -544,8 +547,7 @@ class Simulator(Driver):
         self.guarded(self.begin, iface)
 
     def on_simulation_step(self, iface, _time):
-        self.times.append(_time)
-        self.guarded(self.step, iface, _time)
+        self.guarded(self.recorded_step, iface, _time)
 
     def on_simulation_end(self, iface, result):
         self.result = result
