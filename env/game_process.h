@@ -64,7 +64,7 @@ class GameProcesses {
   int size() const { return static_cast<int>(games_.size()); }
   pid_t pid(int game) const { return At(game).pid; }      // of the last one, which may have ended
   int starts(int game) const { return At(game).starts; }  // how many there have been
-  // Puts a new process in the place of one that is dead or hangs. Never waits: for
+  // Puts a new process in the place of one that hangs or is of no use. Never waits: for
   // TMInterfaceSettings::on_lost. A process younger than a second is the new one already and stays.
   void Replace(int game);
   // Ends them all at once, also those that hang, and starts none again. Before the destructor.

@@ -14,9 +14,18 @@ namespace hotlap {
 struct TMInterfaceGame {    // settings of one slot
   std::string buffer_name;  // "TMInterface3"
   std::string map_command;  // console command that loads the track, `map "..."`; empty: the game
-                            // has it loaded
+                            // has it loaded. A game that begins no new race after it, nor when it
+                            // is repeated, is lost
   int checkpoints_target =
       0;  // expected passes; a game on another track is refused. 0: not checked
+};
+
+// Why a slot has no game any more.
+struct GameLoss {
+  // Its process is gone, and another may have its place already; else it hangs, breaks the
+  // protocol, or is on another track.
+  bool has_ended = false;
+  std::string why;  // one line for a log, beginning with the buffer's name
 };
 
 struct TMInterfaceSettings {
@@ -28,7 +37,7 @@ struct TMInterfaceSettings {
   // Called (from Collect and Abandon, on their thread) when the slot's game is gone or of no use,
   // so that its owner starts another under the same name; the next kRestart waits for it. May be
   // empty.
-  std::function<void(int slot)> on_lost;
+  std::function<void(int slot, const GameLoss& loss)> on_lost;
 };
 
 // Registers with every game (taking over one that was held for a dead client), sets its timeout to

@@ -22,9 +22,11 @@ constexpr auto kCheckAliveEvery = 2ms;
 constexpr auto kLeaveWithin = 50ms;
 // Only time in which somebody looked counts as waiting for a start: nobody may look for minutes.
 constexpr auto kLongestLook = 100ms;
-// A map command takes effect at one of the game's next frames. Where none is seen to, it had done
-// so before the first run step.
+// A map command takes effect at one of the game's next frames, and a new race begins. Where none is
+// seen to, it may have begun before the first run step; then the command's second time shows.
 constexpr int kStepsForMapToLoad = 500;
+
+constexpr const char* kGone = "the game is gone";
 
 constexpr std::uint32_t kSnapshotMagic = 0x534D5448;  // "HTMS"
 constexpr std::uint32_t kSnapshotVersion = 1;
@@ -158,7 +160,7 @@ void TMInterfaceSlot::BeginRestart() {
     is_under_way_ = false;
     return;
   }
-  if (phase_ == Phase::kHeld) return Lose("the game is gone");
+  if (phase_ == Phase::kHeld) return Lose(kGone, /*has_ended=*/true);
   last_look_ = Clock::now();
   time_to_start_ = settings_.start_timeout;
   next_open_ = last_look_ + kOpenEvery;
@@ -230,7 +232,7 @@ void TMInterfaceSlot::CheckTime(Clock::time_point now) {
   }
   if (client_ && now - last_move_ >= kCheckAliveEvery) {
     if (!client_->game_alive()) {
-      if (phase_ == Phase::kRunning) return Lose("the game is gone");
+      if (phase_ == Phase::kRunning) return Lose(kGone, /*has_ended=*/true);
       Drop();
       phase_ = Phase::kOpening;
     } else if (phase_ == Phase::kRunning && now - last_move_ >= settings_.game_timeout) {
@@ -248,7 +250,7 @@ void TMInterfaceSlot::Abandon() {
   const bool is_busy = is_under_way_ && phase_ != Phase::kLost && phase_ != Phase::kHeld;
   is_under_way_ = false;
   Drop();
-  if (is_busy && settings_.on_lost) settings_.on_lost(slot_);
+  if (is_busy) Tell(/*has_ended=*/false, game_.buffer_name + ": the game is of no use");
 }
 
 void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
@@ -258,7 +260,7 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
   if (std::holds_alternative<tmi::OnRegistered>(call)) {
     phase_ = Phase::kComingToStart;
     num_steps_seen_ = 0;
-    is_fresh_ = false;
+    is_fresh_ = has_repeated_map_ = false;
     Say(tmi::SetTimeout{-1});
     Say(tmi::SetGameSpeed{settings_.speed});
     if (!game_.map_command.empty()) Say(tmi::ExecuteCommand{game_.map_command});
@@ -303,8 +305,13 @@ void TMInterfaceSlot::HandleRunStepBeforeStart(std::int32_t race_time_ms) {
   } else if (race_time_ms == 0 && is_fresh_) {
     Say(tmi::SimGetState{});
     holds_game_ = true;
-  } else if (!is_fresh_ && num_steps_seen_ == (brings_map ? kStepsForMapToLoad : 1)) {
+  } else if (!is_fresh_ && !brings_map && is_first) {
     Say(tmi::GiveUp{});
+  } else if (!is_fresh_ && brings_map && num_steps_seen_ % kStepsForMapToLoad == 0) {
+    if (std::exchange(has_repeated_map_, true)) {
+      return Lose("the game begins no race after the command " + game_.map_command);
+    }
+    Say(tmi::ExecuteCommand{game_.map_command});
   }
   last_time_ms_ = race_time_ms;
 }
@@ -402,14 +409,18 @@ void TMInterfaceSlot::Complete() {
   is_under_way_ = false;
 }
 
-void TMInterfaceSlot::Lose(std::string why) {
+void TMInterfaceSlot::Lose(std::string why, bool has_ended) {
   completion_ = Completion{};
   completion_.slot = slot_;
   completion_.status = CompletionStatus::kGameLost;
   completion_.error = game_.buffer_name + ": " + std::move(why);
   is_under_way_ = false;
   Drop();
-  if (settings_.on_lost) settings_.on_lost(slot_);
+  Tell(has_ended, completion_.error);
+}
+
+void TMInterfaceSlot::Tell(bool has_ended, std::string why) const {
+  if (settings_.on_lost) settings_.on_lost(slot_, {has_ended, std::move(why)});
 }
 
 void TMInterfaceSlot::Drop() {

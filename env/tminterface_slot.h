@@ -83,8 +83,9 @@ class TMInterfaceSlot {
   void ReadState(std::span<const std::byte> bytes);
 
   void Complete();
-  void Lose(std::string why);
-  void Drop();  // the connection
+  void Lose(std::string why, bool has_ended = false);
+  void Tell(bool has_ended, std::string why) const;  // the owner, of the loss
+  void Drop();                                       // the connection
   std::span<const std::byte> state_bytes() const;
 
   const TMInterfaceGame game_;
@@ -116,6 +117,7 @@ class TMInterfaceSlot {
 
   // On the way to the start.
   bool is_fresh_ = false;          // this race has been seen from its countdown on
+  bool has_repeated_map_ = false;  // the map command, inside a run step
   int num_steps_seen_ = 0;         // run steps since registration
   std::int32_t last_time_ms_ = 0;  // of the last of them
   std::string why_not_open_;

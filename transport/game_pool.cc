@@ -14,6 +14,8 @@ namespace hotlap::transport {
 namespace {
 
 constexpr int kBlock = 8;  // simulated cars that are computed together
+// In which the games of a killed server see that it is gone, and leave.
+constexpr std::chrono::milliseconds kNamesWithin{2000};
 
 std::vector<NameReservation> ReserveNames(const GamePoolSettings& settings) {
   if (settings.names.empty()) {
@@ -22,7 +24,7 @@ std::vector<NameReservation> ReserveNames(const GamePoolSettings& settings) {
     for (int i = tminterface::kMaxInstances - 1; i >= 0; --i) {
       candidates.push_back(tminterface::BufferName(i));
     }
-    return NameReservation::Free(settings.games, candidates);
+    return NameReservation::Free(settings.games, candidates, kNamesWithin);
   }
   std::vector<NameReservation> names;
   for (const std::string& name : settings.names) names.push_back(NameReservation::Of(name));
@@ -80,8 +82,10 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
          .checkpoints_target = track.track->num_gates() * track.track->laps()});
   }
   TMInterfaceSettings settings = pool_->settings_.tminterface;
-  settings.on_lost = [pool = pool_, games = games_](int slot) {
-    pool->ReplaceGame(games[static_cast<std::size_t>(slot)]);
+  settings.on_lost = [pool = pool_, games = games_](int slot, const GameLoss& loss) {
+    spdlog::warn("{}", loss.why);
+    // One that has ended is started again without being asked for, and may be there already.
+    if (!loss.has_ended) pool->ReplaceGame(games[static_cast<std::size_t>(slot)]);
   };
   groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
   return groups;

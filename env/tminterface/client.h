@@ -41,7 +41,7 @@ class ClientHandler {
 enum class ClientFault : std::uint8_t {
   kNone,
   kTimeout,        // the deadline passed; the game may still answer
-  kGameGone,       // nobody holds the buffer's lock any more
+  kGameGone,       // the game that we opened is not there any more; another may be: open anew
   kBadMessage,     // a message that is none, or one that is out of place
   kRefused,        // a response with an error code
   kNotRegistered,  // nothing can come: Register first
@@ -56,7 +56,7 @@ struct ClientError {
 // many games; Pump and Call block until a deadline and are for the rest. Neither allocates for a
 // step call, an empty response or a state.
 //
-// Silence. A game that died is seen at once: nobody holds its lock (kGameGone). A game that has
+// Silence. A game that died is seen at once: it holds its lock no more (kGameGone). A game that has
 // dropped us, because we were late or because another client registered, says nothing, and nothing
 // may be asked outside a call; so a caller that hears nothing until its own deadline (kTimeout)
 // registers again. That works from every state: a game that had dropped us accepts, one that was

@@ -100,9 +100,10 @@ class MappedBuffer {
   // stays if the other end has published since.
   void Clear();
 
-  // The client's question: does a living game hold this buffer? One system call; ask it in the slow
-  // part of a wait. On Windows only games that mark themselves as this one does can be seen to die;
-  // others count as alive as long as the client looks.
+  // The client's question: does the game that held this buffer when it was opened still hold it?
+  // One that died is gone even if another has taken its name over. One system call; ask it in the
+  // slow part of a wait. On Windows only games that mark themselves as this one does can be seen to
+  // die; others, and a successor, count as the game that was there.
   bool game_alive() const;
 
  private:
@@ -137,7 +138,8 @@ class MappedBuffer {
   std::uint32_t last_word_ = 0;    // the newest type word that this end wrote or read
   std::size_t used_ = 0;           // high-water mark of bytes that may be non-zero
   std::intptr_t handle_ = -1;      // file descriptor or HANDLE of the mapping
-  std::intptr_t life_ = -1;        // Windows: HANDLE of what says that the game is alive
+  std::intptr_t life_ = -1;        // what tells that the game is alive: a HANDLE on Windows, else
+                                   // the number of its tenure
   bool is_game_ = false;
   std::vector<std::byte> copy_;
 };

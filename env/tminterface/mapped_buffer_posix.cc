@@ -1,6 +1,7 @@
 // The mapped buffer as POSIX shared memory; its game holds an open-file-description lock on the
 // first byte. Such a lock belongs to one opening of the file: it dies with the process, excludes
-// two games of one process too, and can be asked for without being taken.
+// two games of one process too, and can be asked for without being taken. A second one, on a byte
+// far behind the end, tells by its place whose tenure it is: two games never have the same.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -18,12 +19,34 @@ namespace {
 
 std::string ObjectName(const std::string& name) { return "/" + name; }
 
-struct flock LifeLock(short type) {
+struct flock Lock(short type, off_t start, off_t length) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  lock.l_len = 1;
+  lock.l_start = start;
+  lock.l_len = length;
   return lock;
+}
+
+constexpr off_t kLife = 0;        // the byte that excludes a second game
+constexpr off_t kTenures = 1;     // from here on, without end: the bytes of tenures
+constexpr off_t kWithoutEnd = 0;  // a length
+
+// REQUIRES: the life of the file is locked, so that nobody else begins one. The clock has moved on
+// since the last one: its game had to be started in between.
+bool BeginTenure(int fd) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const off_t number = off_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  struct flock lock = Lock(F_WRLCK, kTenures + number, 1);
+  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+// Of the game that holds the file; -1: nobody does.
+off_t TenureOf(int fd) {
+  struct flock lock = Lock(F_WRLCK, kTenures, kWithoutEnd);
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return -1;
+  return lock.l_start;
 }
 
 // A file descriptor that is closed unless it is kept.
@@ -73,8 +96,8 @@ std::optional<MappedBuffer> MappedBuffer::TryCreate(const std::string& name, std
     if (::fstat(file.get(), &status) != 0) Throw(name, "has no status");
     if (status.st_uid != ::geteuid()) return std::nullopt;
 
-    struct flock lock = LifeLock(F_WRLCK);
-    if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
+    struct flock life = Lock(F_WRLCK, kLife, 1);
+    if (::fcntl(file.get(), F_OFD_SETLK, &life) != 0) {
       if (errno != EAGAIN && errno != EACCES) Throw(name, "cannot be locked");
       if (NameIsOf(name, file.get())) return std::nullopt;
       continue;  // its game has just removed the name
@@ -91,6 +114,7 @@ std::optional<MappedBuffer> MappedBuffer::TryCreate(const std::string& name, std
     }
     if (status.st_size == 0 && ::ftruncate(file.get(), wanted) != 0) Throw(name, "cannot grow");
     if (::fchmod(file.get(), 0600) != 0) Throw(name, "cannot be given mode 0600");
+    if (!BeginTenure(file.get())) Throw(name, "cannot be locked");
     void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (base == MAP_FAILED) Throw(name, "cannot be mapped");
 
@@ -124,8 +148,9 @@ std::optional<MappedBuffer> MappedBuffer::Open(const std::string& name, std::siz
   MappedBuffer buffer;
   buffer.name_ = name;
   buffer.size_ = size;
+  buffer.life_ = TenureOf(file.get());
   buffer.handle_ = file.Keep();
-  if (!buffer.game_alive()) {
+  if (buffer.life_ < 0) {
     why_not = "shared memory " + name + " was left behind: no living game holds it";
     return std::nullopt;
   }
@@ -145,19 +170,18 @@ void MappedBuffer::Release() {
   if (is_game_) {
     // Nobody can take the name over while the lock is held.
     if (NameIsOf(name_, fd)) ::shm_unlink(ObjectName(name_).c_str());
-    struct flock lock = LifeLock(F_UNLCK);  // also where a forked child has inherited the file
-    ::fcntl(fd, F_OFD_SETLK, &lock);
+    struct flock all =
+        Lock(F_UNLCK, 0, kWithoutEnd);  // also where a forked child inherited the file
+    ::fcntl(fd, F_OFD_SETLK, &all);
   }
   if (base_ != nullptr) ::munmap(base_, size_);
   ::close(fd);
   base_ = nullptr;
-  handle_ = -1;
+  handle_ = life_ = -1;
 }
 
 bool MappedBuffer::game_alive() const {
-  if (is_game_) return true;
-  struct flock lock = LifeLock(F_WRLCK);
-  return ::fcntl(static_cast<int>(handle_), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return is_game_ || TenureOf(static_cast<int>(handle_)) == life_;
 }
 
 void Backoff::YieldOnce() { ::sched_yield(); }

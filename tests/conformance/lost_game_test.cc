@@ -46,7 +46,8 @@ TEST(LostGameTest, KilledGameCostsItsOwnSlotAlone) {
   const std::vector<std::string> tracks(num_slots, "straight");
   std::vector<int> lost;
   TMInterfaceSettings settings;
-  settings.on_lost = [&lost](int slot) { lost.push_back(slot); };
+  settings.game_timeout = std::chrono::hours(1);  // its lock tells, not the clock
+  settings.on_lost = [&lost](int slot, const GameLoss&) { lost.push_back(slot); };
   GamesUnderTest games("tminterface", tracks, settings);
   GamesUnderTest undisturbed("simulated", tracks);
   games.RestartAll();
@@ -102,7 +103,8 @@ TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestartAndReplacedByTheNe
   int losses = 0;
   TMInterfaceSettings settings;
   GamesUnderTest* running = nullptr;
-  settings.on_lost = [&](int slot) {
+  settings.on_lost = [&](int slot, const GameLoss& loss) {
+    EXPECT_TRUE(loss.has_ended) << loss.why;
     ++losses;
     running->running(slot).process().Wait();
     running->running(slot).StartAgain();
@@ -120,6 +122,38 @@ TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestartAndReplacedByTheNe
   EXPECT_EQ(losses, 1);
   games.Advance(10, kThrottle);
   EXPECT_EQ(BitsOf(games.state()), BitsOf(driven));
+}
+
+// Its successor has the same name and buffer, but has never heard of us.
+TEST(LostGameTest, GameThatWasReplacedWhileItStoodIsLostAtOnceAndItsSuccessorDrives) {
+  std::vector<GameLoss> losses;
+  TMInterfaceSettings settings;
+  settings.game_timeout = std::chrono::hours(1);  // a wait for it would not come back
+  settings.on_lost = [&losses](int, const GameLoss& loss) { losses.push_back(loss); };
+  GamesUnderTest games("tminterface", {"straight"}, settings);
+  const auto replace = [&games] {
+    games.running(0).process().Signal(SIGKILL);
+    games.running(0).process().Wait();
+    games.running(0).StartAgain();
+  };
+  games.RestartAll();
+  games.Advance(10, kThrottle);
+  const GameState driven = games.state();
+  replace();
+  const Outcome step = games.Advance(10, kThrottle);
+  EXPECT_EQ(step.status, CompletionStatus::kGameLost);
+  EXPECT_THAT(step.error, HasSubstr("gone"));
+  ASSERT_EQ(games.Restart().status, CompletionStatus::kOk);
+  replace();
+  EXPECT_EQ(games.Restart().status, CompletionStatus::kGameLost) << "the start is the old game's";
+  ASSERT_EQ(games.Restart().status, CompletionStatus::kOk);
+  games.Advance(10, kThrottle);
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(driven));
+  ASSERT_EQ(losses.size(), 2u);
+  for (const GameLoss& loss : losses) {
+    EXPECT_TRUE(loss.has_ended) << "there is nothing to replace: " << loss.why;
+    EXPECT_THAT(loss.why, HasSubstr(games.running(0).name()));
+  }
 }
 
 TEST(LostGameTest, WaitingForANewGameHoldsNoOtherSlot) {

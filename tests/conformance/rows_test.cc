@@ -131,7 +131,7 @@ TEST(RowsOfLostGamesTest, NewGameIsTakenUpWithoutAnyStepWaitingForIt) {
 TEST(RowsOfLostGamesTest, ResetWaitsForTheNewGame) {
   Rows* running = nullptr;
   TMInterfaceSettings settings;
-  settings.on_lost = [&](int row) { running->running(row).StartAgain(); };
+  settings.on_lost = [&](int row, const GameLoss&) { running->running(row).StartAgain(); };
   Rows rows("tminterface", settings);
   running = &rows;
   rows.Reset();

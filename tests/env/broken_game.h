@@ -28,6 +28,7 @@ namespace hotlap {
 struct Script {
   std::int32_t first_time_ms = -100;  // of the race that is on at first
   int map_loads_after_steps = 1;      // run steps from the map command to the new race
+  int maps_without_race = 0;          // so many map commands begin none
   std::function<std::int32_t(std::int32_t time_ms)> next_time = [](std::int32_t time_ms) {
     return time_ms + 10;
   };
@@ -92,7 +93,7 @@ class BrokenGame final : public tminterface::ServerHandler {
       Note("speed " + std::to_string(static_cast<int>(speed->speed)));
     } else if (const auto* command = std::get_if<tminterface::ExecuteCommand>(&call)) {
       Note(command->command);
-      steps_to_map_ = script_.map_loads_after_steps;
+      if (num_maps_++ >= script_.maps_without_race) steps_to_map_ = script_.map_loads_after_steps;
     } else if (std::holds_alternative<tminterface::GiveUp>(call)) {
       Note("give up at " + std::to_string(time_ms_));
       begins_again_ = true;
@@ -164,6 +165,7 @@ class BrokenGame final : public tminterface::ServerHandler {
   std::int32_t time_ms_;
   Inputs inputs_;
   int num_races_ = 0;
+  int num_maps_ = 0;
   int steps_to_map_ = 0;
   bool begins_again_ = false;
   bool ticks_at_once_ = false;

@@ -32,7 +32,7 @@ class TMInterfaceSlotTest : public ::testing::Test {
   void Make(Script script, const std::string& map_command = "", int target = 0) {
     group_.reset();
     game_ = std::make_unique<BrokenGame>(std::move(script));
-    settings_.on_lost = [this](int) { ++losses_; };
+    settings_.on_lost = [this](int, const GameLoss&) { ++losses_; };
     group_ = MakeTMInterfaceGames({{game_->name(), map_command, target}}, settings_);
   }
   void MakeAndRestart(Script script) {
@@ -180,12 +180,17 @@ TEST_F(TMInterfaceSlotTest, StartOfTheRaceBeforeTheMapIsNotTheStart) {
   }
 }
 
-TEST_F(TMInterfaceSlotTest, MapThatWasThereBeforeTheFirstStepIsRacedAnew) {
-  Make({.map_loads_after_steps = 0}, "map new");  // no new race is seen
+TEST_F(TMInterfaceSlotTest, MapThatWasThereBeforeTheFirstStepIsLoadedAnew) {
+  Make({.maps_without_race = 1}, "map new");
   EXPECT_EQ(Restart().status, CompletionStatus::kOk);
-  EXPECT_THAT(game_->said(),
-              ElementsAre("speed 100", "map new", HasSubstr("give up at"), "inputs at -100"));
+  EXPECT_THAT(game_->said(), ElementsAre("speed 100", "map new", "map new", "inputs at -100"));
   EXPECT_EQ(group_->state(0).position_m.x, 1);
+}
+
+TEST_F(TMInterfaceSlotTest, GameThatDoesNotLoadItsMapIsLost) {
+  Make({.maps_without_race = 2}, "map gone");
+  ExpectLost(Restart(), "begins no race after the command map gone");
+  EXPECT_THAT(game_->said(), ElementsAre("speed 100", "map gone", "map gone"));
 }
 
 TEST_F(TMInterfaceSlotTest, GameOnAnotherTrackIsRefused) {

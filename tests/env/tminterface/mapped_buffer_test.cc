@@ -196,8 +196,9 @@ TEST(MappedBufferTest, StaleNameIsTakenOverInPlaceAndCleared) {
   MappedBuffer game = MappedBuffer::Create(name);
   EXPECT_EQ(InodeOf(name), inode);
   EXPECT_TRUE(raw.is_zero());
-  // A client that maps it still sees the new game.
-  EXPECT_TRUE(client.game_alive());
+  // A client that maps it knows that its game is gone, and sees the new one.
+  EXPECT_FALSE(client.game_alive());
+  EXPECT_TRUE(OpenBuffer(name).game_alive());
   game.Publish(MessageType::kOnRunStep, ServerCall(OnRunStep{700}));
   ASSERT_EQ(client.ready_type(), MessageType::kOnRunStep);
   EXPECT_EQ(ToHex(client.Read().payload), "bc020000");
