@@ -100,8 +100,10 @@ std::vector<std::string> Catalogue::track_names() const {
   return names;
 }
 
-const std::filesystem::path& Catalogue::any_track_file() const {
-  return tracks_.begin()->second->offered.file;
+std::vector<std::filesystem::path> Catalogue::track_files() const {
+  std::vector<std::filesystem::path> files;
+  for (const auto& [name, entry] : tracks_) files.push_back(entry->offered.file);
+  return files;
 }
 
 tl::expected<std::string, Refusal> CompareHashes(const Request& request,

@@ -54,7 +54,7 @@ class Catalogue {
 
   const std::map<std::string, OfferedEnvironment>& environments() const { return environments_; }
   std::vector<std::string> track_names() const;
-  const std::filesystem::path& any_track_file() const;
+  std::vector<std::filesystem::path> track_files() const;  // at least one
   const sim::VehicleParams& vehicle() const { return vehicle_; }
 
  private:

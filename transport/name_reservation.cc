@@ -4,17 +4,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
+#include "env/deadline.h"
 #include "env/tminterface/mapped_buffer.h"
 
 namespace hotlap::transport {
 namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{20};
 
 // Whether a living game, or somebody else's object, has the name now.
 bool IsHeld(const std::string& name) {
@@ -54,22 +59,27 @@ NameReservation NameReservation::Of(const std::string& name) {
 }
 
 std::vector<NameReservation> NameReservation::Free(int count,
-                                                   std::span<const std::string> candidates) {
+                                                   std::span<const std::string> candidates,
+                                                   std::chrono::milliseconds patience) {
   std::vector<NameReservation> reserved;
-  for (const std::string& name : candidates) {
-    if (static_cast<int>(reserved.size()) == count) break;
-    const int fd = Reserve(name);
-    if (fd < 0) continue;
-    NameReservation reservation(name, fd);
-    if (!IsHeld(name)) reserved.push_back(std::move(reservation));
+  const auto missing = [&] { return static_cast<int>(reserved.size()) < count; };
+  for (const Deadline deadline = DeadlineIn(patience);;) {
+    for (const std::string& name : candidates) {
+      if (!missing()) return reserved;
+      if (std::ranges::find(reserved, name, &NameReservation::name) != reserved.end()) continue;
+      const int fd = Reserve(name);
+      if (fd < 0) continue;
+      NameReservation reservation(name, fd);
+      if (!IsHeld(name)) reserved.push_back(std::move(reservation));
+    }
+    if (!missing()) return reserved;
+    if (Clock::now() >= deadline) break;
+    std::this_thread::sleep_for(kLookEvery);
   }
-  if (static_cast<int>(reserved.size()) < count) {
-    throw std::runtime_error(std::to_string(count) + " games are wanted, but only " +
-                             std::to_string(reserved.size()) + " of " +
-                             std::to_string(candidates.size()) + " names are free (" +
-                             candidates.back() + " to " + candidates.front() + ")");
-  }
-  return reserved;
+  throw std::runtime_error(std::to_string(count) + " games are wanted, but only " +
+                           std::to_string(reserved.size()) + " of " +
+                           std::to_string(candidates.size()) + " names are free (" +
+                           candidates.back() + " to " + candidates.front() + ")");
 }
 
 NameReservation::NameReservation(NameReservation&& other) noexcept

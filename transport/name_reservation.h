@@ -3,6 +3,7 @@
 // server all the time, and ends with the process however that ends.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,9 +15,11 @@ class NameReservation {
   // This name. Throws std::runtime_error when another server has reserved it or it is too long for
   // a socket's address (64 bytes are not).
   static NameReservation Of(const std::string& name);
-  // The first `count` of the candidates that no server has reserved and no game holds. Throws
-  // std::runtime_error when there are not as many.
-  static std::vector<NameReservation> Free(int count, std::span<const std::string> candidates);
+  // The first `count` of the candidates that no server has reserved and no game holds. Waits for
+  // those that are missing: the games of a killed server hold theirs for a moment more. Throws
+  // std::runtime_error when there are not as many by then.
+  static std::vector<NameReservation> Free(int count, std::span<const std::string> candidates,
+                                           std::chrono::milliseconds patience);
 
   NameReservation(NameReservation&& other) noexcept;
   NameReservation& operator=(NameReservation&& other) = delete;

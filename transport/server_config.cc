@@ -95,8 +95,17 @@ void FillGameCommand(ServeConfig& config, const Catalogue& catalogue) {
     throw std::runtime_error(config.games.program.string() +
                              ": there is no such program; games.program names hotlap-game");
   }
+  const std::vector<std::filesystem::path> tracks = catalogue.track_files();
+  for (const std::filesystem::path& track : tracks) {
+    if (track.string().find_first_of("\"#\n") != std::string::npos) {
+      throw std::runtime_error(
+          track.string() +
+          ": a game's console, which loads tracks, takes no path with \", # or "
+          "a line break");
+    }
+  }
   config.games.arguments = {
-      "--track",     catalogue.any_track_file().string(),
+      "--track",     tracks.front().string(),
       "--vehicle",   std::filesystem::canonical(config.paths.vehicle).string(),
       "--speed",     config.game_speed,
       "--log-level", config.log_level == "off" ? "off" : "error"};

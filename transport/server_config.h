@@ -23,7 +23,8 @@ struct ServeConfig {
 ServeConfig LoadServeConfig(const std::filesystem::path& file);
 
 // Sets the command that starts a game: hotlap-game with the server's vehicle and any of its tracks
-// (each attach loads its own). Throws std::runtime_error when the program is not there.
+// (each attach loads its own). Throws std::runtime_error when the program is not there, or the path
+// of a track is none that a game's console can take.
 void FillGameCommand(ServeConfig& config, const Catalogue& catalogue);
 
 }  // namespace hotlap::transport

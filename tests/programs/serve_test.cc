@@ -115,15 +115,17 @@ class RunningServer {
 
   std::unique_ptr<RemoteVectorEnvironment> Attach(GameKind kind, int rows) const {
     auto remote = Connect();
-    Got(remote->Attach({.environment = "default",
-                        .rows = rows,
-                        .tracks = {kTrack},
-                        .kind = kind,
-                        .autoreset = Autoreset::kNextStep,
-                        .info = {"ticks", "race_time", "progress", "checkpoint", "valid",
-                                 "end_reason", "episode_length", "episode_return"}},
-                       DeadlineIn(kLongEnough)));
+    Got(remote->Attach(Request(kind, rows), DeadlineIn(kLongEnough)));
     return remote;
+  }
+  static transport::AttachOptions Request(GameKind kind, int rows) {
+    return {.environment = "default",
+            .rows = rows,
+            .tracks = {kTrack},
+            .kind = kind,
+            .autoreset = Autoreset::kNextStep,
+            .info = {"ticks", "race_time", "progress", "checkpoint", "valid", "end_reason",
+                     "episode_length", "episode_return"}};
   }
   std::unique_ptr<RemoteVectorEnvironment> Connect() const {
     transport::ConnectOptions options;
@@ -297,21 +299,61 @@ TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {
   }
 }
 
-TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
+TEST(ServeTest, GameKilledWhileTheLearnerThinksIsReplacedOnce) {
+  RunningServer server(0, 2);
+  Learner learner(server.Attach(GameKind::kTMInterface, 2));
+  learner.Reset();
+  for (int i = 0; i < 20; ++i) learner.Step();
+  std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), 2u);
+  std::this_thread::sleep_for(1100ms);  // the games are no longer young: they may be replaced
+  kill(games[0], SIGKILL);
+  std::vector<pid_t> after;
+  ASSERT_TRUE(WaitUntil([&] {
+    after = ChildrenOf(server.process().pid());
+    return after.size() == 2 && std::ranges::find(after, games[0]) == after.end();
+  }));
+  std::this_thread::sleep_for(1100ms);  // nor is the new one when the step comes
+
+  int lost_row = -1;
+  bool came_back = false;
+  for (const Deadline deadline = DeadlineIn(kLongEnough); !came_back && Clock::now() < deadline;) {
+    const ConstBatchView batch = learner.Step();
+    for (int row = 0; row < 2; ++row) {
+      if (batch.truncated[static_cast<std::size_t>(row)] == 1) {
+        EXPECT_TRUE(lost_row == -1 || lost_row == row);
+        lost_row = row;
+      } else if (row == lost_row) {
+        came_back = true;
+      }
+    }
+  }
+  EXPECT_TRUE(came_back);
+  EXPECT_EQ(ChildrenOf(server.process().pid()), after) << "the new game was good";
+}
+
+// Takes some rows and would drive for long; then it is killed.
+class KilledLearnerTest : public ::testing::TestWithParam<GameKind> {};
+INSTANTIATE_TEST_SUITE_P(EveryKind, KilledLearnerTest,
+                         ::testing::Values(GameKind::kSimulated, GameKind::kTMInterface),
+                         [](const auto& kind) { return transport::GameKindName(kind.param); });
+
+TEST_P(KilledLearnerTest, CostsTheOthersNothingAndItsRowsComeBackAsNew) {
   const int steps = TestCount(60, 300, 2000);
-  RunningServer server(4, 0, "3");
+  const bool is_simulated = GetParam() == GameKind::kSimulated;
+  RunningServer server(is_simulated ? 4 : 2, is_simulated ? 0 : 2, "3");
   Learner survivor(server.Attach(GameKind::kSimulated, 2));
   survivor.Reset();
-  // Takes the other two rows and would drive for long.
   Process victim({(kPrograms / "hotlap-eval").string(), "--policy", "random", "--track", kTrack,
-                  "--episodes", "100000", "--rows", "2", "--server", server.endpoint(), "--configs",
+                  "--episodes", "100000", "--rows", "2", "--kind",
+                  transport::GameKindName(GetParam()), "--server", server.endpoint(), "--configs",
                   (kSource / "configs").string()});
   // All four rows are never free, so the question takes none away; the refusal tells how many are.
   ASSERT_TRUE(WaitUntil([&] {
     const auto refused = server.Connect()->Attach(
         {.environment = "default", .rows = 4, .tracks = {kTrack}, .info = {}},
         DeadlineIn(kLongEnough));
-    return refused.error().text.find("free are 0 simulated") != std::string::npos;
+    return refused.error().text.find("free are 0 simulated and 0 behind") != std::string::npos;
   })) << "the other learner never took its rows";
   for (int i = 0; i < steps; ++i) {
     if (i == steps / 2) victim.Signal(SIGKILL);
@@ -320,13 +362,12 @@ TEST(ServeTest, KilledLearnerCostsTheOthersNothingAndItsRowsComeBack) {
   const std::vector<Sight> undisturbed = Rollout(InProcess(2), steps);
   EXPECT_EQ(survivor.seen(0), undisturbed[0]);
   EXPECT_EQ(survivor.seen(1), undisturbed[1]);
-  EXPECT_TRUE(WaitUntil([&] {
-    auto remote = server.Connect();
-    return remote
-        ->Attach({.environment = "default", .rows = 2, .tracks = {kTrack}, .info = {}},
-                 DeadlineIn(kLongEnough))
-        .has_value();
+  std::unique_ptr<RemoteVectorEnvironment> next;
+  ASSERT_TRUE(WaitUntil([&] {
+    next = server.Connect();
+    return next->Attach(RunningServer::Request(GetParam(), 2), DeadlineIn(kLongEnough)).has_value();
   })) << "the rows of the killed learner did not come back";
+  EXPECT_EQ(Rollout(std::move(next), 40), Rollout(InProcess(2), 40));
 }
 
 TEST(ServeTest, LearnerThatPausesFindsItsSessionAndItsGamesAsTheyWere) {
@@ -377,10 +418,10 @@ TEST(ServeTest, GamesOfAKilledServerEndAndTheNextServerServesTheSameNames) {
   ASSERT_EQ(games.size(), 2u);
   server.process().Signal(SIGKILL);
   ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  server.Start();  // at once, as whoever watches over it would
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 2), 40), Rollout(InProcess(2), 40));
   EXPECT_TRUE(WaitUntil(
       [&] { return std::ranges::none_of(games, [](pid_t game) { return IsAlive(game); }); }));
-  server.Start();
-  EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 2), 40), Rollout(InProcess(2), 40));
 }
 
 TEST(ServeTest, EvaluationDrivesBothKindsOfGamesAndWritesItsReports) {

@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "env/tminterface/mapped_buffer.h"
@@ -14,6 +17,8 @@
 
 namespace hotlap::transport {
 namespace {
+
+using namespace std::chrono_literals;
 
 std::string OwnName(const std::string& name) {
   return "hotlap-pool-" + std::to_string(getpid()) + "-" + name;
@@ -89,12 +94,12 @@ TEST(NameReservationTest, FreeNamesAreTheFirstCandidatesThatNobodyHas) {
   const std::vector<std::string> candidates = {OwnName("a"), OwnName("b"), OwnName("c"),
                                                OwnName("d")};
   const NameReservation taken = NameReservation::Of(candidates[1]);
-  const auto free = NameReservation::Free(2, candidates);
+  const auto free = NameReservation::Free(2, candidates, 0ms);
   ASSERT_EQ(free.size(), 2u);
   EXPECT_EQ(free[0].name(), candidates[0]);
   EXPECT_EQ(free[1].name(), candidates[2]);
   try {
-    NameReservation::Free(2, candidates);
+    NameReservation::Free(2, candidates, 0ms);
     FAIL() << "one alone was free";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("only 1 of 4 names are free"));
@@ -104,7 +109,20 @@ TEST(NameReservationTest, FreeNamesAreTheFirstCandidatesThatNobodyHas) {
 TEST(NameReservationTest, ANameThatAGameHoldsIsNotFree) {
   const std::vector<std::string> candidates = {OwnName("held")};
   const auto game = tminterface::MappedBuffer::Create(candidates[0]);
-  EXPECT_THROW(NameReservation::Free(1, candidates), std::runtime_error);
+  EXPECT_THROW(NameReservation::Free(1, candidates, 0ms), std::runtime_error);
+}
+
+TEST(NameReservationTest, ANameThatIsHeldAMomentMoreIsWaitedFor) {
+  const std::vector<std::string> candidates = {OwnName("free"), OwnName("leaving")};
+  std::optional game = tminterface::MappedBuffer::Create(candidates[1]);
+  std::thread leaving([&game] {
+    std::this_thread::sleep_for(100ms);
+    game.reset();
+  });
+  const auto free = NameReservation::Free(2, candidates, 30s);
+  leaving.join();
+  ASSERT_EQ(free.size(), 2u);
+  EXPECT_EQ(free[1].name(), candidates[1]);
 }
 
 TEST(NameReservationTest, ANameTooLongForAnAddressIsRefused) {

@@ -104,5 +104,25 @@ TEST_F(ServerConfigTest, AFolderWithoutConfigsIsRefusedByName) {
   }
 }
 
+TEST_F(ServerConfigTest, ATrackWhosePathAGamesConsoleCannotTakeIsRefusedByName) {
+  CataloguePaths paths = MakeCatalogue(directory_.path());
+  const std::filesystem::path tracks = directory_.path() / "c#";
+  std::filesystem::create_directories(tracks);
+  std::filesystem::copy_file(paths.tracks / "short_sprint.yaml", tracks / "short_sprint.yaml");
+  paths.tracks = tracks;
+  Catalogue catalogue(paths);
+  ServeConfig config;
+  config.paths = paths;
+  config.game_program = "/bin/true";
+  FillGameCommand(config, catalogue);  // no games, no console
+  config.games.games = 1;
+  try {
+    FillGameCommand(config, catalogue);
+    FAIL() << "was taken";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("c#/short_sprint.yaml"));
+  }
+}
+
 }  // namespace
 }  // namespace hotlap::transport
