@@ -81,7 +81,13 @@ RoadSegment ReadSegment(const ConfigMap& config, const RoadSegment& track) {
 }
 
 std::vector<Vec3> RecordedLine(const ConfigMap& config) {
-  std::vector<Vec3> line = ReadNpyPoints(config.Path("npy"));
+  std::vector<Vec3> line;
+  const std::filesystem::path file = config.Path("npy");
+  try {
+    line = ReadNpyPoints(file);
+  } catch (const std::runtime_error& error) {
+    config.Fail("npy", error.what());
+  }
   const float level_m = config.Float("level_start_m", 0, 100, 0.0f);
   float s = 0;
   std::size_t i = 1;
@@ -130,7 +136,7 @@ class TrackReader {
       }
     }
     config_.Finish();
-    if (!is_recorded) Check();
+    Check(is_recorded);
     return std::move(spec_);
   }
 
@@ -172,13 +178,15 @@ class TrackReader {
     }
   }
 
-  void Check() {
+  void Check(bool is_recorded) {
     std::shared_ptr<const sim::Track> track;
     try {
       track = sim::Track::Build(spec_);
-    } catch (const std::invalid_argument& error) {
-      config_.Fail("", error.what());
+    } catch (const sim::TrackError& error) {
+      const std::string key = error.field().substr(0, error.field().find('['));
+      config_.Fail(config_.Has(key) ? key : "line", error.what());
     }
+    if (is_recorded) return;
     const auto fault = sim::FindRoadFault(*track, built_.parts);
     if (!fault) return;
     (fault->part ? maps_[*fault->part] : config_.Map("line")).Fail("", fault->text);

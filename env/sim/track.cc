@@ -117,7 +117,7 @@ int StretchesFor(double length) {
 }
 
 void Require(bool ok, const std::string& field, const std::string& allowed) {
-  if (!ok) throw std::invalid_argument("track " + field + ": " + allowed);
+  if (!ok) throw TrackError(field, allowed);
 }
 
 void CheckLine(const TrackSpec& spec) {

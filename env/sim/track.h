@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "env/sim/road.h"
@@ -75,6 +77,18 @@ inline constexpr int kMaxPasses = 256;      // gates times laps of a track, at m
 inline constexpr float kGateDepthM = 2.0f;  // a car further below the road does not pass its gates
 inline constexpr float kMinGateSpacingM = 5.0f;  // more than any car drives in a tick
 
+// What is wrong with a TrackSpec, and what is allowed.
+class TrackError : public std::invalid_argument {
+ public:
+  TrackError(std::string field, const std::string& allowed)
+      : std::invalid_argument("track " + field + ": " + allowed), field_(std::move(field)) {}
+  // The member of TrackSpec, perhaps with an index: "checkpoints_s_m[1]".
+  const std::string& field() const { return field_; }
+
+ private:
+  std::string field_;
+};
+
 // The road, or the ground, under a car.
 struct Footing {
   const RoadStretch* stretch = nullptr;  // of the track, never null
@@ -86,7 +100,7 @@ class Track {
   Track(const Track&) = delete;
   Track& operator=(const Track&) = delete;
 
-  // Throws std::invalid_argument naming the field and what is allowed.
+  // Throws TrackError.
   static std::shared_ptr<const Track> Build(const TrackSpec& spec);
 
   const std::string& name() const { return name_; }

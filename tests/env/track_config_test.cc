@@ -1,8 +1,10 @@
 #include "env/track_config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -16,12 +18,23 @@
 namespace hotlap {
 namespace {
 
+using ::testing::HasSubstr;
+
 class TrackConfigTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
   const std::filesystem::path& Write(const std::string& text) {
     std::ofstream(path_) << text;
     return path_;
+  }
+  // Empty: there is none.
+  std::string ErrorOf(const std::string& text) {
+    try {
+      LoadTrackSpec(Write(text));
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
   }
   const std::filesystem::path path_ = std::filesystem::temp_directory_path() /
                                       ("hotlap_track_test_" + std::to_string(getpid()) + ".yaml");
@@ -62,22 +75,32 @@ TEST_F(TrackConfigTest, SegmentsFollowEachOther) {
 }
 
 TEST_F(TrackConfigTest, FaultsNameTheLineOfTheSegment) {
-  const auto error = [&](const std::string& text) -> std::string {
-    try {
-      LoadTrackSpec(Write(text));
-    } catch (const ConfigError& e) {
-      return e.what();
-    }
-    return "";
-  };
   const std::string gap =
-      error(Road("    - {length_m: 80}\n    - {gap_m: 30}\n    - {length_m: 80}\n"));
+      ErrorOf(Road("    - {length_m: 80}\n    - {gap_m: 30}\n    - {length_m: 80}\n"));
   EXPECT_NE(gap.find(".yaml:6: "), std::string::npos) << gap;
   EXPECT_NE(gap.find("segments[1] (gap): cannot be jumped"), std::string::npos) << gap;
-  const std::string outside = error(Road("    - {length_m: 80}\n", "checkpoints_s_m: [50, 90]\n"));
-  EXPECT_NE(outside.find("checkpoints_s_m[1]"), std::string::npos) << outside;
-  const std::string open = error(Road("    - {length_m: 80}\n", "closed: true\n"));
-  EXPECT_NE(open.find("off its start"), std::string::npos) << open;
+  const std::string open = ErrorOf(Road("    - {length_m: 80}\n", "closed: true\n"));
+  EXPECT_NE(open.find(".yaml:4: line.segments: the end"), std::string::npos) << open;
+}
+
+TEST_F(TrackConfigTest, FaultsOfTheWholeTrackNameTheLineOfTheirKey) {
+  const std::string recorded =
+      "name: test\nline: {npy: " + sim::ConfigFile("tracks").string() + "/map5_0.5m_cl.npy}\n";
+  for (const std::string& head : {Road("    - {length_m: 80}\n"), recorded}) {
+    const auto line = std::to_string(std::ranges::count(head, '\n') + 1);
+    for (const auto& [text, fault] :
+         {std::pair<std::string, std::string>{"checkpoints_s_m: [50, 49]\n",
+                                              "checkpoints_s_m: track checkpoints_s_m[1]: must"},
+          {"finish_s_m: 29999\n", "finish_s_m: track finish_s_m: must be from"},
+          {"start_s_m: 29999\n", "start_s_m: track start_s_m: must be from"},
+          {"laps: 2\n", "laps: track laps: more than 1"}}) {
+      EXPECT_THAT(ErrorOf(head + text), HasSubstr(".yaml:" + line + ": " + fault));
+    }
+  }
+  EXPECT_THAT(ErrorOf(Road("    - {length_m: 80, checkpoint: true}\n    - {length_m: 2}\n")),
+              HasSubstr(".yaml:2: line: track checkpoints_s_m[0]: must increase"));
+  EXPECT_THAT(ErrorOf("name: test\nline:\n  npy: nowhere.npy\n"),
+              ::testing::AllOf(HasSubstr(".yaml:3: line.npy: "), HasSubstr("nowhere.npy")));
 }
 
 TEST_F(TrackConfigTest, PointsMakeACircuit) {
@@ -112,14 +135,7 @@ TEST_F(TrackConfigTest, WrongTracksAreRefusedByKey) {
         {"name: x\nsurface: mud\n" + line, "surface"},
         {"name: x\nwidth_m: wide\n" + line, "width_m"},
         {"name: x\nsmooth: 3\n" + line, "smooth"}}) {
-    const auto message = [&]() -> std::string {
-      try {
-        LoadTrackSpec(Write(text));
-      } catch (const std::runtime_error& error) {
-        return error.what();
-      }
-      return "";
-    }();
+    const std::string message = ErrorOf(text);
     EXPECT_NE(message.find(key), std::string::npos) << text << ": " << message;
   }
 }
