@@ -45,7 +45,8 @@ class MappedBuffer {
   static MappedBuffer CreateFirstFree(std::size_t size = kDefaultBufferSize);
 
   // The client's end. nullopt and a reason when there is no such object, it is not a live game's,
-  // it is smaller or larger than `size`, or belongs to another user.
+  // it is smaller or larger than `size`, or belongs to another user. On Windows the size is known
+  // only of a view, and there in whole pages.
   static std::optional<MappedBuffer> Open(const std::string& name, std::size_t size,
                                           std::string& why_not);
 

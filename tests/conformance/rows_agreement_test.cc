@@ -1,0 +1,229 @@
+// Rows over games in process and over games behind mapped buffers tell the same bits: long random
+// sequences of steps, masked resets, saves and restores on both at once, in every autoreset mode.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "env/centreline.h"
+#include "env/vector_environment.h"
+#include "tests/conformance/games_under_test.h"
+#include "tests/test_size.h"
+
+namespace hotlap {
+namespace {
+
+const std::vector<std::string> kTracks = {"straight", "ring", "straight"};
+constexpr std::size_t kRows = 3;
+
+VectorEnvironmentConfig Config(Autoreset autoreset) {
+  VectorEnvironmentConfig config;
+  config.autoreset = autoreset;
+  config.environment.actions.kind = ActionKind::kContinuous;
+  // Episodes end in every way.
+  config.environment.rules.no_progress_ticks = 150;
+  config.environment.rules.off_road_ticks = 30;
+  config.environment.rules.time_limit_ticks = 1500;
+  for (const InfoColumn& column : MakeSpec(config.environment).info) {
+    config.info_columns.push_back(column.name);
+  }
+  return config;
+}
+
+std::vector<RowConfig> RowConfigs() {
+  std::vector<RowConfig> rows;
+  for (std::size_t row = 0; row < kRows; ++row) {
+    const auto track = LoadTestTrack(kTracks[row]);
+    rows.push_back({Centreline::FromTrack(*track), track->hash(), 5 + row});
+  }
+  return rows;
+}
+
+class Rows {
+ public:
+  Rows(const std::string& kind, Autoreset autoreset)
+      : games_(kind, kTracks),
+        environment_(Config(autoreset), Groups(games_.TakeGroup()), RowConfigs()),
+        batch_(environment_) {}
+
+  VectorEnvironment& environment() { return environment_; }
+  BatchView view() { return batch_.view(); }
+  int Step(std::span<const float> actions) {
+    num_final_ = environment_.Step({.discrete = {}, .continuous = actions}, view()).num_final;
+    return num_final_;
+  }
+  void Reset(const ResetOptions& options) {
+    num_final_ = 0;
+    environment_.Reset(options, view());
+  }
+
+  // All that the last call told, and only that.
+  std::string Told() const {
+    std::string told;
+    const auto add = [&told](const auto& array, std::size_t count) {
+      const auto bytes = std::as_bytes(std::span(array).first(count));
+      told.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      told += '|';
+    };
+    const std::size_t width = batch_.observations.size() / kRows;
+    const auto finals = static_cast<std::size_t>(num_final_);
+    add(batch_.observations, batch_.observations.size());
+    add(batch_.rewards, kRows);
+    add(batch_.terminated, kRows);
+    add(batch_.truncated, kRows);
+    add(batch_.status, kRows);
+    add(batch_.info, batch_.info.size());
+    add(batch_.final_rows, finals);
+    add(batch_.final_observations, finals * width);
+    for (std::size_t at = 0; at < batch_.final_info.size(); at += kRows * 4) {
+      add(std::span(batch_.final_info).subspan(at), finals * 4);
+    }
+    return told;
+  }
+  bool terminated(std::size_t row) const { return batch_.terminated[row] != 0; }
+  bool has_ended(std::size_t row) const { return terminated(row) || batch_.truncated[row] != 0; }
+
+ private:
+  static std::vector<std::unique_ptr<GameGroup>> Groups(std::unique_ptr<GameGroup> group) {
+    std::vector<std::unique_ptr<GameGroup>> groups;
+    groups.push_back(std::move(group));
+    return groups;
+  }
+
+  GamesUnderTest games_;
+  VectorEnvironment environment_;
+  BatchBuffer batch_;
+  int num_final_ = 0;
+};
+
+class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
+ protected:
+  void SetUp() override {
+    for (const std::string& track : kTracks) tracks_.push_back(LoadTestTrack(track));
+  }
+
+  // Mostly along the road to the finish; some rows stand, some leave it.
+  void Drive() {
+    std::vector<float> actions(kRows * 2);
+    for (std::size_t row = 0; row < kRows; ++row) {
+      if (dice_.OneIn(150)) mood_[row] = dice_.Below(4);
+      const Inputs inputs =
+          FollowRoad(*tracks_[row], simulated_.environment().game_state(static_cast<int>(row)));
+      actions[2 * row] = static_cast<float>(inputs.steer) / kMaxAnalog;
+      actions[2 * row + 1] = inputs.accelerate ? 1.0f : 0.0f;
+      if (mood_[row] == 0) actions[2 * row + 1] = 0;
+      if (mood_[row] == 1) actions[2 * row] = 0.3f;
+    }
+    num_final_ += simulated_.Step(actions);
+    behind_buffers_.Step(actions);
+    if (GetParam() == Autoreset::kNextStep) ended_.assign(kRows, 0);
+    for (std::size_t row = 0; row < kRows; ++row) {
+      if (!simulated_.has_ended(row)) continue;
+      ++(simulated_.terminated(row) ? num_terminated_ : num_truncated_);
+      ended_[row] = 1;
+    }
+  }
+
+  // Of some rows, each from the start or from a state of its own.
+  void ResetSome() {
+    std::vector<std::uint8_t> mask(kRows, 1);
+    if (GetParam() == Autoreset::kDisabled) mask = ended_;
+    if (dice_.OneIn(3)) mask[static_cast<std::size_t>(dice_.Below(kRows))] ^= 1;
+    std::vector<std::uint64_t> seeds;
+    if (dice_.OneIn(2)) seeds = {dice_.Next(), dice_.Next(), dice_.Next()};
+    std::vector<std::span<const std::byte>> here, there;
+    if (dice_.OneIn(2)) {
+      for (std::size_t row = 0; row < kRows; ++row) {
+        const bool has_state = !saved_[row].empty() && dice_.OneIn(2);
+        here.push_back(has_state ? saved_[row].back().first : std::span<const std::byte>());
+        there.push_back(has_state ? saved_[row].back().second : std::span<const std::byte>());
+      }
+    }
+    simulated_.Reset({.mask = mask, .seeds = seeds, .snapshots = here});
+    behind_buffers_.Reset({.mask = mask, .seeds = seeds, .snapshots = there});
+    for (std::size_t row = 0; row < kRows; ++row)
+      if (mask[row] == 1) ended_[row] = 0;
+  }
+
+  void Save() {
+    const int row = dice_.Below(kRows);
+    auto& states = saved_[static_cast<std::size_t>(row)];
+    states.emplace_back(simulated_.environment().Save(row),
+                        behind_buffers_.environment().Save(row));
+    ASSERT_EQ(states.back().first.empty(), states.back().second.empty());
+    if (states.back().first.empty()) states.pop_back();
+  }
+
+  void Restore() {
+    const int row = dice_.Below(kRows);
+    const auto& states = saved_[static_cast<std::size_t>(row)];
+    if (states.empty()) return;
+    const auto last = static_cast<int>(states.size()) - 1;
+    const auto& [here, there] =
+        states[static_cast<std::size_t>(last - dice_.Below(std::min(last + 1, 5)))];
+    const auto one = simulated_.environment().Restore(row, here, simulated_.view());
+    const auto other = behind_buffers_.environment().Restore(row, there, behind_buffers_.view());
+    ASSERT_TRUE(one) << one.error();
+    ASSERT_TRUE(other) << other.error();
+    // A saved end is an end again.
+    ended_[static_cast<std::size_t>(row)] = 1;
+    ++num_restored_;
+  }
+
+  Rows simulated_{"simulated", GetParam()};
+  Rows behind_buffers_{"tminterface", GetParam()};
+  Dice dice_{static_cast<std::uint64_t>(GetParam()) + 1};
+  std::vector<std::shared_ptr<const sim::Track>> tracks_;
+  std::vector<int> mood_ = std::vector<int>(kRows, 3);
+  std::vector<std::uint8_t> ended_ = std::vector<std::uint8_t>(kRows, 0);
+  std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> saved_[kRows];
+  int num_terminated_ = 0, num_truncated_ = 0, num_final_ = 0, num_restored_ = 0;
+};
+
+std::string ModeOf(const ::testing::TestParamInfo<Autoreset>& instance) {
+  constexpr std::string_view kNames[] = {"next_step", "same_step", "disabled"};
+  return std::string(kNames[static_cast<std::size_t>(instance.param)]);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryMode, RowsAgreementTest,
+                         ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
+                                           Autoreset::kDisabled),
+                         ModeOf);
+
+TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
+  simulated_.Reset({});
+  behind_buffers_.Reset({});
+  const int num_calls = TestCount(600, 4000, 40000);
+  for (int call = 0; call < num_calls; ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    const bool some_wait =
+        GetParam() == Autoreset::kDisabled && std::ranges::count(ended_, 1) > 0 && dice_.OneIn(10);
+    if (some_wait || dice_.OneIn(200)) {
+      ASSERT_NO_FATAL_FAILURE(ResetSome());
+    } else if (dice_.OneIn(40)) {
+      ASSERT_NO_FATAL_FAILURE(Save());
+    } else if (dice_.OneIn(100)) {
+      ASSERT_NO_FATAL_FAILURE(Restore());
+    } else {
+      Drive();
+    }
+    ASSERT_EQ(behind_buffers_.Told(), simulated_.Told());
+  }
+  EXPECT_GT(num_terminated_, 0);
+  EXPECT_GT(num_truncated_ + num_terminated_, num_calls / 500);
+  EXPECT_GT(num_restored_, 0);
+  if (GetParam() == Autoreset::kSameStep) {
+    EXPECT_EQ(num_final_, num_terminated_ + num_truncated_);
+  } else {
+    EXPECT_EQ(num_final_, 0);
+  }
+}
+
+}  // namespace
+}  // namespace hotlap
