@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""A client of hotlap-serve written from docs/protocol.md alone: what the page promises, seen from another language.
+
+    python3 tests/interop/wire_client_test.py --programs build/release/bin
+
+Needs the packages of requirements.txt; without them it looks for build/interop-venv.
+"""
+import argparse
+import importlib.util
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+if importlib.util.find_spec('zmq') is None or importlib.util.find_spec('msgpack') is None:
+    python = ROOT / 'build' / 'interop-venv' / 'bin' / 'python'
+    if not python.exists() or pathlib.Path(sys.prefix) == python.parents[1]:
+        sys.exit('wire_client_test: install tests/interop/requirements.txt into build/interop-venv first')
+    os.execv(python, [python, *sys.argv])
+
+import msgpack  # noqa: E402
+import numpy  # noqa: E402
+import zmq  # noqa: E402
+
+PROGRAMS = None
+LONG_ENOUGH_MS = 60000
+ROWS = 4
+BATCH = ('observations', 'rewards', 'terminated', 'truncated', 'status', 'info')
+NOT_COUNTED = (-3, -66, -70, -21, -61, -60, -62, -71)  # refusals whose id is still free
+FINALS = ('final_rows', 'final_observations', 'final_info')
+
+
+class Refused(Exception):
+    def __init__(self, status, error):
+        super().__init__(f'{status}: {error}')
+        self.status = status
+
+
+class Server:
+    """hotlap-serve with a few games of its own, for the length of a with block."""
+
+    def __enter__(self):
+        self._directory = tempfile.TemporaryDirectory()
+        self.endpoint = f'ipc://{self._directory.name}/hotlap'
+        self._process = subprocess.Popen(
+            [PROGRAMS / 'hotlap-serve', '--endpoint', self.endpoint, '--simulated', '8', '--games', '0',
+             '--log-level', 'error'], stdout=subprocess.PIPE, text=True)
+        ready = self._process.stdout.readline().strip()
+        if ready != f'ready {self.endpoint}':
+            raise RuntimeError(f'hotlap-serve is not ready: {ready!r}')
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self.exit_status = self._process.wait(timeout=30)
+        self._process.stdout.close()
+        self._directory.cleanup()
+
+
+class Client:
+    def __init__(self, endpoint):
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.DEALER)
+        self.socket.linger = 0
+        self.socket.connect(endpoint)
+        self.forget()
+
+    def forget(self):
+        """The session; ids begin anew."""
+        self._id = 0
+        self.token = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        self._context.term()
+
+    def exchange(self, header, arrays=()):
+        """One message out, one back: the header and the raw frames behind it."""
+        self.socket.send_multipart([msgpack.packb(header), *arrays])
+        if not self.socket.poll(LONG_ENOUGH_MS):
+            raise TimeoutError(f'no reply to {header}')
+        reply, *frames = self.socket.recv_multipart()
+        reply = msgpack.unpackb(reply)
+        if reply['status'] != 0:
+            assert not frames, 'a refusal has no arrays'
+            raise Refused(reply['status'], reply['error'])
+        return reply, frames
+
+    def hello(self, **fields):
+        reply, _ = self.exchange({'v': 1, 'op': 'hello', 'id': 0, 'key': os.urandom(16), **fields})
+        self.token = reply['token']
+        return reply
+
+    def call(self, op, *arrays, **fields):
+        self._id += 1
+        self.last = {'v': 1, 'op': op, 'id': self._id, 'token': self.token, **fields}, arrays
+        try:
+            reply, frames = self.exchange(*self.last)
+        except Refused as refusal:
+            if refusal.status in NOT_COUNTED:
+                self._id -= 1
+            raise
+        assert reply['id'] == self._id
+        return reply, frames
+
+    def attach(self, **fields):
+        self.attached, _ = self.call('attach', b'', environment='default', rows=ROWS, tracks=['short_sprint'],
+                                     **fields)
+        return self.attached
+
+    def batch(self, op, *arrays):
+        """The arrays of a reply by name, shaped as the page says."""
+        _, frames = self.call(op, *arrays)
+        names = BATCH + FINALS if len(frames) > len(BATCH) else BATCH
+        assert len(frames) == len(names)
+        raw = dict(zip(names, frames))
+        n, d = self.attached['rows'], self.attached['observation_size']
+        columns = len(self.attached['info'])
+        arrays = {'observations': numpy.frombuffer(raw['observations'], '<f4').reshape(n, d),
+                  'rewards': numpy.frombuffer(raw['rewards'], '<f4').reshape(n)}
+        for name in ('terminated', 'truncated', 'status'):
+            arrays[name] = numpy.frombuffer(raw[name], 'u1').reshape(n)
+        arrays['info'] = self.info(raw['info'], n, columns)
+        if 'final_rows' in raw:
+            arrays['final_rows'] = numpy.frombuffer(raw['final_rows'], '<i4')
+            k = len(arrays['final_rows'])
+            arrays['final_observations'] = numpy.frombuffer(raw['final_observations'], '<f4').reshape(k, d)
+            arrays['final_info'] = self.info(raw['final_info'], k, columns)
+        return arrays
+
+    def info(self, frame, rows, columns):
+        assert len(frame) == 4 * rows * columns
+        types = {0: '<i4', 1: '<f4'}
+        return {name: numpy.frombuffer(frame, types[kind], rows, 4 * rows * place)
+                for place, (name, kind) in enumerate(zip(self.attached['info'], self.attached['info_types']))}
+
+    def step(self, action):
+        return self.batch('step', struct.pack(f'<{ROWS}i', *([action] * ROWS)))
+
+
+class WireTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server().__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def setUp(self):
+        self.client = self.enterContext(Client(self.server.endpoint))
+
+    def tearDown(self):
+        if self.client.token is not None:
+            self.client.call('detach', close=True)
+
+    def started(self, **fields):
+        self.client.hello()
+        self.client.attach(**fields)
+        return self.client.batch('reset', b'', b'', b'')
+
+    def assertEqualBatches(self, one, other):
+        self.assertEqual(one.keys(), other.keys())
+        for name, array in one.items():
+            pairs = [(array, other[name])] if name not in ('info', 'final_info') else [
+                (column, other[name][key]) for key, column in array.items()]
+            for ours, theirs in pairs:
+                self.assertEqual(ours.tobytes(), theirs.tobytes(), name)
+
+    def test_hello_lists_what_there_is(self):
+        reply = self.client.hello()
+        self.assertEqual(reply['v'], 1)
+        self.assertEqual(len(reply['token']), 16)
+        self.assertGreater(reply['session_timeout_ms'], 0)
+        self.assertGreaterEqual(reply['max_rows'], ROWS)
+        self.assertIn('default', reply['environments'])
+        self.assertIn('short_sprint', reply['tracks'])
+        self.assertEqual(len(reply['policy_hashes']), len(reply['environments']))
+        self.assertEqual(len(reply['task_hashes']), len(reply['environments']))
+
+    def test_spec_gives_each_column_its_name_unit_and_bounds(self):
+        hello = self.client.hello()
+        spec, _ = self.client.call('spec', environment='default')
+        place = hello['environments'].index('default')
+        self.assertEqual(spec['policy_hash'], hello['policy_hashes'][place])
+        self.assertEqual(spec['task_hash'], hello['task_hashes'][place])
+        for begin, rest in (('observation', ('unit', 'scale', 'low', 'high')), ('info', ('type', 'unit', 'only_at_end')),
+                            ('reward', ('weight', 'unit')), ('rules', ('terminate',))):
+            for part in rest:
+                self.assertEqual(len(spec[f'{begin}_{part}']), len(spec[begin]), part)
+        self.assertEqual(spec['action_kind'], 0)
+        self.assertIn('accelerate', spec['action'][0])
+
+    def test_observations_are_finite_and_within_the_bounds_of_the_spec(self):
+        first = self.started()
+        spec, _ = self.client.call('spec', environment='default')
+        low = numpy.float32(spec['observation_low'])
+        high = numpy.float32(spec['observation_high'])
+        self.assertEqual(len(spec['observation']), self.client.attached['observation_size'])
+        for batch in [first] + [self.client.step(0) for _ in range(20)]:
+            self.assertTrue(numpy.isfinite(batch['observations']).all())
+            self.assertTrue((batch['observations'] >= low).all() and (batch['observations'] <= high).all())
+        # velocity.z is the speed ahead: after a second of throttle some 57 km/h.
+        column = spec['observation'].index('velocity.z')
+        speed = batch['observations'][:, column] / spec['observation_scale'][column]
+        numpy.testing.assert_allclose(speed * 3.6, 57.5, atol=3)
+
+    def test_steps_move_the_clock_and_pay(self):
+        first = self.started()
+        self.assertEqual(first['rewards'].tolist(), [0] * ROWS)
+        self.assertEqual(first['info']['race_time'].tolist(), [0] * ROWS)
+        for i in range(1, 5):
+            batch = self.client.step(0)
+            self.assertEqual(batch['status'].tolist(), [0] * ROWS)
+            self.assertEqual(batch['info']['ticks'].tolist(), [5] * ROWS)
+            self.assertEqual(batch['info']['race_time'].tolist(), [50 * i] * ROWS)
+            self.assertEqual(batch['info']['valid'].tolist(), [1] * ROWS)
+        self.assertTrue((batch['info']['progress'] > 0).all())
+
+    def test_repeated_request_gets_the_same_bytes_and_steps_once(self):
+        self.started()
+        self.client.step(0)
+        header, arrays = self.client.last
+        once = self.client.exchange(header, arrays)
+        again = self.client.exchange(header, arrays)
+        self.assertEqual(once, again)
+        self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [100] * ROWS)
+
+    def test_saved_states_go_on_bit_for_bit(self):
+        self.started()
+        for _ in range(10):
+            self.client.step(0)
+        _, frames = self.client.call('save', b'', bytes=True)
+        ids, status, sizes, states = frames
+        self.assertEqual(len(ids), 8 * ROWS)
+        self.assertEqual(list(status), [0] * ROWS)
+        self.assertEqual(sum(struct.unpack(f'<{ROWS}I', sizes)), len(states))
+        first = [self.client.step(2) for _ in range(10)]
+        restored = self.client.batch('restore', ids)
+        self.assertEqual(restored['info']['race_time'].tolist(), [500] * ROWS)
+        for batch in first:
+            self.assertEqualBatches(self.client.step(2), batch)
+        # A reset to one row's state begins an episode of its own length there.
+        mask = bytes([0, 1, 0, 0])
+        batch = self.client.batch('reset', mask, b'', ids)
+        self.assertEqual(batch['status'].tolist(), [4, 0, 4, 4])
+        self.assertEqual(batch['info']['race_time'].tolist()[1], 500)
+
+    def test_same_step_brings_the_end_of_an_episode_beside_the_next_beginning(self):
+        self.started(autoreset='same_step')
+        for _ in range(4000):
+            batch = self.client.step(0)
+            ended = numpy.flatnonzero(batch['terminated'] | batch['truncated'])
+            self.assertEqual(batch['final_rows'].tolist(), ended.tolist())
+            if len(ended) > 0:
+                break
+        self.assertGreater(len(ended), 0)
+        self.assertTrue((batch['info']['race_time'][ended] == 0).all())
+        self.assertTrue((batch['final_info']['race_time'] > 0).all())
+        self.assertTrue((batch['final_info']['end_reason'] > 0).all())
+        self.assertTrue((batch['final_info']['episode_length'] > 0).all())
+
+    def test_refusals_name_what_is_wrong_and_change_nothing(self):
+        self.started()
+        for header, arrays, status, word in (
+                ({'op': 'step'}, [b''], -65, 'actions'),
+                ({'op': 'step'}, [], -3, 'step'),
+                ({'op': 'fly'}, [], -70, 'op'),
+                ({'op': 'step', 'speed': 3}, [bytes(4 * ROWS)], -3, 'speed'),
+                ({'op': 'restore'}, [bytes([255] * 8 * ROWS)], -20, 'snapshots'),
+                ({'op': 'attach', 'environment': 'default', 'rows': 1, 'tracks': ['short_sprint']}, [b''], -64, '')):
+            with self.subTest(header):
+                with self.assertRaisesRegex(Refused, word) as refusal:
+                    self.client.call(header.pop('op'), *arrays, **header)
+                self.assertEqual(refusal.exception.status, status)
+        with self.assertRaises(Refused) as refusal:
+            self.client.exchange({'v': 1, 'op': 'step', 'id': 1, 'token': bytes(16)}, [bytes(4 * ROWS)])
+        self.assertEqual(refusal.exception.status, -21)
+        self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [50] * ROWS)
+
+    def test_ping_needs_no_session_and_detach_gives_the_rows_back(self):
+        self.client.exchange({'v': 1, 'op': 'ping', 'id': 7})
+        for _ in range(3):  # eight rows: the third would find none if they were kept
+            self.started()
+            self.client.call('detach', close=True)
+            with self.assertRaises(Refused) as refusal:
+                self.client.exchange({'v': 1, 'op': 'ping', 'id': 7, 'token': self.client.token})
+            self.assertEqual(refusal.exception.status, -21)
+            self.client.forget()
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--programs', required=True, type=pathlib.Path, help='where hotlap-serve is')
+    arguments, rest = parser.parse_known_args()
+    PROGRAMS = arguments.programs.resolve()
+    unittest.main(argv=[sys.argv[0], *rest])
