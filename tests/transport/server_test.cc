@@ -426,6 +426,36 @@ TEST_F(ServerTest, AStepTheSocketsThreadMayNotTakeRunsOnAWorker) {
   EXPECT_EQ(server->counters().inline_runs, 0u);
 }
 
+TEST_F(ServerTest, TheSocketsThreadRunsNothingThatIsLongerThanItsLimit) {
+  ASSERT_EQ(server_settings.inline_limit_us, 20);
+  Start();
+  RawClient client = Raw();
+  // What was not measured yet counts 2.5 us a row.
+  Ready(client, 1, 2);
+  EXPECT_EQ(server->counters().inline_runs, 1u) << "the reset of two rows";
+  Ready(client, 2, 32);
+  EXPECT_EQ(server->counters().inline_runs, 1u) << "not that of 32";
+}
+
+TEST_F(ServerTest, StepsThatArriveTogetherRunOnWorkers) {
+  server_settings.inline_limit_us = 1e6;
+  server_settings.endpoints = {"inproc://together"};  // what was sent is there
+  Start();
+  RawClient first = Raw(), second = Raw(), third = Raw();
+  const Token tokens[] = {Ready(first, 1, 1), Ready(second, 2, 1), Ready(third, 3, 1)};
+  const auto before = server->counters().inline_runs;
+  gate->Shut();
+  first.Send(StepRequest(tokens[0], 3), {SomeActions(1)});
+  gate->AwaitWaiting();  // the socket's thread is busy
+  second.Send(StepRequest(tokens[1], 3), {SomeActions(1)});
+  third.Send(StepRequest(tokens[2], 3), {SomeActions(1)});
+  gate->Open();
+  for (RawClient* client : {&first, &second, &third}) {
+    EXPECT_EQ(client->Receive().value().header.status, Status::kOk);
+  }
+  EXPECT_EQ(server->counters().inline_runs, before + 1);
+}
+
 TEST_F(ServerTest, ABlockedSessionHoldsNobodyElse) {
   server_settings.inline_limit_us = 0;
   std::shared_ptr<Gate> first = gate, second = std::make_shared<Gate>();
