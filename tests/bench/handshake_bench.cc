@@ -44,7 +44,7 @@ double g_seconds = 1;  // per measurement
 // How often `once` runs in a second; it is called in batches between looks at the clock.
 double RateOf(const std::function<void()>& once) {
   constexpr int kBatch = 256;
-  for (int i = 0; i < 4 * kBatch; ++i) once();
+  for (int i = 0; i < kBatch; ++i) once();
   const auto began = Clock::now();
   std::int64_t count = 0;
   Seconds elapsed{};
@@ -205,22 +205,42 @@ double ClientTicks(const RunningGame& game) {
   });
 }
 
-// Environment commands of `ticks` ticks each; ticks per second.
-double GroupTicks(const RunningGame& game, int ticks) {
-  const auto group = MakeTMInterfaceGames({{game.name, "", 0}}, {});
-  const auto run = [&](const Command& command) {
-    group->Start({&command, 1});
-    const auto completions = group->Collect(DeadlineIn(std::chrono::seconds(20)));
-    if (completions.size() != 1 || completions[0].status != CompletionStatus::kOk) {
-      throw std::runtime_error("the command failed");
+using Games = std::vector<std::unique_ptr<RunningGame>>;
+
+Games Running(int count) {
+  Games games;
+  for (int i = 0; i < count; ++i) games.push_back(std::make_unique<RunningGame>());
+  return games;
+}
+
+// Environment commands of `ticks` ticks each to all games at once; ticks per second of all
+// together.
+double GroupTicks(const Games& running, int ticks) {
+  std::vector<TMInterfaceGame> games;
+  for (const auto& game : running) games.push_back({game->name, "", 0});
+  const auto group = MakeTMInterfaceGames(std::move(games), {});
+  std::vector<Command> commands(running.size());
+  const auto run = [&](CommandKind kind, const Inputs& inputs) {
+    for (std::size_t slot = 0; slot < commands.size(); ++slot) {
+      commands[slot] = {
+          .slot = static_cast<int>(slot), .kind = kind, .ticks = ticks, .inputs = inputs};
+    }
+    group->Start(commands);
+    for (std::size_t done = 0; done < commands.size();) {
+      const auto completions = group->Collect(DeadlineIn(std::chrono::seconds(20)));
+      for (const Completion& completion : completions) {
+        if (completion.status != CompletionStatus::kOk) {
+          throw std::runtime_error("the command failed: " + completion.error);
+        }
+      }
+      if (completions.empty()) throw std::runtime_error("the games are too slow");
+      done += completions.size();
     }
   };
-  run({.slot = 0, .kind = CommandKind::kRestart, .inputs = {}});
-  std::int32_t steer = 0;
-  return ticks * RateOf([&] {
-           steer = (steer + 1) % 65536;
-           run({.slot = 0, .ticks = ticks, .inputs = {.steer = steer, .accelerate = true}});
-         });
+  run(CommandKind::kRestart, {});
+  std::int32_t gas = 0;
+  return ticks * static_cast<double>(running.size()) *
+         RateOf([&] { run(CommandKind::kAdvance, LearnersInputs(gas)); });
 }
 
 double Median(std::vector<double> values) {
@@ -265,7 +285,7 @@ int Run(int argc, char** argv) {
   row("call_round_trips_per_s", "mapped buffer, S_ON_RUN_STEP and its answer", CallRoundTrips(),
       spin);
 
-  RunningGame game;
+  const Games one = Running(1);
   struct GameRow {
     const char* key;
     const char* text;
@@ -274,15 +294,19 @@ int Run(int argc, char** argv) {
   };
   std::vector<GameRow> rows = {
       {"client_ticks_per_s", "hotlap-game, our client, learner's ticks",
-       [&] { return ClientTicks(game); }},
+       [&] { return ClientTicks(*one[0]); }},
       {"group_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 1 tick",
-       [&] { return GroupTicks(game, 1); }},
+       [&] { return GroupTicks(one, 1); }},
       {"group_5_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 5 ticks, ticks",
-       [&] { return GroupTicks(game, 5); }}};
+       [&] { return GroupTicks(one, 5); }},
+      {"sixteen_ticks_per_s", "16 hotlap-games in one group, steps of 1 tick, of all",
+       [&] { return GroupTicks(Running(tmi::kMaxInstances), 1); }},
+      {"sixteen_5_ticks_per_s", "16 hotlap-games in one group, steps of 5 ticks, of all",
+       [&] { return GroupTicks(Running(tmi::kMaxInstances), 5); }}};
   if (!python.empty()) {
     rows.insert(rows.begin(), {"official_client_ticks_per_s",
                                "hotlap-game, official Python client, learner's ticks",
-                               [&] { return OfficialClientTicks(python, game); }});
+                               [&] { return OfficialClientTicks(python, *one[0]); }});
   }
   for (int round = 0; round < kRounds; ++round) {
     for (GameRow& each : rows) each.rates.push_back(each.measure());
