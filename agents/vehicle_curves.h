@@ -24,8 +24,9 @@ struct VehicleCurve {
   std::string title, x_label, y_label;
   std::vector<CurvePoint> points;  // x increases
   std::vector<MeasuredRow> rows;
-  float tolerance = 0;  // share of a row, or of its y unit, that the tests allow
+  float tolerance = 0;  // what the tests allow around a row: below 1 a share of it, else y units
 };
+float MarginOf(const VehicleCurve& curve, float measured);
 
 // Launch, acceleration, turbo, full-lock yaw rate, coasting and free fall; takes about a second.
 std::vector<VehicleCurve> DriveVehicleCurves(const sim::VehicleParams& params);

@@ -1,5 +1,6 @@
 #include "env/simulated_games.h"
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "env/fnv1a.h"
 #include "env/race_bounds.h"
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/race.h"
@@ -25,18 +27,29 @@ using sim::VehicleState;
 // Snapshot bytes: this header, then the RaceState. Bump the version whenever a field of RaceState
 // or VehicleState moves or changes its meaning.
 constexpr std::uint32_t kMagic = 0x47534C48;  // "HLSG"
-constexpr std::uint32_t kSnapshotVersion = 2;
+constexpr std::uint32_t kSnapshotVersion = 3;
 struct SnapshotHeader {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kSnapshotVersion;
   std::uint64_t track_hash = 0;
+  std::uint64_t vehicle_hash = 0;
 };
-static_assert(sizeof(SnapshotHeader) == 16);
-static_assert(sizeof(RaceState) == 1340, "RaceState changed: bump kSnapshotVersion");
+static_assert(sizeof(SnapshotHeader) == 24);
+static_assert(sizeof(RaceState) == 1348, "RaceState changed: bump kSnapshotVersion");
 constexpr const char* kOutOfRange = "snapshot: out of range is ";
 constexpr std::int32_t kLastMaterial = 30;
 constexpr std::size_t kSnapshotSize =
     sizeof(SnapshotHeader) + sizeof(VehicleState) + sizeof(RaceRecord);
+
+// Of settings, which are floats alone.
+std::uint64_t HashOf(const sim::VehicleParams& vehicle) {
+  std::array<float, sizeof(sim::VehicleParams) / sizeof(float)> words;
+  static_assert(sizeof words == sizeof vehicle);
+  std::memcpy(words.data(), &vehicle, sizeof words);
+  Fnv1a hash;
+  for (const float word : words) hash.Add(word);
+  return hash.value();
+}
 
 bool IsWithin(float value, float limit) { return value >= -limit && value <= limit; }
 bool IsWithin(Vec3 v, float limit) {
@@ -75,7 +88,7 @@ const char* WrongField(const sim::VehicleState& car, const sim::Track& track) {
   if (car.held_keys < 0 || car.held_keys > 3) return "held_keys";
   if (car.steer_key < -1 || car.steer_key > 1) return "steer_key";
   if (!IsFlag(car.has_touched_down)) return "has_touched_down";
-  if (!IsFlag(car.has_body_contact)) return "has_body_contact";
+  if (!IsFlag(car.has_wall_contact)) return "has_wall_contact";
   if (car.turbo_ticks_left < 0 || car.turbo_ticks_left > kMaxStateTurboTicks) {
     return "turbo_ticks_left";
   }
@@ -96,22 +109,27 @@ const char* WrongField(const RaceState& state, const Race& race) {
   if (!IsAnalogInput(state.inputs.steer)) return "inputs.steer";
   if (!IsAnalogInput(state.inputs.gas)) return "inputs.gas";
   if (state.num_passed < 0 || state.num_passed > race.target()) return "num_passed";
-  if (state.num_respawns < 0) return "num_respawns";
+  if (!IsRespawnCount(state.num_respawns)) return "num_respawns";
+  for (const std::int32_t time_ms : {state.last_turbo_ms, state.last_wall_ms}) {
+    if (time_ms != -1 && !IsPassTime(time_ms)) return "last_times";
+  }
   if (state.finished != (state.num_passed == race.target())) return "finished";
   for (const std::int32_t time_ms : state.times_ms) {
-    if (!IsRaceClock(time_ms) || time_ms < 0) return "times";
+    if (!IsPassTime(time_ms)) return "times";
   }
   return nullptr;
 }
 
 // Empty, or why these bytes are no state of this race.
-std::string Parse(std::span<const std::byte> bytes, const Race& race, RaceState& state) {
+std::string Parse(std::span<const std::byte> bytes, const Race& race, std::uint64_t vehicle_hash,
+                  RaceState& state) {
   SnapshotHeader header;
   if (bytes.size() != kSnapshotSize) return "snapshot: not of a simulated game (wrong size)";
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.magic != kMagic) return "snapshot: not of a simulated game (wrong magic)";
   if (header.version != kSnapshotVersion) return "snapshot: of another version";
   if (header.track_hash != race.track().hash()) return "snapshot: saved on another track";
+  if (header.vehicle_hash != vehicle_hash) return "snapshot: saved with another vehicle";
   const std::byte* const vehicle = bytes.data() + sizeof header;
   const std::byte* const record = vehicle + sizeof(VehicleState);
   struct Bool {
@@ -135,13 +153,16 @@ std::string Parse(std::span<const std::byte> bytes, const Race& race, RaceState&
 
 struct Slot {
   Slot(const SimulatedGame& game, std::shared_ptr<VehicleBlock> block, int lane)
-      : race(game.track, game.vehicle, std::move(block), lane), snapshot(kSnapshotSize) {
+      : race(game.track, game.vehicle, std::move(block), lane),
+        vehicle_hash(HashOf(game.vehicle)),
+        snapshot(kSnapshotSize) {
     race.Restart(/*with_countdown=*/false);
     state = race.game_state();
     // A gate gives two events at most, and the finish ends the command.
     events.reserve(2 * static_cast<std::size_t>(race.target()) + 2);
   }
   Race race;
+  std::uint64_t vehicle_hash;
   GameState state;
   Command command;
   bool under_way = false;
@@ -273,7 +294,8 @@ class SimulatedGames final : public GameGroup {
         return completion;
       case CommandKind::kRestore: {
         RaceState state;
-        if (std::string error = Parse(slot.command.snapshot, slot.race, state); !error.empty()) {
+        if (std::string error = Parse(slot.command.snapshot, slot.race, slot.vehicle_hash, state);
+            !error.empty()) {
           completion.status = CompletionStatus::kRejected;
           completion.error = std::move(error);
           return completion;
@@ -289,6 +311,7 @@ class SimulatedGames final : public GameGroup {
   static void Save(Slot& slot) {
     SnapshotHeader header;
     header.track_hash = slot.race.track().hash();
+    header.vehicle_hash = slot.vehicle_hash;
     const VehicleState vehicle = slot.race.vehicle();
     std::byte* out = slot.snapshot.data();
     std::memcpy(out, &header, sizeof header);

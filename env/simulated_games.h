@@ -15,8 +15,8 @@ struct SimulatedGame {  // settings of one slot
   sim::VehicleParams vehicle;
 };
 
-// One slot per element. Starts at s(0). Snapshots are a versioned header, the track's hash and the
-// RaceState.
+// One slot per element. Starts at s(0). Snapshots are a versioned header, the hashes of track and
+// vehicle, and the RaceState; one of another track or vehicle is refused.
 std::unique_ptr<GameGroup> MakeSimulatedGames(const std::vector<SimulatedGame>& games);
 
 }  // namespace hotlap

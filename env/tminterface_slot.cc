@@ -60,7 +60,7 @@ const char* FieldOutOfRange(const GameState& state, const tmi::SimStateView& vie
   if (!IsRaceClock(view.time_ms())) return "time";
   if (!IsAnalogInput(state.inputs.steer)) return "input_steer";
   if (!IsAnalogInput(state.inputs.gas)) return "input_gas";
-  if (state.num_respawns < 0) return "num_respawns";
+  if (!IsRespawnCount(state.num_respawns)) return "num_respawns";
   return nullptr;
 }
 

@@ -75,7 +75,7 @@ constexpr FloatKey kVehicleKeys[] = {
     {"wall_friction", &P::wall_friction, 0, 5},
     {"wall_clearance_m", &P::wall_clearance_m, 0.1f, 1.5f},
     {"wall_bounce", &P::wall_bounce, 0, 0.9f},
-    {"sink_limit_m", &P::sink_limit_m, 0.1f, 0.5f},
+    {"sink_limit_m", &P::sink_limit_m, 0.1f, 0.4f},
 };
 
 template <std::size_t n>
@@ -130,6 +130,17 @@ sim::VehicleParams LoadVehicleParams(const std::filesystem::path& path) {
   }
   if (params.turbo_high_kmh < params.turbo_low_kmh + 1) {
     config.Fail("turbo_high_kmh", "must be at least 1 km/h above turbo_low_kmh");
+  }
+  for (std::size_t i = 0; i < params.wheel_offset_m.size(); ++i) {
+    const Vec3& p = params.wheel_offset_m[i];
+    const float ahead = i < 2 ? p.z : -p.z;  // front wheels first
+    if (std::fabs(p.x) > sim::kBodyReach.x || p.y < 0 || p.y > 1 || ahead < 0.5f ||
+        ahead > sim::kBodyReach.z) {
+      config.Fail(
+          "wheel_offset_m",
+          "x must be within +-1.5, y from 0 to 1, z of the front wheels from 0.5 to 2.6, of "
+          "the rear ones from -2.6 to -0.5");
+    }
   }
   for (const Vec3& p : params.body_point_m) {
     if (std::fabs(p.x) > sim::kBodyReach.x || p.y < 0 || p.y > sim::kBodyReach.y ||

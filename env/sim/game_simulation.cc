@@ -50,8 +50,7 @@ void Game::EndSimulation(SimResult result) {
 }
 
 std::optional<std::int32_t> Game::ReplayDuration(const InputTape& tape) const {
-  Race race = race_;
-  race.Restart(/*with_countdown=*/true);
+  Race race(race_.shared_track(), race_.params());
   Inputs inputs;
   const std::int32_t give_up_ms = tape.last_time_ms() + kLongestRollMs;
   while (!race.record().finished && race.record().race_time_ms < give_up_ms) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "env/sim/floating_point_guard.h"
 #include "env/sim/vehicle_model.h"
 
 namespace hotlap::sim {
@@ -11,11 +12,11 @@ Race::Race(const std::shared_ptr<const Track>& track, const VehicleParams& param
 
 Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params,
            std::shared_ptr<VehicleBlock> block, int lane)
-    : track_(std::move(track)),
-      params_(params),
-      at_start_(CarAt(params_, *track_, track_->start(), true)),
-      block_(std::move(block)),
-      lane_(lane) {
+    : track_(std::move(track)), params_(params), block_(std::move(block)), lane_(lane) {
+  const FloatingPointGuard guard;
+  // 0, the ticks left of a car without a boost, when pads do not push.
+  full_turbo_ticks_ = params_.turbo_time_s > 0 ? TurboTicks(params_) : -1;
+  at_start_ = CarAt(params_, *track_, track_->start(), true);
   block_->Configure(lane_, params_, *track_);
   Restart(true);
 }
@@ -64,6 +65,10 @@ std::uint8_t Race::BeginTick(const Inputs& inputs) {
 
 std::span<const RaceEvent> Race::EndTick() {
   if (!has_moved_ || record_.finished) return {};
+  if (block_->turbo_ticks_left(lane_) == full_turbo_ticks_) {
+    record_.last_turbo_ms = record_.race_time_ms;
+  }
+  if (block_->has_wall_contact(lane_)) record_.last_wall_ms = record_.race_time_ms;
   const int gates = track_->num_gates();
   const auto next = static_cast<std::size_t>(record_.num_passed % gates);
   const Vec3 from_m = block_->previous_position_m(lane_), to_m = block_->position_m(lane_);
@@ -112,7 +117,7 @@ GameState Race::game_state() const {
   state.is_changing_gear = car.shift_ticks_left > 0;
   state.is_turbo = car.turbo_ticks_left > 0;
   state.is_freewheeling = car.is_freewheeling != 0;
-  state.has_lateral_contact = car.has_body_contact != 0;
+  state.has_lateral_contact = car.has_wall_contact != 0;
   state.inputs = record_.inputs;
   state.checkpoints_passed = record_.num_passed;
   state.checkpoints_target = target();

@@ -38,12 +38,15 @@ struct RaceRecord {
   std::array<std::int32_t, kNumChannels> input_stored_ms{};
   std::int32_t num_passed = 0;
   std::int32_t num_respawns = 0;
+  // Race times of the last tick on a turbo pad and of the last one against a wall; -1: none yet.
+  std::int32_t last_turbo_ms = -1;
+  std::int32_t last_wall_ms = -1;
   bool finished = false;                 // and not prevented: the clock of the race stands still
   std::array<std::uint8_t, 3> unused{};  // no padding: equal states are equal bytes
   std::array<std::int32_t, kMaxPasses> times_ms{};  // of the first num_passed passes
 };
 static_assert(sizeof(RaceRecord) ==
-              sizeof(Inputs) + sizeof(float) * (2 + kNumChannels + 3 + kMaxPasses));
+              sizeof(Inputs) + sizeof(float) * (2 + kNumChannels + 5 + kMaxPasses));
 
 // Everything that decides the future of a race, and nothing else. Trivially copyable: it is the
 // snapshot.
@@ -53,7 +56,8 @@ struct RaceState : RaceRecord {
 static_assert(std::is_trivially_copyable_v<RaceState>);
 static_assert(sizeof(RaceState) == sizeof(VehicleState) + sizeof(RaceRecord));
 
-// Not thread-safe. Callers hold a FloatingPointGuard around Tick, Respawn and Restart.
+// Not thread-safe. Callers hold a FloatingPointGuard around everything but the constructors, which
+// hold their own. Moves; a copy would drive the same car.
 class Race {
  public:
   // Stands at the start of its countdown, in a block of its own or in a lane of one that it shares
@@ -62,7 +66,11 @@ class Race {
   Race(std::shared_ptr<const Track> track, const VehicleParams& params,
        std::shared_ptr<VehicleBlock> block, int lane);
 
+  Race(Race&&) = default;
+  Race& operator=(Race&&) = default;
+
   const Track& track() const { return *track_; }
+  const std::shared_ptr<const Track>& shared_track() const { return track_; }
   const VehicleParams& params() const { return params_; }
   const RaceRecord& record() const { return record_; }
   VehicleState vehicle() const { return block_->state(lane_); }
@@ -103,6 +111,7 @@ class Race {
   std::shared_ptr<VehicleBlock> block_;
   int lane_ = 0;
   bool has_moved_ = false;  // in the tick under way
+  std::int32_t full_turbo_ticks_ = 0;
   RaceRecord record_;
   std::array<RaceEvent, 2> events_{};
 };

@@ -21,7 +21,7 @@ using tminterface::SimStateView;
 // What of a RaceState no documented field holds, in the opaque end of the dyna block. Bump the
 // version whenever a word changes its meaning.
 constexpr std::uint32_t kMagic = 0x50414C48;  // "HLAP"
-constexpr std::uint32_t kSimStateVersion = 2;
+constexpr std::uint32_t kSimStateVersion = 3;
 struct Undocumented {
   std::uint32_t magic = kMagic;
   std::uint32_t version = kSimStateVersion;
@@ -92,10 +92,6 @@ Mat3 InverseInertia(const VehicleParams& params, const Mat3& r) {
     }
   }
   return m;
-}
-
-std::int32_t TurboTicks(const VehicleParams& params) {
-  return static_cast<std::int32_t>(std::lround(params.turbo_time_s / kTickSeconds));
 }
 
 // ---- Writing
@@ -173,19 +169,17 @@ void WriteVehicle(const Race& race, SimState& out) {
   out.Set(layout::kActualRpm, car.rpm);
   out.Set(layout::kSlideFactor, 1.0f);
   out.Set(layout::kGear, car.gear);
-  out.Set(layout::kHasAnyLateralContact, car.has_body_contact != 0);
-  out.Set(layout::kLastHasAnyLateralContactTime,
-          car.has_body_contact != 0 ? race.record().race_time_ms : kNever);
+  out.Set(layout::kHasAnyLateralContact, car.has_wall_contact != 0);
+  out.Set(layout::kLastHasAnyLateralContactTime, race.record().last_wall_ms);
   out.Set(layout::kTurningRate, car.steering);
   out.Set(layout::kIsSliding, is_sliding);
   out.Set(layout::kIsFreewheeling, car.is_freewheeling != 0);
-  if (car.turbo_surface != 0) {
-    const std::int32_t ticks_ago = TurboTicks(params) - car.turbo_ticks_left;
-    out.Set(layout::kTurboType, car.turbo_surface == static_cast<int>(Surface::kTurbo2) ? 2 : 1);
-    out.Set(layout::kTurboBoostFactor, car.turbo_ticks_left > 0 ? 1.0f : 0.0f);
-    out.Set(layout::kLastTurboTime, race.record().race_time_ms - ticks_ago * kTickMs);
-    out.Set(layout::kLastTurboTypeChangeTime, race.record().race_time_ms - ticks_ago * kTickMs);
-  }
+  out.Set(layout::kTurboType, car.turbo_surface == static_cast<int>(Surface::kTurbo2)  ? 2
+                              : car.turbo_surface == static_cast<int>(Surface::kTurbo) ? 1
+                                                                                       : 0);
+  out.Set(layout::kTurboBoostFactor, car.turbo_ticks_left > 0 ? 1.0f : 0.0f);
+  out.Set(layout::kLastTurboTime, race.record().last_turbo_ms);
+  out.Set(layout::kLastTurboTypeChangeTime, race.record().last_turbo_ms);
   out.Set(layout::kCurrentLocalSpeed, local_before);
   out.Set(layout::kTotalCentralForceAdded,
           TransposeTimes(before, car.force_mps2 + Vec3{0, params.gravity_mps2, 0}));
@@ -470,7 +464,7 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
   car.rpm = in.Float(layout::kActualRpm.offset, kMaxStateRpm, "engine.actual_rpm");
   car.gear = view.Get(layout::kGear);
   in.Require(car.gear >= 0 && car.gear <= kNumGears, "engine.gear: must be from 0 to 5");
-  car.has_body_contact = view.Get(layout::kHasAnyLateralContact) ? 1 : 0;
+  car.has_wall_contact = view.Get(layout::kHasAnyLateralContact) ? 1 : 0;
   car.is_freewheeling = view.Get(layout::kIsFreewheeling) ? 1 : 0;
 
   state.clock_ms = view.time_ms();
@@ -482,10 +476,17 @@ std::optional<RaceState> ReadSimState(const Race& race, const tminterface::SimSt
     in.Require(IsRaceClock(time), "race_time: must be a multiple of 10 ms from -2610 to 10^9");
   }
   ReadInputs(view, state);
+  // A real game may have anything here.
+  const auto past = [](std::int32_t time_ms) { return IsPassTime(time_ms) ? time_ms : kNever; };
+  state.last_turbo_ms = past(view.Get(layout::kLastTurboTime));
+  state.last_wall_ms = past(view.Get(layout::kLastHasAnyLateralContactTime));
   state.num_respawns = static_cast<std::int32_t>(view.Get(layout::kNumRespawns));
+  in.Require(IsRespawnCount(state.num_respawns), "num_respawns: must be from 0 to 10^9");
   for (std::size_t i = 0; i < view.num_checkpoint_times(); ++i) {
     const std::int32_t time = view.checkpoint_time(i).time_ms;
-    if (time != kNever) state.times_ms[static_cast<std::size_t>(state.num_passed++)] = time;
+    if (time == kNever) continue;
+    in.Require(IsPassTime(time), "cp_times: must be -1 or a multiple of 10 ms from 0 to 10^9");
+    state.times_ms[static_cast<std::size_t>(state.num_passed++)] = time;
   }
   state.finished = state.num_passed == race.target();
   if (!in.ok()) return std::nullopt;

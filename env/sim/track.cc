@@ -192,7 +192,8 @@ bool Gate::Passed(Vec3 from_m, Vec3 to_m) const {
   const Vec3 crossing = from_m + (to_m - from_m) * (before / (before - after)) - position_m;
   const float side = Dot(crossing, left);
   const float height = Dot(crossing, normal);
-  return side <= reach_m && side >= -reach_m && height <= reach_m && height >= -kGateDepthM;
+  return side <= reach_left_m && side >= -reach_right_m && height <= kGateHeightM &&
+         height >= -kGateDepthM;
 }
 
 std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
@@ -235,7 +236,7 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
   const int ahead = spec.closed ? 0 : kRunOnAhead;
   track->first_s_m_ = -static_cast<float>(behind) * track->spacing_m_;
 
-  double lowest = points[0].position.y;
+  double lowest = points[0].position.y;  // of the road, its edges included
   track->road_.reserve(static_cast<std::size_t>(behind) + points.size() +
                        static_cast<std::size_t>(ahead));
   for (int i = -behind; i < n + ahead; ++i) {
@@ -256,7 +257,8 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
     const Point across = left.Unit();
     const Point normal = Cross(tangent, across);
     const Point position = sample.position + tangent * (track->spacing_m_ * double(i - k));
-    lowest = std::min(lowest, position.y);
+    lowest = std::min({lowest, position.y + across.y * sample.half_width_left,
+                       position.y - across.y * sample.half_width_right});
     const TrackPoint& settings = spec.line[sample.from];
     RoadPoint road;
     road.position_m = position.Rounded();
@@ -293,7 +295,8 @@ std::shared_ptr<const Track> Track::Build(const TrackSpec& spec) {
   }
   for (const Gate& gate : track->gates_) {
     hash.Add(gate.s_m);
-    hash.Add(gate.reach_m);
+    hash.Add(gate.reach_left_m);
+    hash.Add(gate.reach_right_m);
   }
   hash.Add(track->start_s_m_);
   hash.Add(track->ground_y_m_);
@@ -312,6 +315,11 @@ void Track::BuildGates(const TrackSpec& spec) {
   finish_s_m_ = spec.finish_s_m == 0 ? end : spec.finish_s_m;
   Require(finish_s_m_ >= start_s_m_ + kMinGateSpacingM && finish_s_m_ <= end, "finish_s_m",
           "must be from start_s_m + 5 to the line's length, " + std::to_string(end));
+  // Else a lap is driven faster there and back.
+  constexpr float kTolerance = 1;
+  Require(!closed_ || (!spec.checkpoints_s_m.empty() &&
+                       spec.checkpoints_s_m.back() >= start_s_m_ + length_m_ / 2 - kTolerance),
+          "checkpoints_s_m", "a circuit needs one in the second half of its lap");
   std::vector<float> places = spec.checkpoints_s_m;
   places.push_back(finish_s_m_);
   Require(places.size() * static_cast<std::size_t>(laps_) <= kMaxPasses, "checkpoints_s_m",
@@ -325,8 +333,8 @@ void Track::BuildGates(const TrackSpec& spec) {
     const Pose pose = PoseAt(places[i], 0);
     const RoadPoint& road = road_[static_cast<std::size_t>(StretchAt(places[i]))];
     gates_.push_back({places[i], pose.position_m, pose.rotation.Column(2), pose.rotation.Column(0),
-                      pose.rotation.Column(1),
-                      std::max(road.half_width_left_m, road.half_width_right_m) + kGateMarginM});
+                      pose.rotation.Column(1), road.half_width_left_m + kGateMarginM,
+                      road.half_width_right_m + kGateMarginM});
   }
 }
 

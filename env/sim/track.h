@@ -17,8 +17,9 @@ namespace hotlap::sim {
 
 // A start drops the car from this high above where it settles.
 inline constexpr float kDropHeightM = 0.8f;
-// A point this far below a road's surface is still above the road; further down it is under it.
-inline constexpr float kRoadDepthM = 2.0f;
+// A car whose origin is this far below a road's surface still stands on it; further down it is
+// under the road, which does not touch it. More than VehicleParams::sink_limit_m.
+inline constexpr float kRoadDepthM = 0.6f;
 
 // One point of the line that a track is made from. What is continuous goes linearly to the next
 // point; walls, surface and gap hold from this point to the next.
@@ -68,13 +69,15 @@ struct Gate {
   Vec3 direction;     // unit tangent: passed when the car's origin goes from behind to ahead of the
                       // plane, within the road's reach
   Vec3 left, normal;  // unit, of the road there
-  float reach_m = 0;  // how far to the side and up still counts; downwards kGateDepthM does
+  float reach_left_m = 0, reach_right_m = 0;  // how far to the side still counts
 
   // Whether the way from one position to the next passes the gate.
   bool Passed(Vec3 from_m, Vec3 to_m) const;
 };
-inline constexpr int kMaxPasses = 256;      // gates times laps of a track, at most
-inline constexpr float kGateDepthM = 2.0f;  // a car further below the road does not pass its gates
+inline constexpr int kMaxPasses = 256;  // gates times laps of a track, at most
+// A car further below or above the road does not pass its gates.
+inline constexpr float kGateDepthM = 2.0f;
+inline constexpr float kGateHeightM = 5.5f;
 inline constexpr float kMinGateSpacingM = 5.0f;  // more than any car drives in a tick
 
 // What is wrong with a TrackSpec, and what is allowed.

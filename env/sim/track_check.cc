@@ -6,9 +6,20 @@
 #include <utility>
 
 #include "env/sim/scalar_math.h"
+#include "env/sim/vehicle_params.h"
 
 namespace hotlap::sim {
 namespace {
+
+// What a road may ask of a car.
+constexpr float kClearanceM = 6;  // between a road and one that crosses above it
+static_assert(kGateHeightM < kClearanceM, "a gate is not passed on the bridge above it");
+constexpr float kMaxSlopeDeg = 45;
+constexpr float kMinVerticalRadiusM = 30;  // of dips and crests; loops have their own
+constexpr float kMaxTwistPerM = 0.05f;     // radians of bank
+// Of the built-in car, which jumps gaps.
+constexpr float kGravityMps2 = VehicleParams{}.gravity_mps2;
+constexpr float kMaxSpeedMps = VehicleParams{}.max_linear_speed_mps;
 
 constexpr int kSpan = 2;           // points on either side of one whose curvature is measured
 constexpr int kSelfStep = 3;       // points from one to the next that are compared with the others
@@ -27,12 +38,11 @@ std::string Number(float value) {
 
 class Checker {
  public:
-  Checker(const Track& track, std::span<const RoadPart> parts, const RoadLimits& limits)
+  Checker(const Track& track, std::span<const RoadPart> parts)
       : track_(track),
         points_(track.points()),
         count_(static_cast<int>(points_.size())),
-        parts_(parts),
-        limits_(limits) {}
+        parts_(parts) {}
 
   std::optional<RoadFault> Find() const {
     if (auto fault = Shape()) return fault;
@@ -68,7 +78,7 @@ class Checker {
   }
 
   std::optional<RoadFault> Shape() const {
-    const float max_rise = Sin(limits_.max_slope_deg * kPi / 180);
+    const float max_rise = Sin(kMaxSlopeDeg * kPi / 180);
     const int first = track_.closed() ? 0 : kSpan, end = track_.closed() ? count_ : count_ - kSpan;
     for (int i = first; i < end; ++i) {
       const RoadPoint& here = At(i);
@@ -85,19 +95,19 @@ class Checker {
       }
       if (IsLoop(i)) continue;
       if (std::fabs(here.tangent.y) > max_rise) {
-        return FaultAt(i, "is steeper than " + Number(limits_.max_slope_deg) + " degrees");
+        return FaultAt(i, "is steeper than " + Number(kMaxSlopeDeg) + " degrees");
       }
-      if (std::fabs(upwards) * limits_.min_vertical_radius_m > 1) {
+      if (std::fabs(upwards) * kMinVerticalRadiusM > 1) {
         return FaultAt(
             i, (upwards > 0 ? "has a dip with a radius of " : "has a crest with a radius of ") +
                    Number(1 / std::fabs(upwards)) + " m; allowed: at least " +
-                   Number(limits_.min_vertical_radius_m) + " m");
+                   Number(kMinVerticalRadiusM) + " m");
       }
       const float twist = Dot(ahead.left - behind.left, here.normal) * scale;
-      if (std::fabs(twist) > limits_.max_twist_per_m) {
+      if (std::fabs(twist) > kMaxTwistPerM) {
         return FaultAt(i, "changes its bank by " + Number(std::fabs(twist) * 180 / kPi) +
                               " degrees a metre; allowed: at most " +
-                              Number(limits_.max_twist_per_m * 180 / kPi));
+                              Number(kMaxTwistPerM * 180 / kPi));
       }
     }
     return {};
@@ -137,7 +147,7 @@ class Checker {
       if (!CanBeJumped(i, end)) {
         const Vec3 lip = Lip(i);
         return FaultAt(
-            i, "cannot be jumped at any speed up to " + Number(limits_.max_speed_mps * 3.6f) +
+            i, "cannot be jumped at any speed up to " + Number(kMaxSpeedMps * 3.6f) +
                    " km/h: its far edge is " + Number(DistanceOf(end - i)) + " m away and " +
                    Number(At(end).position_m.y - At(i).position_m.y) +
                    " m higher, the near one points " +
@@ -155,7 +165,7 @@ class Checker {
   bool CanBeJumped(int gap, int end) const {
     int in_a_row = 0;
     float speed = kFirstMps;
-    while (speed <= limits_.max_speed_mps) {
+    while (speed <= kMaxSpeedMps) {
       in_a_row = Lands(gap, end, speed) ? in_a_row + 1 : 0;
       if (in_a_row == kSpeedsInARow) return true;
       speed *= kNextMps;
@@ -171,7 +181,7 @@ class Checker {
     bool is_across = false;
     for (int step = 0; step < static_cast<int>(kLongestFlightM / kFlightStepM); ++step) {
       const float time = kFlightStepM / Length(velocity);
-      const float drop = limits_.gravity_mps2 * time;
+      const float drop = kGravityMps2 * time;
       position += velocity * time;
       position.y -= 0.5f * drop * time;
       velocity.y -= drop;
@@ -219,12 +229,12 @@ class Checker {
         const float wide = half_width(here, offset) + half_width(there, -offset);
         float along = DistanceOf(k - i);
         if (track_.closed()) along = std::min(along, track_.length_m() - along);
-        const bool is_near = apart < wide && std::fabs(offset.y) < limits_.clearance_m;
+        const bool is_near = apart < wide && std::fabs(offset.y) < kClearanceM;
         // Nearer along the road than half a turn round its own edge, it is the same place.
         if (is_near && along > 0.5f * kPi * wide + 2 * kSelfStep * spacing) {
           return FaultAt(k, "meets " + Label(i) + ": " + Number(std::fabs(offset.y)) +
                                 " m above or below it and " + Number(apart) +
-                                " m beside it; allowed: at least " + Number(limits_.clearance_m) +
+                                " m beside it; allowed: at least " + Number(kClearanceM) +
                                 " m above or " + Number(wide) + " m beside");
         }
         const float spare = apart - 2 * widest;
@@ -238,14 +248,12 @@ class Checker {
   std::span<const RoadPoint> points_;
   int count_;
   std::span<const RoadPart> parts_;
-  const RoadLimits& limits_;
 };
 
 }  // namespace
 
-std::optional<RoadFault> FindRoadFault(const Track& track, std::span<const RoadPart> parts,
-                                       const RoadLimits& limits) {
-  return Checker(track, parts, limits).Find();
+std::optional<RoadFault> FindRoadFault(const Track& track, std::span<const RoadPart> parts) {
+  return Checker(track, parts).Find();
 }
 
 }  // namespace hotlap::sim

@@ -11,15 +11,6 @@
 
 namespace hotlap::sim {
 
-struct RoadLimits {
-  float clearance_m = 6;  // between a road and one that crosses above it
-  float max_slope_deg = 45;
-  float min_vertical_radius_m = 30;  // of dips and crests; loops have their own
-  float max_twist_per_m = 0.05f;     // radians of bank
-  float gravity_mps2 = 25;           // of the car that jumps gaps,
-  float max_speed_mps = 277.7778f;   // and its limit
-};
-
 struct RoadFault {
   std::optional<std::size_t> part;  // of the parts given
   float s_m = 0;
@@ -28,9 +19,8 @@ struct RoadFault {
 
 // The first fault of the road: it comes too near itself, bends tighter than half its width, is too
 // steep, has too sharp a dip, crest or twist, starts or has a gate over a gap, or a gap that no
-// speed carries a car over and down onto the road. `parts` as BuildRoad() gives them for the same
-// line; loops are known by them.
-std::optional<RoadFault> FindRoadFault(const Track& track, std::span<const RoadPart> parts = {},
-                                       const RoadLimits& limits = {});
+// speed carries the built-in car over and down onto the road. `parts` as BuildRoad() gives them for
+// the same line; loops are known by them.
+std::optional<RoadFault> FindRoadFault(const Track& track, std::span<const RoadPart> parts = {});
 
 }  // namespace hotlap::sim

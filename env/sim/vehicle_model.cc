@@ -106,6 +106,10 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   return result;
 }
 
+std::int32_t TurboTicks(const VehicleParams& params) {
+  return static_cast<std::int32_t>(std::lround(params.turbo_time_s / kTickSeconds));
+}
+
 VehicleState CarAt(const VehicleParams& params, const Track& track, const Pose& pose,
                    bool dropped) {
   VehicleState state;
@@ -177,6 +181,16 @@ Vec3 VehicleBlock::previous_position_m(int lane) const {
   constexpr std::size_t kWord = offsetof(VehicleState, previous_body.position_m) / sizeof(float);
   const auto l = static_cast<std::size_t>(lane);
   return {state_[kWord][l], state_[kWord + 1][l], state_[kWord + 2][l]};
+}
+
+std::int32_t VehicleBlock::turbo_ticks_left(int lane) const {
+  constexpr std::size_t kWord = offsetof(VehicleState, turbo_ticks_left) / sizeof(float);
+  return std::bit_cast<std::int32_t>(state_[kWord][static_cast<std::size_t>(lane)]);
+}
+
+bool VehicleBlock::has_wall_contact(int lane) const {
+  constexpr std::size_t kWord = offsetof(VehicleState, has_wall_contact) / sizeof(float);
+  return std::bit_cast<std::int32_t>(state_[kWord][static_cast<std::size_t>(lane)]) != 0;
 }
 
 TickResult VehicleBlock::Advance(std::uint8_t lanes) {

@@ -13,8 +13,7 @@
 //   once.
 // - Brake alone at standstill engages reverse; throttle at standstill leaves it again.
 // - A tyre's force opposes its slip velocity, so grip driving slips little. Beyond grip times load
-// it
-//   slides: with less grip, until both what it asks for and its slip angle are small again.
+//   it slides: with less grip, until both what it asks for and its slip angle are small again.
 // - A turbo pad pushes the car along its forward axis for a time, whatever the tyres hold; a pad
 //   touched meanwhile begins that time again. A free-wheeling pad cuts the engine until the next
 //   turbo pad or respawn.
@@ -58,6 +57,9 @@ struct TickResult {
 TickResult Advance(const VehicleParams& params, const Track& track, const Inputs& inputs,
                    VehicleState& state);
 
+// That a pad pushes.
+std::int32_t TurboTicks(const VehicleParams& params);
+
 // A car at rest in this pose. `dropped`: it falls onto the road (a start); else it stands there
 // already.
 VehicleState CarAt(const VehicleParams& params, const Track& track, const Pose& pose, bool dropped);
@@ -79,6 +81,8 @@ class VehicleBlock {
   void set_inputs(int lane, const Inputs& inputs);
   Vec3 position_m(int lane) const;           // world
   Vec3 previous_position_m(int lane) const;  // a tick ago
+  std::int32_t turbo_ticks_left(int lane) const;
+  bool has_wall_contact(int lane) const;
 
   // One tick of the lanes whose bit is set, each as Advance() does it, bit for bit; the others
   // stay as they are, bit for bit.

@@ -48,7 +48,7 @@ struct VehicleState {
   std::int32_t held_keys = 0;         // of the last tick: bit 0 left, bit 1 right
   std::int32_t steer_key = 0;         // which of them acts: -1 left, 1 right, 0 neither
   std::int32_t has_touched_down = 0;  // 0 from the drop at the start to the first contact
-  std::int32_t has_body_contact = 0;  // a point of the body touched the ground or a wall
+  std::int32_t has_wall_contact = 0;  // a point of the body touched a wall
   std::int32_t turbo_ticks_left = 0;  // above 0 while a boost lasts
   std::int32_t turbo_surface = 0;     // the pad that gave the last one: 0, kTurbo or kTurbo2
   std::int32_t is_freewheeling = 0;   // 1: the engine is off

@@ -197,7 +197,9 @@ class VehicleTick {
     edge_right_ = reach_right;
     const M is_beside = hn::And(behind >= hn::Zero(d_), ahead >= hn::Zero(d_));
     const M is_within = hn::And(side_ <= reach_left, side_ >= hn::Neg(reach_right));
-    is_above_ = hn::Or(height_ >= Number(-kRoadDepthM), is_ground_);
+    is_over_gap_ = hn::And(gap_from_<hn::Zero(d_), gap_to_> hn::Zero(d_));
+    const V depth = hn::IfThenElse(is_over_gap_, Number(kEdgeDepthM), Number(kRoadDepthM));
+    is_above_ = hn::Or(height_ >= hn::Neg(depth), is_ground_);
     const M is_near = hn::And(is_above_, height_ <= Number(kHighM));
     const M over_gap = hn::And(gap_from_<hn::Neg(reach), gap_to_> reach);
     const M on_road =
@@ -405,10 +407,15 @@ class VehicleTick {
   HWY_INLINE V3 SpeedAt(const V3& at) const { return Plus(road_velocity_, Cross(road_spin_, at)); }
   // Of the surface above the plane under the car's origin.
   HWY_INLINE V SurfaceAt(V x, V z) const { return (Number(0.5f) * bend_ * z + twist_ * x) * z; }
-  // How fast a point there leaves the surface: over a twisted or bent road the surface itself falls
-  // away from, or rises to, what moves along it.
-  HWY_INLINE V LeavingSpeed(const V3& speed, V x, V z) const {
-    return speed.y - (bend_ * z + twist_ * x) * speed.z - twist_ * z * speed.x;
+  // How it rises there, across the road and along it. What presses on it pushes against that slope
+  // too: over a twisted or bent road nothing is lifted for nothing.
+  struct Slope {
+    V across, along;
+  };
+  HWY_INLINE Slope SlopeAt(V x, V z) const { return {twist_ * z, bend_ * z + twist_ * x}; }
+  // How fast a point leaves a surface of this slope.
+  HWY_INLINE V LeavingSpeed(const V3& speed, const Slope& slope) const {
+    return speed.y - slope.along * speed.z - slope.across * speed.x;
   }
   HWY_INLINE M IsOnRoad(V x, V z) const {
     const M within = hn::And(is_above_, hn::And(x <= edge_left_, x >= hn::Neg(edge_right_)));
@@ -465,11 +472,12 @@ class VehicleTick {
             hn::And(hn::And(extension < max_extension, is_upright), IsOnRoad(side_ + at.x, at.z));
         at.y = at.y - above;
         const V3 slip = SpeedAt(at);
+        const Slope slope = SlopeAt(side_ + at.x, at.z);
         const V load = Most(
             zero, Param(HOTLAP_PARAM(droop_stiffness)) * (max_extension - extension) +
                       Param(HOTLAP_PARAM(spring_stiffness)) * Most(zero, spring_free - extension) +
                       Param(HOTLAP_PARAM(bump_stiffness)) * Most(zero, hn::Neg(extension)) -
-                      Param(HOTLAP_PARAM(damping)) * LeavingSpeed(slip, side_ + at.x, at.z));
+                      Param(HOTLAP_PARAM(damping)) * LeavingSpeed(slip, slope));
         const V lateral_mps = slip.x * ax + slip.z * az;
         const V along_mps = slip.z * ax - slip.x * az;
         const V lateral = hn::Neg(lateral_mps * stiffness);
@@ -495,7 +503,7 @@ class VehicleTick {
         const M slides = hn::And(touches, hn::Or(beyond, hn::AndNot(grips_again, slid)));
         const V fx = (lateral * ax - longitudinal * az) * share;
         const V fz = (lateral * az + longitudinal * ax) * share;
-        Add({fx, load, fz}, at, touches);
+        Add({fx - load * slope.across, load, fz - load * slope.along}, at, touches);
 
         Put(wheel + kExtension, hn::IfThenElse(touches, Most(extension, zero), max_extension));
         Put(wheel + kAngularSpeed, hn::IfThenElse(touches, spin, Word(wheel + kAngularSpeed)));
@@ -557,9 +565,9 @@ class VehicleTick {
         hn::Or(hn::And(wall_left_ > zero, side_ + reach_side > half_left_),
                hn::And(wall_right_ > zero, side_ - reach_side < hn::Neg(half_right_)));
     const M needed = hn::And(active_, hn::Or(lowest < zero, near_wall));
-    M touched = NoLane();
-    if (Any(needed)) touched = Corners();
-    PutFlag(HOTLAP_STATE(has_body_contact), touched);
+    M touched = NoLane(), touched_wall = NoLane();
+    if (Any(needed)) Corners(touched, touched_wall);
+    PutFlag(HOTLAP_STATE(has_wall_contact), touched_wall);
     const M has_touched_down = hn::Or(IntAsFloat(HOTLAP_STATE(has_touched_down)) > zero,
                                       hn::Or(contacts_ > zero, touched));
     PutFlag(HOTLAP_STATE(has_touched_down), has_touched_down);
@@ -567,17 +575,16 @@ class VehicleTick {
     is_flying_ = hn::And(contacts_ == zero, hn::Not(touched));
   }
 
-  HWY_INLINE M Corners() {
+  HWY_INLINE void Corners(M& touched, M& touched_wall) {
     const V zero = hn::Zero(d_);
     const V stiffness = Param(HOTLAP_PARAM(body_stiffness));
     const V damping = Param(HOTLAP_PARAM(body_damping));
     const V deepest = Param(HOTLAP_PARAM(max_compression_m));
     const V ground_friction = Param(HOTLAP_PARAM(body_friction));
     const V wall_friction = Param(HOTLAP_PARAM(wall_friction));
-    M touched = NoLane();
-    // One corner against one plane with the given normal (y or x of the road's frame).
+    // One corner against the surface with this slope or against the wall on the side of `sign`.
     const auto press = [&](const V3& at, const V3& speed, V depth, V opening, bool is_wall, V sign,
-                           M mask) HWY_ATTR {
+                           const Slope& slope, M mask) HWY_ATTR {
       const V push = Most(zero, stiffness * Least(depth, deepest) - damping * opening);
       const V sx = is_wall ? zero : speed.x, sy = is_wall ? speed.y : zero;
       const V scrape = hn::Sqrt(sx * sx + sy * sy + speed.z * speed.z);
@@ -588,10 +595,11 @@ class VehicleTick {
       if (is_wall) {
         force.x = force.x + sign * push;
       } else {
-        force.y = force.y + push;
+        force = Plus(force, {hn::Neg(push * slope.across), push, hn::Neg(push * slope.along)});
       }
       Add(force, at, mask);
       touched = hn::Or(touched, mask);
+      if (is_wall) touched_wall = hn::Or(touched_wall, mask);
     };
     const V one = Number(1), minus = Number(-1);
     for (std::size_t i = 0; i < kNumBodyPoints; ++i) {
@@ -599,16 +607,16 @@ class VehicleTick {
       const V x = side_ + at.x;
       const V above = height_ + at.y - SurfaceAt(x, at.z);
       const V3 speed = SpeedAt(at);
+      const Slope slope = SlopeAt(x, at.z);
       const M over_gap = hn::And(at.z > gap_from_, at.z < gap_to_);
-      press(at, speed, hn::Neg(above), LeavingSpeed(speed, x, at.z), false, zero,
+      press(at, speed, hn::Neg(above), LeavingSpeed(speed, slope), false, zero, slope,
             hn::And(above < zero, IsOnRoad(x, at.z)));
-      const M beside_wall = hn::AndNot(over_gap, above > Number(-kRoadDepthM));
-      press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus,
+      const M beside_wall = hn::AndNot(over_gap, hn::And(is_above_, above > Number(-kWallDepthM)));
+      press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus, slope,
             hn::And(beside_wall, hn::And(above<wall_left_, x> half_left_)));
-      press(at, speed, hn::Neg(x) - half_right_, speed.x, true, one,
+      press(at, speed, hn::Neg(x) - half_right_, speed.x, true, one, slope,
             hn::And(beside_wall, hn::And(above < wall_right_, x < hn::Neg(half_right_))));
     }
-    return touched;
   }
 
   HWY_INLINE void Integrate() {
@@ -645,7 +653,7 @@ class VehicleTick {
                                          steering_ * Param(HOTLAP_PARAM(air_steer_radps2)) * tick);
     limited = hn::Or(limited, Limit(spin, Param(HOTLAP_PARAM(max_angular_speed_radps))));
 
-    // Neither springs nor corners let the origin through a surface or a wall.
+    // Neither springs nor corners let the origin through a surface, a wall or the edge of a gap.
     V3 moved = Plus(foot_, Times(velocity, tick));
     Stop(moved, velocity);
     V3 position = Plus(position_, Minus(moved, foot_));
@@ -689,19 +697,21 @@ class VehicleTick {
 
   HWY_INLINE void Stop(V3& foot, V3& velocity) const {
     const V zero = hn::Zero(d_);
+    StopAtEdge(foot, velocity);
     const V x = Dot(foot, across_), z = Dot(foot, along_);
     const V y = Dot(foot, normal_) + Number(kRideHeightM) - SurfaceAt(x, z);
     const M over_road = IsOnRoad(x, z);
     const V sunk = hn::Neg(y) - Param(HOTLAP_PARAM(sink_limit_m));
     const M sinks = hn::And(over_road, sunk > zero);
     const V clearance = Param(HOTLAP_PARAM(wall_clearance_m));
-    const M low = hn::And(over_road, y > Number(-kRoadDepthM));
+    const M low = hn::And(over_road, y > Number(-kWallDepthM));
     const V over_left = x + clearance - half_left_, over_right = clearance - half_right_ - x;
     const M hits_left = hn::And(low, hn::And(y<wall_left_, over_left> zero));
     const M hits_right = hn::And(low, hn::And(y<wall_right_, over_right> zero));
     if (!Any(hn::And(active_, hn::Or(sinks, hn::Or(hits_left, hits_right))))) return;
 
-    foot = Plus(foot, Times(normal_, hn::IfThenElseZero(sinks, sunk)));
+    const V lift = hn::IfThenElseZero(sinks, sunk);
+    foot = Plus(foot, Times(normal_, lift));
     const V into = hn::IfThenElseZero(sinks, Least(Dot(velocity, normal_), zero));
     velocity = Minus(velocity, Times(normal_, into));
     const V back =
@@ -712,6 +722,27 @@ class VehicleTick {
         hn::Or(hn::And(hits_left, sideways > zero), hn::And(hits_right, sideways < zero));
     const V returned = Number(1) + Param(HOTLAP_PARAM(wall_bounce));
     velocity = Minus(velocity, Times(across_, hn::IfThenElseZero(goes_in, sideways * returned)));
+    // What the lift gained in height the speed pays for.
+    const V square = Dot(velocity, velocity);
+    const V gained = Number(2) * Param(HOTLAP_PARAM(gravity_mps2)) * Most(lift * normal_.y, zero);
+    const V kept = hn::Sqrt(Most(square - gained, zero) / Most(square, Number(1e-6f)));
+    velocity = Times(velocity, hn::IfThenElse(gained > zero, kept, Number(1)));
+  }
+
+  // A car that has sunk below the road over a gap does not come out of it at either end.
+  HWY_INLINE void StopAtEdge(V3& foot, V3& velocity) const {
+    const V zero = hn::Zero(d_), margin = Number(kEdgeMarginM);
+    const M within = hn::And(side_ <= edge_left_, side_ >= hn::Neg(edge_right_));
+    const M is_low = hn::AndNot(is_above_, hn::And(is_over_gap_, within));
+    if (!Any(hn::And(active_, is_low))) return;
+    const V z = Dot(foot, along_);
+    const V held = Clamp(z, Least(gap_from_ + margin, zero), Most(gap_to_ - margin, zero));
+    const M hits = hn::And(is_low, held != z);
+    foot = Plus(foot, Times(along_, hn::IfThenElseZero(hits, held - z)));
+    const V ahead = Dot(velocity, along_);
+    const M goes_in = hn::And(hits, (held - z) * ahead < zero);
+    const V returned = Number(1) + Param(HOTLAP_PARAM(wall_bounce));
+    velocity = Minus(velocity, Times(along_, hn::IfThenElseZero(goes_in, ahead * returned)));
   }
 
   static constexpr float kStandstillMps = 1.0f;   // brake engages reverse below this
@@ -720,6 +751,9 @@ class VehicleTick {
   static constexpr float kCrawlMps = 0.5f;        // sideways; slower is no slide at any speed
   static constexpr float kReachM = 3.5f;          // from the car's origin to its furthest point
   static constexpr float kHighM = 4.0f;           // higher up, another road may lie between
+  static constexpr float kWallDepthM = 2.0f;      // walls reach so far down below their road
+  static constexpr float kEdgeDepthM = 0.1f;      // lower over a gap, a car meets the gap's edge
+  static constexpr float kEdgeMarginM = 0.05f;    // and is held so far from it
   // Words of a WheelContact.
   static constexpr std::size_t kExtension = 0, kAngularSpeed = 1, kContact = 2, kSliding = 3,
                                kMaterial = 4;
@@ -747,6 +781,7 @@ class VehicleTick {
   V gap_from_, gap_to_;       // along the road from the origin
   VI surface_;
   M is_ground_, is_above_;  // over the ground; not below the road that is here
+  M is_over_gap_;           // the origin is
   V3 road_left_, road_up_, road_forward_, road_velocity_, road_spin_;  // in the road's frame
 
   V throttle_, brake_, steering_, steer_sin_, steer_cos_;

@@ -26,17 +26,20 @@ class AgreementTest : public ::testing::TestWithParam<std::string> {
     ASSERT_EQ(behind_buffer.events, in_process.events);
     ASSERT_EQ(BitsOf(tminterface.state()), BitsOf(simulated.state()))
         << "at " << simulated.state().race_time_ms << " ms";
+    turbos += simulated.state().is_turbo;
+    freewheelings += simulated.state().is_freewheeling;
+    wall_contacts += simulated.state().has_lateral_contact;
     finishes += in_process.finished;
     events += in_process.events.size();
   }
 
   GamesUnderTest simulated{"simulated", {GetParam()}};
   GamesUnderTest tminterface{"tminterface", {GetParam()}};
-  int finishes = 0;
+  int finishes = 0, turbos = 0, freewheelings = 0, wall_contacts = 0;
   std::size_t events = 0;
 };
 
-INSTANTIATE_TEST_SUITE_P(OnTrack, AgreementTest, ::testing::Values("straight", "ring"),
+INSTANTIATE_TEST_SUITE_P(OnTrack, AgreementTest, ::testing::Values("straight", "ring", "mixed"),
                          [](const auto& instance) { return instance.param; });
 
 TEST_P(AgreementTest, BothKindsDriveTheSameBits) {
@@ -80,6 +83,11 @@ TEST_P(AgreementTest, BothKindsDriveTheSameBits) {
   }
   EXPECT_GT(events, 3u) << "the sequence must reach gates";
   EXPECT_GT(finishes, 0) << "the sequence must reach the finish";
+  if (GetParam() == "mixed") {
+    EXPECT_GT(turbos, 0);
+    EXPECT_GT(freewheelings, 0);
+    EXPECT_GT(wall_contacts, 0);
+  }
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/conformance/games_under_test.h"
@@ -141,7 +143,8 @@ TEST_P(GameGroupConformanceTest, EveryRestartGivesTheSameStart) {
 TEST_P(GameGroupConformanceTest, RestoredGameStaysInLockstepFromEveryTick) {
   const int num_ticks = TestCount(60, 400, 3000);
   const int steps_after = 20;
-  GamesUnderTest games = Game();
+  const auto track = LoadTestTrack("mixed");
+  GamesUnderTest games = Game("mixed");
   Dice dice(17);
   std::vector<std::vector<std::byte>> snapshots;
   std::vector<GameState> states;
@@ -149,11 +152,15 @@ TEST_P(GameGroupConformanceTest, RestoredGameStaysInLockstepFromEveryTick) {
   for (int i = 0; i < num_ticks; ++i) {
     snapshots.push_back(games.Save());
     states.push_back(games.state());
-    inputs.push_back(dice.OneIn(3) ? dice.RandomInputs() : kThrottle);
+    inputs.push_back(dice.OneIn(6) ? dice.RandomInputs() : FollowRoad(*track, states.back()));
     games.Advance(1, inputs.back());
   }
-  for (int i = 0; i < num_ticks; ++i) {
-    const auto from = static_cast<std::size_t>(dice.Below(num_ticks));
+  std::vector<std::size_t> order(states.size());
+  std::iota(order.begin(), order.end(), 0u);
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    std::swap(order[i], order[static_cast<std::size_t>(dice.Below(static_cast<int>(i) + 1))]);
+  }
+  for (const std::size_t from : order) {
     ASSERT_EQ(games.Restore(snapshots[from]).status, CompletionStatus::kOk);
     ASSERT_EQ(BitsOf(games.state()), BitsOf(states[from])) << "right after the restore";
     const std::size_t to = std::min(states.size(), from + 1 + steps_after);

@@ -105,7 +105,8 @@ TEST_F(TrackConfigTest, FaultsOfTheWholeTrackNameTheLineOfTheirKey) {
 
 TEST_F(TrackConfigTest, PointsMakeACircuit) {
   const sim::TrackSpec spec = LoadTrackSpec(
-      Write("name: box\nclosed: true\nlaps: 3\nsurface: dirt\nwidth_m: 10\nsmoothing_m: 60\n"
+      Write("name: box\nclosed: true\nlaps: 3\ncheckpoints_s_m: [300]\nsurface: dirt\nwidth_m: "
+            "10\nsmoothing_m: 60\n"
             "line: {points: [[0, 9, 0], [0, 9, 100], [-100, 9, 100], [-100, 9, 0]]}\n"));
   EXPECT_EQ(spec.line.size(), 4u);
   EXPECT_TRUE(spec.closed);

@@ -65,6 +65,7 @@ TrackSpec Ring(float radius_m, int laps, Surface surface = Surface::kAsphalt, fl
   }
   spec.closed = true;
   spec.laps = laps;
+  spec.checkpoints_s_m = {std::numbers::pi_v<float> * radius_m};
   return spec;
 }
 

@@ -53,7 +53,7 @@ TEST(RaceSimStateTest, EveryTickOfARandomRaceComesBackBitForBitAndReadsAsItsGame
   const std::uint64_t seed = 31;
   SCOPED_TRACE(seed);
   Draws draws(seed);
-  for (const auto& track : {Hockolicious(), Hairpins()}) {
+  for (const auto& track : {Hockolicious(), Hairpins(), MixedTrack()}) {
     Race race(track, {});
     SimState bytes = StateFor(race);
     const LineDriver driver(*track);
@@ -87,6 +87,18 @@ TEST(RaceSimStateTest, WrittenBytesDependOnTheRaceAlone) {
   const Race race = Driven(700);
   SimState reused = StateFor(race);
   WriteSimState(Driven(5000), ContextMode::kSimulation, reused);
+  // A race with a turbo behind it, in the same arrays.
+  Race boosted(MixedTrack(), {});
+  const LineDriver driver(boosted.track());
+  for (int i = 0; i < 1200; ++i) boosted.Tick(driver.Drive(boosted.state()));
+  ASSERT_NE(boosted.record().last_turbo_ms, -1);
+  SimState small = StateFor(boosted);
+  WriteSimState(boosted, ContextMode::kRun, small);
+  boosted.Restart(true);
+  WriteSimState(boosted, ContextMode::kRun, small);
+  const SimState fresh_small = Written(boosted);
+  EXPECT_TRUE(
+      std::equal(fresh_small.bytes().begin(), fresh_small.bytes().end(), small.bytes().begin()));
   WriteSimState(race, ContextMode::kRun, reused);
   const SimState fresh = Written(race);
   EXPECT_TRUE(std::equal(fresh.bytes().begin(), fresh.bytes().end(), reused.bytes().begin()));
@@ -220,6 +232,27 @@ TEST(RaceSimStateTest, EitherRotationFieldMayBeEdited) {
   EXPECT_NEAR(ReadBack(race, too_long).vehicle.body.orientation.w, 0.6f, 1e-6f) << "normalised";
 }
 
+TEST(RaceSimStateTest, TimesOfTurboAndWallAreThoseOfTheLastTickThere) {
+  Race race(MixedTrack(), {});
+  const LineDriver driver(race.track());
+  std::int32_t turbo_ms = -1, wall_ms = -1;
+  for (int i = 0; i < 2500; ++i) {
+    Inputs inputs = driver.Drive(race.state());
+    if (i % 500 > 430) inputs = {.steer = kMaxAnalog, .accelerate = true};  // into the wall
+    race.Tick(inputs);
+    const VehicleState car = race.vehicle();
+    if (car.turbo_ticks_left == TurboTicks(race.params())) turbo_ms = race.record().race_time_ms;
+    if (car.has_wall_contact != 0) wall_ms = race.record().race_time_ms;
+    const SimState state = Written(race);
+    ASSERT_EQ(state.view().Get(layout::kLastTurboTime), turbo_ms);
+    ASSERT_EQ(state.view().Get(layout::kLastHasAnyLateralContactTime), wall_ms);
+    ASSERT_EQ(state.view().Get(layout::kHasAnyLateralContact), car.has_wall_contact != 0);
+  }
+  EXPECT_GT(turbo_ms, 0);
+  EXPECT_LT(turbo_ms, race.record().race_time_ms - 1000) << "long ago by now";
+  EXPECT_GT(wall_ms, 0);
+}
+
 TEST(RaceSimStateTest, SettingTheLastCheckpointTimeToMinusOnePreventsTheFinish) {
   Race race = Driven(1, NamedTrack("short_sprint"));
   const LineDriver driver(race.track());
@@ -295,6 +328,10 @@ TEST(RaceSimStateTest, WrongStatesAreRefusedWithAReason) {
            s.SetFloat(layout::wheel_offset(2) + layout::wheel::kDamperAbsorb, kInfinity);
          }),
          "simulation_wheels");
+  starts(reason([](SimState& s) { s.Set(layout::kNumRespawns, 0x7FFFFFFFu); }), "num_respawns");
+  for (const std::int32_t time : {0x7FFFFFFF, 15, -10}) {
+    starts(reason([time](SimState& s) { s.SetCheckpointTime(0, {time, 0}); }), "cp_times: must");
+  }
   starts(reason([](SimState& s) { s = SimState(3, 14); }), "cp_states");
   starts(reason([](SimState& s) { s = SimState(14, 3); }), "cp_times");
 }
@@ -306,7 +343,7 @@ TEST(RaceSimStateTest, DamagedStatesAreRefusedOrDriveOnFinitely) {
   Draws draws(seed);
   const Race race = Driven(1500);
   const SimState good = Written(race);
-  Race victim = race;
+  Race victim(race.shared_track(), race.params());
   int taken = 0;
   for (int i = 0; i < TestCount(300, 2000, 50000); ++i) {
     SimState state = good;
@@ -319,6 +356,14 @@ TEST(RaceSimStateTest, DamagedStatesAreRefusedOrDriveOnFinitely) {
       const std::uint32_t value = draws.Below(2) == 0 ? draws.Next() : draws.Next() & 0xFF;
       state.SetInt32(4 * word, static_cast<std::int32_t>(value));
     }
+    if (draws.Below(4) == 0) {
+      state.Set(layout::kNumRespawns, draws.Below(2) == 0 ? 0x7FFFFFFFu : draws.Next());
+    }
+    if (draws.Below(4) == 0) {
+      for (std::size_t k = 0; k < state.view().num_checkpoint_times(); ++k) {
+        state.SetCheckpointTime(k, {draws.Below(2) == 0 ? 0x7FFFFFFF : 10 * draws.Below(1000), 0});
+      }
+    }
     std::string why_not;
     const auto read = ReadSimState(race, state.view(), why_not);
     if (!read) {
@@ -328,6 +373,8 @@ TEST(RaceSimStateTest, DamagedStatesAreRefusedOrDriveOnFinitely) {
     ++taken;
     victim.set_state(*read);
     for (int tick = 0; tick < 50; ++tick) victim.Tick(AnyInputs(draws));
+    victim.Respawn();
+    Written(victim);  // the clocks that it tells are in range
     ASSERT_TRUE(FinitePhysics(victim.game_state())) << "try " << i;
   }
   EXPECT_GT(taken, 10);

@@ -32,7 +32,7 @@ std::shared_ptr<const Track> Circuit() {
     line.push_back({500 - 60 * Cos(angle), 20, 500 + 60 * Sin(angle)});
   }
   spec.line = PlainRoad(line, 40);
-  spec.checkpoints_s_m = {150};
+  spec.checkpoints_s_m = {190};
   return Track::Build(spec);
 }
 

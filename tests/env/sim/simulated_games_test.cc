@@ -186,7 +186,8 @@ TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing
   expect_rejected(changed(0), "magic");
   expect_rejected(changed(4), "version");
   expect_rejected(changed(8), "another track");
-  constexpr std::size_t kVehicle = 16, kRecord = kVehicle + sizeof(sim::VehicleState);
+  expect_rejected(changed(16), "another vehicle");
+  constexpr std::size_t kVehicle = 24, kRecord = kVehicle + sizeof(sim::VehicleState);
   expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, finished)), "finished");
   expect_rejected(changed(kRecord + offsetof(sim::RaceRecord, num_passed) + 3), "num_passed");
   expect_rejected(changed(kVehicle + offsetof(sim::VehicleState, road_index) + 3), "road_index");
@@ -197,7 +198,7 @@ TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing
 TEST_F(SimulatedGamesTest, SnapshotWithAFieldOutOfRangeIsRejectedByName) {
   Do(Advance(0, 50));
   const std::vector<std::byte> good = Save(0);
-  constexpr std::size_t kVehicle = 16, kRecord = kVehicle + sizeof(sim::VehicleState);
+  constexpr std::size_t kVehicle = 24, kRecord = kVehicle + sizeof(sim::VehicleState);
   sim::RaceState state;
   sim::RaceRecord& record = state;
   std::memcpy(&state.vehicle, good.data() + kVehicle, sizeof state.vehicle);
@@ -233,7 +234,7 @@ TEST_F(SimulatedGamesTest, SnapshotWithAFieldOutOfRangeIsRejectedByName) {
   expect_rejected("steer_key", [](State& s) { s.vehicle.steer_key = 2; });
   expect_rejected("steer_key", [](State& s) { s.vehicle.steer_key = -2; });
   expect_rejected("has_touched_down", [](State& s) { s.vehicle.has_touched_down = 2; });
-  expect_rejected("has_body_contact", [](State& s) { s.vehicle.has_body_contact = -1; });
+  expect_rejected("has_wall_contact", [](State& s) { s.vehicle.has_wall_contact = -1; });
   expect_rejected("inputs.steer", [](State& s) { s.inputs.steer = kMaxAnalog + 1; });
   expect_rejected("inputs.gas", [](State& s) { s.inputs.gas = -kMaxAnalog - 1; });
   expect_rejected("num_respawns", [](State& s) { s.num_respawns = -1; });

@@ -18,10 +18,10 @@ std::uint64_t HashOf(std::uint64_t seed, float difficulty) {
 }
 
 TEST(TrackGeneratorTest, MakesTheSameTrackOnEveryMachine) {
-  EXPECT_EQ(HashOf(1, 0.0f), 8102343687635949175u);
-  EXPECT_EQ(HashOf(1, 0.5f), 3432687067539355763u);
-  EXPECT_EQ(HashOf(1, 1.0f), 10790497258580330339u);
-  EXPECT_EQ(HashOf(0xFFFFFFFFFFFFFFFFu, 0.7f), 12572985187570084225u);
+  EXPECT_EQ(HashOf(1, 0.0f), 5020632819270587536u);
+  EXPECT_EQ(HashOf(1, 0.5f), 9108643282266678631u);
+  EXPECT_EQ(HashOf(1, 1.0f), 2983969571799526008u);
+  EXPECT_EQ(HashOf(0xFFFFFFFFFFFFFFFFu, 0.7f), 12592318610524371281u);
 }
 
 TEST(TrackGeneratorTest, MakesAnotherTrackOfEverySeedAndDifficulty) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <vector>
@@ -48,15 +50,23 @@ float StoredEnergy(const VehicleParams& params) {
          0.5f * kNumBodyPoints * 0.5f * params.body_stiffness * depth * depth;
 }
 
+// HOTLAP_TEST_SEED repeats a run.
+std::uint64_t Seed() {
+  const char* const given = std::getenv("HOTLAP_TEST_SEED");
+  const std::uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : std::uint64_t{std::random_device{}()};
+  std::printf("HOTLAP_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(stdout);
+  return seed;
+}
+
 TEST(VehiclePropertyTest, RandomDrivingStaysFiniteAboveTheGroundAndMakesNoEnergy) {
-  const auto seed = std::uint64_t{std::random_device{}()};
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  RecordProperty("seed", std::to_string(seed));
-  Draws draws(seed);
+  Draws draws(Seed());
   const VehicleParams params;
   const float stored = StoredEnergy(params);
   const auto tracks = AllTracks();
-  const int per_track = TestCount(20'000, 1'000'000, 12'000'000) / static_cast<int>(tracks.size());
+  const int count = TestCount(20'000, 1'000'000, 12'000'000);
+  const int per_track = count / static_cast<int>(tracks.size()) + kBlockLanes;
   for (const auto& track : tracks) {
     SCOPED_TRACE(track->name());
     auto block = std::make_shared<VehicleBlock>(params, *track);
@@ -131,6 +141,59 @@ TEST(VehiclePropertyTest, RandomDrivingStaysFiniteAboveTheGroundAndMakesNoEnergy
           // A thousandth: float32 over many ticks.
           ASSERT_LE(energy, most_energy[l] + 1e-3f * std::fabs(most_energy[l])) << "tick " << tick;
           most_energy[l] = std::min(most_energy[l], energy + stored);
+        }
+      }
+    }
+  }
+}
+
+// With nothing that takes energy but the road itself: what a flaw gave would add up.
+TEST(VehiclePropertyTest, CoastingGainsNothingFromEdgesWallsGapsAndTwists) {
+  Draws draws(Seed());
+  VehicleParams params;
+  params.engine_brake_mps2 = params.drag_per_m = 0;
+  const float stored = StoredEnergy(params);
+  const int num_runs = TestCount(2, 20, 200);
+  for (const auto& track : AllTracks()) {
+    SCOPED_TRACE(track->name());
+    auto block = std::make_shared<VehicleBlock>(params, *track);
+    const int num_points = static_cast<int>(track->points().size());
+    for (int run = 0; run < num_runs; ++run) {
+      std::array<float, kBlockLanes> most_energy{};
+      std::array<Inputs, kBlockLanes> inputs{};
+      for (int lane = 0; lane < kBlockLanes; ++lane) {
+        // Somewhere on the road or beside it, at any speed and a little askew.
+        const RoadPoint& p = track->points()[static_cast<std::size_t>(draws.Below(num_points))];
+        Pose pose;
+        // Above it or under it, not within.
+        const float height = draws.Below(4) > 0 ? draws.Within(0, 0.5f) : draws.Within(-2, -1.2f);
+        pose.position_m = p.position_m + p.left * draws.Within(-12, 12) + p.normal * height;
+        pose.rotation = {{{p.left.x, p.normal.x, p.tangent.x},
+                          {p.left.y, p.normal.y, p.tangent.y},
+                          {p.left.z, p.normal.z, p.tangent.z}}};
+        VehicleState car = CarAt(params, *track, pose, false);
+        car.body.velocity_mps = p.tangent * draws.Within(0, 100) + p.left * draws.Within(-15, 15);
+        car.turbo_surface = 0;
+        block->set_state(lane, car);
+        most_energy[static_cast<std::size_t>(lane)] = MechanicalEnergy(params, car) + stored;
+        inputs[static_cast<std::size_t>(lane)].steer = draws.Below(2 * kMaxAnalog + 1) - kMaxAnalog;
+        block->set_inputs(lane, inputs[static_cast<std::size_t>(lane)]);
+      }
+      for (int tick = 0; tick < 800; ++tick) {
+        block->Advance(0xFF);
+        for (int lane = 0; lane < kBlockLanes; ++lane) {
+          const VehicleState car = block->state(lane);
+          float& most = most_energy[static_cast<std::size_t>(lane)];
+          const float energy = MechanicalEnergy(params, car);
+          if (car.turbo_ticks_left > 0) {
+            most = energy + stored;
+            continue;
+          }
+          ASSERT_LE(energy, most + 1e-3f * std::fabs(most))
+              << "run " << run << " lane " << lane << " tick " << tick << " at "
+              << car.body.position_m.x << ' ' << car.body.position_m.y << ' '
+              << car.body.position_m.z;
+          most = std::min(most, energy + stored);
         }
       }
     }
