@@ -17,7 +17,9 @@ namespace hotlap {
 //   surface          asphalt (default), grass, dirt, ice, turbo, turbo2 (a stronger pad) or
 //                    free_wheeling (switches the engine off)
 //   wall_m           height of walls at both edges; 0, the default, is an open edge
-//   start_s_m, finish_s_m, checkpoints_s_m   metres along the line, see TrackSpec
+//   start_s_m, finish_s_m, checkpoints_s_m   metres along the line, see TrackSpec; a circuit needs
+//   a
+//                    checkpoint in the second half of its lap
 //   ground_drop_m    from the lowest point of the line down to the ground
 //   smoothing_m      width of an averaging window over the line, not for segments
 //   bronze_ms        a time to reach; 0, the default: none

@@ -17,9 +17,9 @@ static_assert(kGateHeightM < kClearanceM, "a gate is not passed on the bridge ab
 constexpr float kMaxSlopeDeg = 45;
 constexpr float kMinVerticalRadiusM = 30;  // of dips and crests; loops have their own
 constexpr float kMaxTwistPerM = 0.05f;     // radians of bank
-// Of the built-in car, which jumps gaps.
+// Of the built-in car, which jumps gaps: faster its engine does not drive it.
 constexpr float kGravityMps2 = VehicleParams{}.gravity_mps2;
-constexpr float kMaxSpeedMps = VehicleParams{}.max_linear_speed_mps;
+constexpr float kMaxSpeedMps = VehicleParams{}.drive_fade_end_kmh / 3.6f;
 
 constexpr int kSpan = 2;           // points on either side of one whose curvature is measured
 constexpr int kSelfStep = 3;       // points from one to the next that are compared with the others

@@ -25,8 +25,10 @@ struct Lap {
   std::vector<Inputs> inputs;
 
   Lap() {
-    track = Track::Build(LoadTrackSpec(std::filesystem::path(HOTLAP_SOURCE_DIR) / "configs" /
-                                       "tracks" / "s_curves.yaml"));
+    TrackSpec spec = LoadTrackSpec(std::filesystem::path(HOTLAP_SOURCE_DIR) / "configs" / "tracks" /
+                                   "s_curves.yaml");
+    for (TrackPoint& point : spec.line) point.wall_left_m = point.wall_right_m = 1.2f;
+    track = Track::Build(spec);
     Race race(track, VehicleParams{});
     race.Restart(false);
     const LineDriver driver(*track);

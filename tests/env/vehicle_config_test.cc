@@ -62,8 +62,10 @@ TEST_F(VehicleConfigTest, StadiumFileListsEveryKeyWithItsOrigin) {
     ++keys;
     const std::string told = line.find('#') == std::string::npos ? comment : line;
     if (line.rfind("steer_speed_kmh", 0) == 0) continue;  // an axis, no value of its own
-    EXPECT_TRUE(told.find("measured") != std::string::npos ||
-                told.find("chosen") != std::string::npos)
+    // Either is followed by what was measured, or why it was chosen.
+    EXPECT_TRUE(told.find("measured: ") != std::string::npos ||
+                told.find("measured (weakly): ") != std::string::npos ||
+                told.find("chosen: ") != std::string::npos)
         << line;
   }
   constexpr int kArrays = 7;  // their floats beyond one key each

@@ -164,6 +164,25 @@ TEST_F(SimulatedGamesTest, RestoredSlotStaysInLockstepWithTheOneThatWasSaved) {
   }
 }
 
+TEST(SimulatedGamesOfSeveralVehiclesTest, EverySlotDrivesItsOwn) {
+  const auto track = sim::FlatTrack();
+  std::vector<SimulatedGame> games(3, {track, {}});
+  games[1].vehicle.gravity_mps2 = 12;
+  games[2].vehicle.drive_low_mps2.fill(5);
+  const auto group = MakeSimulatedGames(games);
+  for (int slot = 0; slot < 3; ++slot) {
+    const Command command{.slot = slot, .ticks = 120, .inputs = {.accelerate = true}};
+    group->Start({&command, 1});
+    group->Collect(kNoDeadline);
+    sim::Race alone(track, games[static_cast<std::size_t>(slot)].vehicle);
+    alone.Restart(/*with_countdown=*/false);
+    for (int tick = 0; tick < 120; ++tick) alone.Tick(command.inputs);
+    EXPECT_EQ(group->state(slot), alone.game_state()) << slot;
+  }
+  EXPECT_NE(group->state(0).position_m, group->state(1).position_m);
+  EXPECT_NE(group->state(0).position_m, group->state(2).position_m);
+}
+
 TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing) {
   Do(Advance(0, 50));
   const std::vector<std::byte> good = Save(0);

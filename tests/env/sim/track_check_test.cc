@@ -97,7 +97,7 @@ TEST(TrackCheckTest, BankChangesGradually) {
 
 TEST(TrackCheckTest, GapMustBeJumpableAtSomeSpeed) {
   EXPECT_THAT(FaultOf({Straight(100), Gap(20), Straight(100)}),
-              StartsWith("segments[1] (gap): cannot be jumped at any speed up to 1000.0 km/h"))
+              StartsWith("segments[1] (gap): cannot be jumped at any speed up to 589.0 km/h"))
       << "from a flat road a car only falls";
   EXPECT_THAT(FaultOf({Straight(100), Straight(40, 4), Gap(20, 8), Straight(100)}),
               HasSubstr("8.0 m higher"));

@@ -177,13 +177,13 @@ TEST(TrackTest, CrossingRoadsAreKeptApartByHeightAndHint) {
   // Driving along the lower road, the upper one is never met, and the other way round.
   int hint = track->Locate({500, 10, 450});
   for (float z = 450; z < 550; z += 2) {
-    const RoadPlace contact = PlaceOn(*track, {500, 10, z}, hint);
+    const RoadPlace contact = PlaceOn(*track, {500, 10, z}, hint, /*has_left_road=*/false);
     hint = contact.index;
     ASSERT_NEAR(contact.s_m, z - 300, 0.5f);
   }
   hint = track->Locate({550, 20, 500});
   for (float x = 550; x > 450; x -= 2) {
-    const RoadPlace contact = PlaceOn(*track, {x, 20, 500}, hint);
+    const RoadPlace contact = PlaceOn(*track, {x, 20, 500}, hint, /*has_left_road=*/false);
     hint = contact.index;
     ASSERT_TRUE(contact.on_road);
     ASSERT_NEAR(contact.height_m, kRideHeightM, 1e-2f);
