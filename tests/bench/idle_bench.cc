@@ -126,7 +126,7 @@ void MeasureServer(Table& table) {
   Process server({kPrograms + "/hotlap-serve", "--config", (directory / "server.yaml").string()});
   if (server.ReadLine() != "ready " + endpoint) throw std::runtime_error("the server is not ready");
   const auto games = [&] {
-    const std::vector<pid_t> pids = ChildrenOf(server.pid());
+    std::vector<pid_t> pids = ChildrenOf(server.pid());
     if (pids.size() != kGames) throw std::runtime_error("the server lost a game");
     return pids;
   };

@@ -136,7 +136,7 @@ void CopyOfVehicleState(benchmark::State& state) {
     benchmark::DoNotOptimize(to);
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * sizeof from));
+  state.SetBytesProcessed(state.iterations() * std::int64_t{sizeof from});
 }
 BENCHMARK(CopyOfVehicleState);
 
@@ -148,7 +148,7 @@ void CopyOfRaceState(benchmark::State& state) {
     benchmark::DoNotOptimize(to);
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * sizeof from));
+  state.SetBytesProcessed(state.iterations() * std::int64_t{sizeof from});
 }
 BENCHMARK(CopyOfRaceState);
 

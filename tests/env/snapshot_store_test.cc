@@ -32,8 +32,8 @@ TEST(SnapshotStoreTest, TheOldestMakeRoomWhenTheBudgetIsUsedUp) {
 TEST(SnapshotStoreTest, WhoeverHoldsMostMakesRoom) {
   SnapshotStore store(100);
   const auto modest = store.Put(1, BytesOf(10));
-  std::vector<std::uint64_t> many;
-  for (int i = 0; i < 30; ++i) many.push_back(store.Put(2, BytesOf(10)));
+  std::vector<std::uint64_t> many(30);
+  for (std::uint64_t& id : many) id = store.Put(2, BytesOf(10));
   EXPECT_TRUE(store.Get(modest));
   EXPECT_FALSE(store.Get(many[20]));
   EXPECT_TRUE(store.Get(many[21]));

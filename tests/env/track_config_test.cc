@@ -87,14 +87,14 @@ TEST_F(TrackConfigTest, FaultsOfTheWholeTrackNameTheLineOfTheirKey) {
   const std::string recorded =
       "name: test\nline: {npy: " + sim::ConfigFile("tracks").string() + "/map5_0.5m_cl.npy}\n";
   for (const std::string& head : {Road("    - {length_m: 80}\n"), recorded}) {
-    const auto line = std::to_string(std::ranges::count(head, '\n') + 1);
+    const auto place = ".yaml:" + std::to_string(std::ranges::count(head, '\n') + 1) + ": ";
     for (const auto& [text, fault] :
          {std::pair<std::string, std::string>{"checkpoints_s_m: [50, 49]\n",
                                               "checkpoints_s_m: track checkpoints_s_m[1]: must"},
           {"finish_s_m: 29999\n", "finish_s_m: track finish_s_m: must be from"},
           {"start_s_m: 29999\n", "start_s_m: track start_s_m: must be from"},
           {"laps: 2\n", "laps: track laps: more than 1"}}) {
-      EXPECT_THAT(ErrorOf(head + text), HasSubstr(".yaml:" + line + ": " + fault));
+      EXPECT_THAT(ErrorOf(head + text), HasSubstr(place + fault));
     }
   }
   EXPECT_THAT(ErrorOf(Road("    - {length_m: 80, checkpoint: true}\n    - {length_m: 2}\n")),

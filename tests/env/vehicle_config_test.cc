@@ -71,7 +71,8 @@ TEST_F(VehicleConfigTest, StadiumFileListsEveryKeyWithItsOrigin) {
   constexpr int kArrays = 7;  // their floats beyond one key each
   constexpr std::size_t kArrayFloats = sizeof(sim::VehicleParams::wheel_offset_m) / 4 +
                                        sizeof(sim::VehicleParams::body_point_m) / 4 +
-                                       2 * sim::kNumSteerPoints + 3 * sim::kNumGears;
+                                       std::size_t{2} * sim::kNumSteerPoints +
+                                       std::size_t{3} * sim::kNumGears;
   EXPECT_EQ(static_cast<std::size_t>(keys),
             sizeof(sim::VehicleParams) / 4 - kArrayFloats + kArrays);
 }

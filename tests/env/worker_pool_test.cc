@@ -50,6 +50,7 @@ TEST(WorkerPoolTest, JobsRunSideBySide) {
 TEST(WorkerPoolTest, SeveralCallersShareItsThreads) {
   WorkerPool pool(3);
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&pool, caller] {
       for (int run = 0; run < TestCount(100, 2000, 50000); ++run) {

@@ -265,6 +265,7 @@ TEST(GamesTest, SixteenOnTwoCoresAreServedToTheFinish) {
   const auto group = MakeTMInterfaceGames(games, {});
   const auto run = [&](CommandKind kind, const std::vector<int>& slots) {
     std::vector<Command> commands;
+    commands.reserve(slots.size());
     for (const int slot : slots) {
       commands.push_back({.slot = slot,
                           .kind = kind,

@@ -63,8 +63,8 @@ TEST_F(HotlapEvalTest, PrintsATableAndWritesCsvAndPicture) {
 
 TEST_F(HotlapEvalTest, FindsTheSameBehindAServerAsInProcess) {
   const std::string endpoint = "ipc://" + Place("socket");
-  Process server(
-      {HOTLAP_PROGRAM_DIR "/hotlap-serve", "--endpoint", endpoint, "--log-level", "off"});
+  const std::string serve = HOTLAP_PROGRAM_DIR "/hotlap-serve";
+  Process server({serve, "--endpoint", endpoint, "--log-level", "off"});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
   const std::vector<std::string> flags = {"--policy", "random", "--track",    "hairpins",
                                           "--rows",   "4",      "--episodes", "10",

@@ -289,7 +289,7 @@ TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
   Start();
   const auto remote = Connected();
   const AttachOptions good{.environment = "five", .rows = 2, .tracks = {"short_sprint"}};
-  const auto refused = [&](AttachOptions options, Status status) {
+  const auto refused = [&](const AttachOptions& options, Status status) {
     const auto attached = remote->Attach(options, DeadlineIn(kPatience));
     ASSERT_FALSE(attached);
     EXPECT_EQ(attached.error().status, status) << attached.error().text;

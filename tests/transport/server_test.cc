@@ -259,7 +259,7 @@ TEST_F(ServerTest, AnotherNumberOfArraysIsRefusedAndNotCounted) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  for (const std::size_t count : {0, 2, 3, 4, 100}) {
+  for (const std::size_t count : {0u, 2u, 3u, 4u, 100u}) {
     const RawReply reply =
         client.Ask(StepRequest(token, 3), std::vector<std::string>(count, SomeActions()));
     EXPECT_EQ(reply.header.status, Status::kInvalidPacket);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cfenv>
-#include <cstring>
 #include <limits>
 
 #include "tests/env/sim/scenarios.h"
@@ -63,10 +62,6 @@ class WrongFloatingPointTest : public FloatingPointGuardTest {
     _mm_setcsr(before_);
     return result;
   }
-  template <class T>
-  static bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-  }
 };
 
 TEST_F(WrongFloatingPointTest, ChangesNoTrack) {
@@ -92,7 +87,7 @@ TEST_F(WrongFloatingPointTest, ChangesNoVehicle) {
   const auto load = [] { return LoadVehicleParams(ConfigFile("vehicles/stadium.yaml")); };
   const VehicleParams params = load();
   const VehicleParams other = Carelessly(load);
-  EXPECT_EQ(std::memcmp(&other, &params, sizeof params), 0);
+  EXPECT_TRUE(SameBits(other, params));
 }
 
 }  // namespace

@@ -28,7 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::Not;
 namespace tmi = tminterface;
 
 Deadline Soon() { return DeadlineIn(20s); }
@@ -142,16 +141,17 @@ class TestClient : public tmi::ClientHandler {
 };
 
 class GameTest : public ::testing::Test {
- protected:
+ public:
   ~GameTest() override { End(); }
 
+ protected:
   // `before`: what is done to the game before it runs.
   void Start(
       double speed = 100, const std::function<void(Game&)>& before = [](Game&) {}) {
     auto game = std::make_unique<Game>(tmi::MappedBuffer::Create(name), FlatTrack(),
                                        GameSettings{.vehicle = {}, .speed = speed}, host);
     before(*game);
-    thread_ = std::thread([this, owned = std::move(game)] { owned->Run(); });
+    thread_ = std::thread([owned = std::move(game)] { owned->Run(); });
   }
   void End() {
     host.stop = true;

@@ -20,7 +20,6 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr Vec3 kStart{100, 10, 200};
-constexpr float kDegree = kPi / 180;
 
 RoadSegment Straight(float length_m) { return {.length_m = length_m}; }
 RoadSegment Bend(float radius_m, float turn_deg) {

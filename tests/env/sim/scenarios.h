@@ -1,9 +1,10 @@
 // Roads, inputs and digests that the tests of the embedded game share.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -107,8 +108,10 @@ inline std::uint64_t HashBytes(std::span<const std::byte> bytes,
 inline std::uint64_t HashOf(const RaceState& state) {
   return HashBytes(std::as_bytes(std::span(&state, 1)));
 }
-inline bool SameBits(const RaceState& a, const RaceState& b) {
-  return std::memcmp(&a, &b, sizeof a) == 0;
+// Of values without padding; a zero's sign and a NaN's payload count.
+template <class T>
+bool SameBits(const T& a, const T& b) {
+  return std::ranges::equal(std::as_bytes(std::span(&a, 1)), std::as_bytes(std::span(&b, 1)));
 }
 
 }  // namespace hotlap::sim

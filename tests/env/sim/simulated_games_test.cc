@@ -63,7 +63,7 @@ class SimulatedGamesTest : public ::testing::Test {
     const sim::LineDriver driver(*Sprint());
     for (int step = 0; step < 2000; ++step) {
       const Inputs inputs = driver.Drive(shadow.state());
-      const Completion done = Do(Advance(0, 5, inputs));
+      Completion done = Do(Advance(0, 5, inputs));
       if (done.finished) return done;
       for (int i = 0; i < 5; ++i) shadow.Tick(inputs);
     }

@@ -15,10 +15,6 @@
 namespace hotlap::sim {
 namespace {
 
-bool SameBits(const VehicleState& a, const VehicleState& b) {
-  return std::memcmp(&a, &b, sizeof a) == 0;
-}
-
 // Eight different cars on different roads.
 struct Fleet {
   std::vector<std::shared_ptr<const Track>> tracks;

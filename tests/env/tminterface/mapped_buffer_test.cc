@@ -58,7 +58,7 @@ TEST(MappedBufferTest, MovesWithItsName) {
   const std::string name = UniqueName();
   std::optional<MappedBuffer> game = MappedBuffer::Create(name);
   {
-    MappedBuffer moved = *std::move(game);
+    MappedBuffer moved = std::move(*game);
     game.reset();
     EXPECT_TRUE(OpenBuffer(name).game_alive());
     MappedBuffer other = MappedBuffer::Create(UniqueName());
@@ -99,6 +99,7 @@ TEST(MappedBufferTest, FirstFreeNameIsOneOfTheSixteenAndNotTakenTwice) {
   const MappedBuffer one = MappedBuffer::CreateFirstFree();
   const MappedBuffer two = MappedBuffer::CreateFirstFree();
   std::vector<std::string> names;
+  names.reserve(kMaxInstances);
   for (int i = 0; i < kMaxInstances; ++i) names.push_back(BufferName(i));
   EXPECT_THAT(names, ::testing::IsSupersetOf({one.name(), two.name()}));
   EXPECT_NE(one.name(), two.name());

@@ -186,16 +186,15 @@ TEST_F(ClientAgainstBytes, ReadsTheValuesOfTheGoldenResponses) {
   EXPECT_EQ(decoded("register_custom_command error 5").error, ErrorCode::kCommandAlreadyRegistered);
 
   // The layout that the official client misreads.
-  const json& correct = vectors[std::find_if(vectors.begin(), vectors.end(),
-                                             [](const json& v) {
-                                               return v["name"].get<std::string>().find(
-                                                          "correct decode") != std::string::npos;
-                                             }) -
-                                vectors.begin()];
-  const Bytes bytes = FromHex(correct["response_hex"]);
+  const auto correct = std::find_if(vectors.begin(), vectors.end(), [](const json& v) {
+    return v["name"].get<std::string>().find("correct decode") != std::string::npos;
+  });
+  ASSERT_TRUE(correct != vectors.end());
+  const Bytes bytes = FromHex((*correct)["response_hex"]);
   const Response checkpoints = Decoded(
       DecodeResponse(MessageType::kGetCheckpointState, ErrorCode::kNone, PayloadOfBytes(bytes)));
-  EXPECT_EQ(std::get<CheckpointData>(checkpoints.content), CheckpointsFromJson(correct["decoded"]));
+  EXPECT_EQ(std::get<CheckpointData>(checkpoints.content),
+            CheckpointsFromJson((*correct)["decoded"]));
 }
 
 TEST_F(ClientAgainstBytes, ReplaysTheGoldenSession) {
