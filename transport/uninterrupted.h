@@ -28,10 +28,13 @@ auto Uninterrupted(const Call& call) {
 // Until one of them is ready or `until` has passed; an hour at most.
 inline void Poll(std::span<zmq::pollitem_t> items, Deadline until) {
   Uninterrupted([&] {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    return zmq::poll(items.data(), items.size(),
-                     std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(0),
-                                                           std::chrono::hours(1)));
+    const Clock::time_point now = Clock::now();
+    // The difference to a point as far off as kAtOnce does not fit into a duration.
+    const Clock::duration left = until <= now ? Clock::duration::zero() : until - now;
+    return zmq::poll(
+        items.data(), items.size(),
+        std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                            std::chrono::hours(1)));
   });
 }
 

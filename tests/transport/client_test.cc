@@ -223,6 +223,24 @@ TEST_F(ClientTest, ACallGivesUpAtItsDeadlineAndResumesLater) {
   EXPECT_EQ(Drive(*remote, 4, 3), Drive(*twin, 4, 3));
 }
 
+TEST_F(ClientTest, AtOnceOnlyLooks) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  const auto remote = Attached(2);
+  Race(*remote, 3);
+  gate->Shut();
+  const auto actions = Actions(remote->spec().action, 2, 3);
+  const auto late = remote->Step({.discrete = actions, .continuous = {}}, kAtOnce);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().status, Status::kTimedOut);
+  const auto looked = remote->Resume(kAtOnce);
+  ASSERT_FALSE(looked);
+  EXPECT_EQ(looked.error().status, Status::kTimedOut);
+  gate->Open();
+  const auto resumed = remote->Resume(DeadlineIn(kPatience));
+  EXPECT_TRUE(resumed) << resumed.error().text;
+}
+
 TEST_F(ClientTest, AnUnansweredRequestIsSentAgainAndStepsOnce) {
   server_settings.inline_limit_us = 0;
   Start();
