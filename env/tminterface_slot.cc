@@ -258,6 +258,7 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
   pending_call_ = tmi::TypeOf(call);
   holds_game_ = false;
   if (std::holds_alternative<tmi::OnRegistered>(call)) {
+    if (phase_ != Phase::kSettingUp) return Lose("the game registered us a second time");
     phase_ = Phase::kComingToStart;
     num_steps_seen_ = 0;
     is_fresh_ = has_repeated_map_ = false;

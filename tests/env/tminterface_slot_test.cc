@@ -211,6 +211,18 @@ TEST_F(TMInterfaceSlotTest, WrongTimeOfAStepLosesTheGame) {
   }
 }
 
+TEST_F(TMInterfaceSlotTest, RegistrationThatNobodyAskedForLosesTheGame) {
+  for (const std::int32_t when : {-50, 30}) {
+    Make({.calls = [when](std::int32_t time_ms) {
+      std::vector<tmi::ServerCall> calls;
+      if (time_ms == when) calls = {tmi::OnRegistered{}};
+      return calls;
+    }});
+    const Completion restarted = Restart();
+    ExpectLost(when < 0 ? restarted : Advance(5), "registered us a second time");
+  }
+}
+
 TEST_F(TMInterfaceSlotTest, StateOfAnotherTimeLosesTheGame) {
   MakeAndRestart({.change_state = [](tmi::SimState& state) {
     if (state.view().race_time_ms() == 50) state.Set(tmi::layout::kRaceTime, 170);
