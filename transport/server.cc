@@ -34,10 +34,12 @@ std::span<const std::byte> BytesOf(const zmq::message_t& message) {
 
 constexpr std::string_view kIpc = "ipc://";
 
-// The socket file of an endpoint; empty when it has none.
+// The socket file that an endpoint of the settings names; empty when it names none. That of
+// ipc://* is libzmq's to remove.
 std::string SocketFile(const std::string& endpoint) {
-  if (!endpoint.starts_with(kIpc) || endpoint[kIpc.size()] == '@') return {};
-  return endpoint.substr(kIpc.size());
+  if (!endpoint.starts_with(kIpc)) return {};
+  std::string path = endpoint.substr(kIpc.size());
+  return path.starts_with('@') || path == "*" ? std::string() : path;
 }
 
 // A path that a living server listens on is not taken from it; one that a killed server left behind
@@ -166,11 +168,12 @@ bool Server::Run() {
     step_workers_.Stop();
     patient_workers_.Stop();
   }
-  router_.close();
-  if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
-  for (const std::string& endpoint : endpoints_) {
+  // While we listen the paths are ours; later they may be a successor's. Connections stay.
+  for (const std::string& endpoint : settings_.endpoints) {
     if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
   }
+  router_.close();
+  if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
   return is_finished;
 }
 

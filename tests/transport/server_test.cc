@@ -537,6 +537,32 @@ TEST_F(ServerTest, AStoppedServerLeavesNoSocketFile) {
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "server"));
 }
 
+TEST_F(ServerTest, AStoppingServerLeavesItsSuccessorsSocketFileAlone) {
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  games = std::make_unique<GamePool>(game_settings);
+  server = std::make_unique<Server>(server_settings, *catalogue, *games);
+  endpoint = server->endpoints()[0];
+  thread = std::thread([&] { finished = server->Run(); });
+  // Replies that nobody reads hold it while it closes.
+  RawClient idle(context, endpoint, 1);
+  const Token token = Ready(idle, 1, 64);
+  EXPECT_EQ(idle.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status, Status::kOk);
+  for (int i = 0; i < 40; ++i) idle.Send(StepRequest(token, 3), {SomeActions(64)});
+  ASSERT_TRUE(Eventually([&] { return server->counters().messages == 4 + 40; }));
+
+  server->Stop();
+  std::unique_ptr<Server> successor;
+  ASSERT_TRUE(Eventually([&] {
+    try {
+      successor = std::make_unique<Server>(server_settings, *catalogue, *games, &context);
+    } catch (const std::runtime_error&) {  // the first one listens
+    }
+    return successor != nullptr;
+  }));
+  thread.join();
+  EXPECT_TRUE(std::filesystem::exists(directory.path() / "server"));
+}
+
 TEST_F(ServerTest, AnEndpointThatCannotBeBoundIsNamed) {
   server_settings.endpoints = {"tcp://127.0.0.1:notaport"};
   try {
