@@ -244,14 +244,14 @@ void Server::Handle(Message message) {
   }
   const auto admission = sessions_.Admit(*session, id);
   if (!admission) return SendStatus(message.identity, id, admission.error());
-  session->identity = message.identity;
+  if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
     case SessionTable::Admission::kNew:
       session->waiting.push_back({*std::move(request), std::move(message.arrays)});
       if (!session->running && session->waiting.size() == 1) ready_.push_back(session);
       break;
     case SessionTable::Admission::kRepeat:
-      Send(session->identity, sessions_.Kept(*session, id));
+      Send(message.identity, sessions_.Kept(*session, id));
       break;
     case SessionTable::Admission::kJoined:
       break;

@@ -84,6 +84,25 @@ TEST_F(ServerTest, AJoinedReplyGoesToTheLatestConnection) {
   EXPECT_EQ(after.Receive().value().header.id, 3u);
 }
 
+TEST_F(ServerTest, ALateRepeatOfAnOlderIdMovesNoLaterReply) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient before = Raw(), after = Raw();
+  const Token token = Ready(before);
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u);
+  gate->Shut();
+  after.Send(StepRequest(token, 4), {SomeActions()});
+  gate->AwaitWaiting();
+  after.Send(StepRequest(token, 5), {SomeActions()});
+  EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u) << "answered here";
+  before.Send(StepRequest(token, 4), {SomeActions()});  // runs
+  EXPECT_EQ(before.Ask(SessionRequest(Operation::kPing, token, 78)).header.id, 78u);
+  gate->Open();
+  EXPECT_EQ(after.Receive().value().header.id, 4u);
+  EXPECT_EQ(after.Receive().value().header.id, 5u);
+}
+
 TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
   Start();
   RawClient client = Raw();
