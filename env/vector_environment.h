@@ -89,8 +89,9 @@ struct ActionView {
   std::span<const float> continuous;       // [n, k]
 };
 
-// Not thread-safe: one caller at a time. Nothing here allocates in Step after the first one on
-// simulated games.
+// Not thread-safe: one caller at a time. May only be destroyed after a call that threw, which
+// happens where a GameGroup throws or memory is used up. Nothing here allocates in Step after the
+// first one on simulated games.
 class VectorEnvironment {
  public:
   // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws

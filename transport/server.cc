@@ -361,6 +361,7 @@ Reply Server::RunWork(Session& session, const Work& work) {
   } catch (const std::exception& error) {
     spdlog::error("session {}: {}: {}", session.public_id, OperationName(work.request.operation),
                   error.what());
+    session.environment.reset();  // nobody knows what state it is in
     return StatusReply(id, {Status::kUnknownError, "a fault of the server; its log says more"});
   }
 }

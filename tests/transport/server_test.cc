@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <stdexcept>
 
 #include "tests/transport/serving.h"
 
@@ -349,6 +350,48 @@ TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   const RawReply reply = client.Ask(SessionRequest(Operation::kRestore, token, 4), {first + first});
   EXPECT_EQ(reply.header.status, Status::kOk);
   EXPECT_EQ(reply.frames[5], std::string("\0\3", 2));
+}
+
+class FailingGames : public GatedGames {
+ public:
+  FailingGames(std::unique_ptr<GameGroup> games, std::shared_ptr<Gate> gate,
+               const std::atomic<bool>& fails)
+      : GatedGames(std::move(games), std::move(gate)), fails_(fails) {}
+  std::span<const Completion> Collect(Deadline deadline) override {
+    if (fails_) throw std::runtime_error("out of memory");
+    return GatedGames::Collect(deadline);
+  }
+
+ private:
+  const std::atomic<bool>& fails_;
+};
+
+TEST_F(ServerTest, AFaultInAStepTakesTheRowsOfItsSessionAlone) {
+  game_settings.simulated = 200;
+  std::atomic<bool> fails{false};
+  game_settings.make_simulated = [&](const std::vector<SimulatedGame>& settings) {
+    return std::make_unique<FailingGames>(MakeSimulatedGames(settings), gate, fails);
+  };
+  Start();
+  RawClient other = Raw();
+  const Token other_token = Ready(other, 1);
+  std::uint64_t other_id = 3;
+  int key = 2;
+  for (const int rows : {kRows, 100}) {  // on one thread; shared by several
+    RawClient client = Raw();
+    const Token token = Ready(client, key++, rows);
+    fails = true;
+    const RawReply reply = client.Ask(StepRequest(token, 3), {SomeActions(rows)});
+    fails = false;
+    EXPECT_EQ(reply.header.status, Status::kUnknownError);
+    EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions(rows)}).header.status,
+              Status::kNotAttached);
+    EXPECT_EQ(games->free_simulated(), 200 - kRows);
+    EXPECT_EQ(other.Ask(StepRequest(other_token, other_id++), {SomeActions()}).header.status,
+              Status::kOk);
+    EXPECT_EQ(client.Ask(AttachRequest(token, 5, rows), {""}).header.status, Status::kOk);
+    EXPECT_EQ(client.Ask(SessionRequest(Operation::kDetach, token, 6)).header.status, Status::kOk);
+  }
 }
 
 // ---- sessions
