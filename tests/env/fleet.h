@@ -83,6 +83,9 @@ class Fleet {
   tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot) {
     return rows_.Restore(row, snapshot, batch_.view());
   }
+  void Restore(const std::vector<std::span<const std::byte>>& snapshots) {
+    rows_.Restore(snapshots, batch_.view());
+  }
   std::vector<std::byte> Save(int row) { return rows_.Save(row); }
   // The record inside a snapshot of the row.
   RowRecord RecordOf(int row) {
