@@ -64,9 +64,9 @@ class GameProcesses {
   int size() const { return static_cast<int>(games_.size()); }
   pid_t pid(int game) const { return At(game).pid; }      // of the last one, which may have ended
   int starts(int game) const { return At(game).starts; }  // how many there have been
-  // Puts a new process in the place of one that hangs or is of no use. Never waits: for
-  // TMInterfaceSettings::on_lost. A process younger than a second is the new one already and stays.
-  void Replace(int game);
+  // Puts a new process in the place of one that hangs or is of no use. One that was started after
+  // `since` is a new one already and stays. Never waits: for TMInterfaceSettings::on_lost.
+  void Replace(int game, Clock::time_point since);
   // Ends them all at once, also those that hang, and starts none again. Before the destructor.
   void KillAll();
 
@@ -75,7 +75,7 @@ class GameProcesses {
     GameProcessSettings settings;
     std::atomic<pid_t> pid{-1};
     std::atomic<int> starts{0};
-    std::atomic<bool> must_be_replaced{false};
+    std::atomic<Clock::time_point> unwanted_since{Clock::time_point::min()};  // as in Replace
     // The watcher's, and after it whoever stopped it.
     std::unique_ptr<GameProcess> process;
     Clock::time_point started{};

@@ -84,8 +84,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
   TMInterfaceSettings settings = pool_->settings_.tminterface;
   settings.on_lost = [pool = pool_, games = games_](int slot, const GameLoss& loss) {
     spdlog::warn("{}", loss.why);
-    // One that has ended is started again without being asked for, and may be there already.
-    if (!loss.has_ended) pool->ReplaceGame(games[static_cast<std::size_t>(slot)]);
+    pool->ReplaceGame(games[static_cast<std::size_t>(slot)], loss.since);
   };
   groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
   return groups;
@@ -102,9 +101,9 @@ GamePool::~GamePool() { EndGames(false); }
 
 void GamePool::KillGames() { EndGames(true); }
 
-void GamePool::ReplaceGame(int game) {
+void GamePool::ReplaceGame(int game, Clock::time_point since) {
   const std::lock_guard lock(mutex_);
-  if (processes_ != nullptr) processes_->Replace(game);
+  if (processes_ != nullptr) processes_->Replace(game, since);
 }
 
 void GamePool::EndGames(bool at_once) {
