@@ -84,9 +84,7 @@ GameProcess::GameProcess(const GameProcessSettings& settings) {
 
 GameProcess::~GameProcess() {
   AskToEnd();
-  const Deadline deadline = DeadlineIn(kEndsWithin);
-  while (IsRunning() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
-  Kill();
+  EndBy(DeadlineIn(kEndsWithin));
 }
 
 bool GameProcess::IsRunning() {
@@ -96,6 +94,11 @@ bool GameProcess::IsRunning() {
 
 void GameProcess::AskToEnd() {
   if (is_running_) ::kill(pid_, SIGTERM);
+}
+
+void GameProcess::EndBy(Deadline deadline) {
+  while (IsRunning() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  Kill();
 }
 
 void GameProcess::Kill() {
@@ -131,6 +134,10 @@ GameProcesses::~GameProcesses() {
   StopWatching();
   for (const auto& game : games_) {
     if (game->process) game->process->AskToEnd();
+  }
+  const Deadline deadline = DeadlineIn(kEndsWithin);
+  for (const auto& game : games_) {
+    if (game->process) game->process->EndBy(deadline);
   }
 }
 

@@ -32,7 +32,7 @@ class GameProcess {
   // input and output; its log goes to our standard error. Throws std::system_error naming the
   // program when it cannot be started.
   explicit GameProcess(const GameProcessSettings& settings);
-  ~GameProcess();  // ends it: SIGTERM, and SIGKILL if it has not gone within a second
+  ~GameProcess();  // ends it: AskToEnd, and EndBy a second later
   GameProcess(const GameProcess&) = delete;
   GameProcess& operator=(const GameProcess&) = delete;
 
@@ -40,8 +40,9 @@ class GameProcess {
   bool IsRunning();  // never waits
   // "exited with status 2" or "was ended by signal 9"; empty as long as IsRunning has not seen it.
   const std::string& end() const { return end_; }
-  void AskToEnd();  // SIGTERM
-  void Kill();      // SIGKILL, and waits for the end, which frees the game's name
+  void AskToEnd();                // SIGTERM
+  void EndBy(Deadline deadline);  // waits for the end, and kills it at the deadline
+  void Kill();                    // SIGKILL, and waits for the end, which frees the game's name
 
  private:
   void Reap(int options);
@@ -57,7 +58,7 @@ class GameProcesses {
  public:
   // Throws std::system_error when one cannot be started; none is left then.
   explicit GameProcesses(std::vector<GameProcessSettings> games);
-  ~GameProcesses();  // ends them all
+  ~GameProcesses();  // ends them all, as one GameProcess: those that hang share the second
   GameProcesses(const GameProcesses&) = delete;
   GameProcesses& operator=(const GameProcesses&) = delete;
 

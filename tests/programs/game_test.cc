@@ -615,6 +615,19 @@ TEST_F(GameProcessTest, RequestToReplaceAnEarlierGameLeavesItsSuccessor) {
   EXPECT_EQ(games.starts(0), 2);
 }
 
+// That they share the time which they are given is not measured.
+TEST_F(GameProcessTest, GamesThatIgnoreTheRequestToEndAreGoneAllTheSame) {
+  GameProcessSettings settings{.program = "/bin/sh",
+                               .arguments = {"-c", "trap '' TERM; exec sleep 1000"},
+                               .outlives_us = true};
+  std::vector<pid_t> all;
+  {
+    GameProcesses games({settings, settings, settings});
+    for (int game = 0; game < 3; ++game) all.push_back(games.pid(game));
+  }
+  for (const pid_t pid : all) EXPECT_NE(kill(pid, 0), 0);
+}
+
 TEST_F(GameProcessTest, OtherChildrenOfTheProgramAreLeftAlone) {
   GameProcesses games({Settings()});
   Process other({"/bin/sh", "-c", "exit 7"});
