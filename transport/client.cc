@@ -27,6 +27,16 @@ std::span<const std::byte> BytesOf(const zmq::message_t& message) {
   return {static_cast<const std::byte*>(message.data()), message.size()};
 }
 
+// In their order, each at most once.
+bool AreRows(std::span<const std::int32_t> rows, int num_rows) {
+  std::int32_t next = 0;
+  for (const std::int32_t row : rows) {
+    if (row < next || row >= num_rows) return false;
+    next = row + 1;
+  }
+  return true;
+}
+
 Request Make(Operation operation) {
   Request request;
   request.operation = operation;
@@ -366,6 +376,9 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
                       .final_info = {}};
   if (shape.has_finals) {
     view.final_rows = Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
+    if (!AreRows(view.final_rows, shape.rows)) {
+      return BadReply("array 'final_rows' is not of ascending rows");
+    }
     view.final_observations = Aligned<float>(frame_of(BatchArray::kFinalObservations));
     view.final_info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
   }
