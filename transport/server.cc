@@ -1,16 +1,13 @@
 #include "transport/server.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "transport/attached_environment.h"
@@ -68,17 +65,6 @@ std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   return socket.get(zmq::sockopt::last_endpoint);
 }
 
-int MakeEventFd() {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  return fd;
-}
-
-void Wake(int fd) {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof(one));
-}
-
 Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
   return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
 }
@@ -112,7 +98,6 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
       router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
       sessions_(settings.sessions),
       next_expiry_check_(settings.now()),
-      wakeup_fd_(MakeEventFd()),
       step_workers_(settings.threads),
       patient_workers_(games.num_games() + 2) {
   router_.set(zmq::sockopt::linger, kLingerMs);
@@ -137,12 +122,11 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
 Server::~Server() {
   step_workers_.Stop();
   patient_workers_.Stop();
-  close(wakeup_fd_);
 }
 
 void Server::Stop() {
   stopping_.store(true);
-  Wake(wakeup_fd_);
+  wakeup_.Wake();
 }
 
 Server::Counters Server::counters() const {
@@ -152,7 +136,7 @@ Server::Counters Server::counters() const {
 bool Server::Run() {
   while (!stopping_.load() || running_ > 0 || !ready_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
-                               {nullptr, wakeup_fd_, ZMQ_POLLIN, 0}};
+                               {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     Poll(items, NextTurn());
     if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
     ReceiveAll();
@@ -348,7 +332,7 @@ void Server::GiveToWorkers(const std::shared_ptr<Session>& session) {
       const std::lock_guard lock(finished_mutex_);
       finished_.push_back({session, std::move(reply)});
     }
-    Wake(wakeup_fd_);
+    wakeup_.Wake();
   });
 }
 
@@ -394,8 +378,7 @@ Reply Server::RunOperation(Session& session, const Work& work) {
 }
 
 void Server::TakeFinished() {
-  std::uint64_t count = 0;
-  if (read(wakeup_fd_, &count, sizeof(count)) < 0) return;
+  if (!wakeup_.Take()) return;
   std::vector<Finished> finished;
   {
     const std::lock_guard lock(finished_mutex_);

@@ -625,6 +625,19 @@ TEST_F(ServerTest, AStoppingServerLeavesItsSuccessorsSocketFileAlone) {
   EXPECT_TRUE(std::filesystem::exists(directory.path() / "server"));
 }
 
+TEST_F(ServerTest, AServerThatCannotBeMadeLeavesNoFileOpen) {
+  server_settings.endpoints = {"tcp://127.0.0.1:notaport"};
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  games = std::make_unique<GamePool>(game_settings);
+  const auto num_open = [] {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(begin(files), end(files));
+  };
+  const auto before = num_open();
+  EXPECT_THROW(Server(server_settings, *catalogue, *games), std::runtime_error);
+  EXPECT_EQ(num_open(), before);
+}
+
 TEST_F(ServerTest, AnEndpointThatCannotBeBoundIsNamed) {
   server_settings.endpoints = {"tcp://127.0.0.1:notaport"};
   try {
