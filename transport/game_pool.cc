@@ -8,12 +8,12 @@
 #include <system_error>
 #include <utility>
 
+#include "env/sim/vehicle_model.h"
 #include "env/tminterface/mapped_buffer.h"
 
 namespace hotlap::transport {
 namespace {
 
-constexpr int kBlock = 8;  // simulated cars that are computed together
 // In which the games of a killed server see that it is gone, and leave.
 constexpr std::chrono::milliseconds kNamesWithin{2000};
 
@@ -63,10 +63,10 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
   assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
   std::vector<std::unique_ptr<GameGroup>> groups;
   const auto simulated = tracks.first(static_cast<std::size_t>(num_simulated_));
-  for (std::size_t begin = 0; begin < simulated.size(); begin += kBlock) {
+  for (std::size_t begin = 0; begin < simulated.size(); begin += sim::kBlockLanes) {
     std::vector<SimulatedGame> block;
-    for (const OfferedTrack* track :
-         simulated.subspan(begin, std::min<std::size_t>(kBlock, simulated.size() - begin))) {
+    for (const OfferedTrack* track : simulated.subspan(
+             begin, std::min<std::size_t>(sim::kBlockLanes, simulated.size() - begin))) {
       block.push_back({track->track, vehicle});
     }
     groups.push_back(pool_->settings_.make_simulated(block));
