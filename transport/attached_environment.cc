@@ -15,10 +15,6 @@ constexpr int kRowsWorthThreads = 64;  // fewer are stepped by one
 constexpr double kUnmeasuredRowUs = 2.5;
 constexpr double kSmoothing = 0.2;
 
-tl::unexpected<Refusal> Refuse(Status status, std::string text) {
-  return tl::make_unexpected(Refusal{status, std::move(text)});
-}
-
 // Copies a request's array to aligned memory. `count` elements, or none when it is optional.
 template <typename T>
 tl::expected<std::span<const T>, Refusal> ReadArray(const Work& work, std::size_t index,

@@ -15,16 +15,8 @@ constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
 constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMaxKeepAlive{1000};
 
-tl::unexpected<Refusal> Refuse(Status status, std::string text) {
-  return tl::make_unexpected(Refusal{status, std::move(text)});
-}
-
 tl::unexpected<Refusal> BadReply(const std::string& text) {
   return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
-}
-
-std::span<const std::byte> BytesOf(const zmq::message_t& message) {
-  return {static_cast<const std::byte*>(message.data()), message.size()};
 }
 
 // In their order, each at most once.

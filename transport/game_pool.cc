@@ -130,11 +130,10 @@ tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows) {
   const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
   const int behind_buffers = rows - simulated;
   if (behind_buffers > (kind == GameKind::kSimulated ? 0 : free)) {
-    return tl::make_unexpected(
-        Refusal{Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
-                                         GameKindName(kind) + "'; free are " +
-                                         std::to_string(free_simulated_) + " simulated and " +
-                                         std::to_string(free) + " behind mapped buffers"});
+    return Refuse(Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
+                                           GameKindName(kind) + "'; free are " +
+                                           std::to_string(free_simulated_) + " simulated and " +
+                                           std::to_string(free) + " behind mapped buffers");
   }
   free_simulated_ -= simulated;
   std::vector<int> games;

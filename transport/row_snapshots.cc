@@ -29,11 +29,10 @@ tl::expected<FoundSnapshots, Refusal> FindSnapshots(const SnapshotStore& store, 
     const std::string text =
         "array 'snapshots' has id " + std::to_string(ids[row]) + " at row " + std::to_string(row);
     if (entry) {
-      return tl::make_unexpected(
-          Refusal{Status::kPermissionDenied, text + ", which another session saved"});
+      return Refuse(Status::kPermissionDenied, text + ", which another session saved");
     }
-    return tl::make_unexpected(Refusal{
-        Status::kInvalidId, text + ", which was never given or had to make room for newer ones"});
+    return Refuse(Status::kInvalidId,
+                  text + ", which was never given or had to make room for newer ones");
   }
   return found;
 }

@@ -25,10 +25,6 @@ constexpr std::int64_t kBytesPerRow = 64;  // of a request's array: more than an
 constexpr int kLingerMs = 200;
 constexpr auto kStoppingTurn = 10ms;
 
-std::span<const std::byte> BytesOf(const zmq::message_t& message) {
-  return {static_cast<const std::byte*>(message.data()), message.size()};
-}
-
 constexpr std::string_view kIpc = "ipc://";
 
 // The socket file that an endpoint of the settings names; empty when it names none. That of
@@ -119,10 +115,7 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   hello_.tracks = catalogue.track_names();
 }
 
-Server::~Server() {
-  step_workers_.Stop();
-  patient_workers_.Stop();
-}
+Server::~Server() = default;
 
 void Server::Stop() {
   stopping_.store(true);

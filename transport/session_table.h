@@ -81,7 +81,6 @@ class SessionTable {
   std::vector<std::shared_ptr<Session>> CloseAll();
 
   std::size_t size() const { return by_token_.size(); }
-  const SessionSettings& settings() const { return settings_; }
 
  private:
   struct TokenHash {

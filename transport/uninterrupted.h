@@ -1,10 +1,11 @@
-// Calls of ZeroMQ that a signal does not end: interrupted ones are made again. Handlers run all the
-// same, whatever flags they were installed with.
+// Frames of ZeroMQ, and calls for them that a signal does not end: interrupted ones are made again.
+// Handlers run all the same, whatever flags they were installed with.
 #pragma once
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <zmq.hpp>
@@ -36,6 +37,11 @@ inline void Poll(std::span<zmq::pollitem_t> items, Deadline until) {
         std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
                                             std::chrono::hours(1)));
   });
+}
+
+// Valid as long as the frame.
+inline std::span<const std::byte> BytesOf(const zmq::message_t& frame) {
+  return {static_cast<const std::byte*>(frame.data()), frame.size()};
 }
 
 // The next frame, without waiting; false when there is none.
