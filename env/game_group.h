@@ -52,8 +52,10 @@ struct Completion {
 };
 
 // Several running games that one thread at a time drives. A slot is one game and has at most one
-// command under way. Finish: the group keeps the game usable after it ("prevent finish"), so every
-// command may follow.
+// command under way. Nothing here throws: what goes wrong with a game is a completion. Where
+// something throws all the same (memory is used up), the group and its rows are of no use any more
+// and may only be destroyed. Finish: the group keeps the game usable after it ("prevent finish"),
+// so every command may follow.
 class GameGroup {
  public:
   virtual ~GameGroup() = default;

@@ -19,8 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kEndsWithin = 1s;
 constexpr auto kLookEvery = 20ms;
-constexpr auto kGoodRun = 2s;      // shorter ones are followed by a pause
-constexpr auto kReplacement = 1s;  // a process younger than this is the replacement asked for
+constexpr auto kGoodRun = 2s;  // shorter ones are followed by a pause
 constexpr auto kFirstPause = 100ms;
 constexpr std::chrono::milliseconds kLongestPause = 5s;
 
@@ -85,9 +84,7 @@ GameProcess::GameProcess(const GameProcessSettings& settings) {
 
 GameProcess::~GameProcess() {
   AskToEnd();
-  const Deadline deadline = DeadlineIn(kEndsWithin);
-  while (IsRunning() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
-  Kill();
+  EndBy(DeadlineIn(kEndsWithin));
 }
 
 bool GameProcess::IsRunning() {
@@ -97,6 +94,11 @@ bool GameProcess::IsRunning() {
 
 void GameProcess::AskToEnd() {
   if (is_running_) ::kill(pid_, SIGTERM);
+}
+
+void GameProcess::EndBy(Deadline deadline) {
+  while (IsRunning() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  Kill();
 }
 
 void GameProcess::Kill() {
@@ -133,6 +135,10 @@ GameProcesses::~GameProcesses() {
   for (const auto& game : games_) {
     if (game->process) game->process->AskToEnd();
   }
+  const Deadline deadline = DeadlineIn(kEndsWithin);
+  for (const auto& game : games_) {
+    if (game->process) game->process->EndBy(deadline);
+  }
 }
 
 void GameProcesses::KillAll() {
@@ -151,8 +157,8 @@ void GameProcesses::StopWatching() {
   if (watcher_.joinable()) watcher_.join();
 }
 
-void GameProcesses::Replace(int game) {
-  At(game).must_be_replaced = true;
+void GameProcesses::Replace(int game, Clock::time_point since) {
+  At(game).unwanted_since = since;
   has_replacement_ = true;
   wake_.notify_all();
 }
@@ -167,9 +173,7 @@ void GameProcesses::Start(Game& game) {
 void GameProcesses::Look(Game& game) {
   if (game.process) {
     const bool is_running = game.process->IsRunning();
-    const bool is_old = Clock::now() - game.started >= kReplacement;
-    const bool was_asked_for = game.must_be_replaced.exchange(false);
-    if (is_running && !(was_asked_for && is_old)) return;
+    if (is_running && game.started > game.unwanted_since.load()) return;
     if (is_running) game.process->Kill();
     spdlog::warn("game process {} {}", game.process->pid(), game.process->end());
     game.process.reset();

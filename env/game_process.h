@@ -32,7 +32,7 @@ class GameProcess {
   // input and output; its log goes to our standard error. Throws std::system_error naming the
   // program when it cannot be started.
   explicit GameProcess(const GameProcessSettings& settings);
-  ~GameProcess();  // ends it: SIGTERM, and SIGKILL if it has not gone within a second
+  ~GameProcess();  // ends it: AskToEnd, and EndBy a second later
   GameProcess(const GameProcess&) = delete;
   GameProcess& operator=(const GameProcess&) = delete;
 
@@ -40,8 +40,9 @@ class GameProcess {
   bool IsRunning();  // never waits
   // "exited with status 2" or "was ended by signal 9"; empty as long as IsRunning has not seen it.
   const std::string& end() const { return end_; }
-  void AskToEnd();  // SIGTERM
-  void Kill();      // SIGKILL, and waits for the end, which frees the game's name
+  void AskToEnd();                // SIGTERM
+  void EndBy(Deadline deadline);  // waits for the end, and kills it at the deadline
+  void Kill();                    // SIGKILL, and waits for the end, which frees the game's name
 
  private:
   void Reap(int options);
@@ -57,16 +58,16 @@ class GameProcesses {
  public:
   // Throws std::system_error when one cannot be started; none is left then.
   explicit GameProcesses(std::vector<GameProcessSettings> games);
-  ~GameProcesses();  // ends them all
+  ~GameProcesses();  // ends them all, as one GameProcess: those that hang share the second
   GameProcesses(const GameProcesses&) = delete;
   GameProcesses& operator=(const GameProcesses&) = delete;
 
   int size() const { return static_cast<int>(games_.size()); }
   pid_t pid(int game) const { return At(game).pid; }      // of the last one, which may have ended
   int starts(int game) const { return At(game).starts; }  // how many there have been
-  // Puts a new process in the place of one that hangs or is of no use. Never waits: for
-  // TMInterfaceSettings::on_lost. A process younger than a second is the new one already and stays.
-  void Replace(int game);
+  // Puts a new process in the place of one that hangs or is of no use. One that was started after
+  // `since` is a new one already and stays. Never waits: for TMInterfaceSettings::on_lost.
+  void Replace(int game, Clock::time_point since);
   // Ends them all at once, also those that hang, and starts none again. Before the destructor.
   void KillAll();
 
@@ -75,7 +76,7 @@ class GameProcesses {
     GameProcessSettings settings;
     std::atomic<pid_t> pid{-1};
     std::atomic<int> starts{0};
-    std::atomic<bool> must_be_replaced{false};
+    std::atomic<Clock::time_point> unwanted_since{Clock::time_point::min()};  // as in Replace
     // The watcher's, and after it whoever stopped it.
     std::unique_ptr<GameProcess> process;
     Clock::time_point started{};

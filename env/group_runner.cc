@@ -41,14 +41,7 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
       Assign(r, Task::kBegin);
       continue;
     }
-    auto opened = OpenSnapshot(options.snapshots[r], OriginOf(place.row), place.row.line(),
-                               SnapshotUse::kReset);
-    if (!opened) {
-      Reject(r, opened.error(), out);
-      continue;
-    }
-    place.snapshot = *opened;
-    AssignRestore(r, Task::kBeginAt);
+    AssignRestore(r, options.snapshots[r], Task::kBeginAt, out);
   }
   Finish(out);
 }
@@ -99,16 +92,23 @@ tl::expected<void, std::string> GroupRunner::Restore(std::size_t row,
                                                      std::span<const std::byte> snapshot,
                                                      const BatchView& out) {
   const sim::FloatingPointGuard guard;
-  Place& place = at(row);
-  auto opened =
-      OpenSnapshot(snapshot, OriginOf(place.row), place.row.line(), SnapshotUse::kRestore);
-  if (!opened) return tl::unexpected(std::move(opened.error()));
-  place.snapshot = *opened;
-  place.error.clear();
-  AssignRestore(row, Task::kContinue);
+  AssignRestore(row, snapshot, Task::kContinue, out);
   Finish(out);
-  if (!place.error.empty()) return tl::unexpected(std::exchange(place.error, {}));
-  return {};
+  if (out.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) return {};
+  return tl::unexpected(std::exchange(at(row).error, {}));
+}
+
+void GroupRunner::Restore(std::span<const std::span<const std::byte>> snapshots,
+                          const BatchView& out) {
+  const sim::FloatingPointGuard guard;
+  for (std::size_t r = first_row(); r < end_row(); ++r) {
+    if (snapshots[r].empty()) {
+      WriteStatus(r, RowStatus::kSkipped, out);
+    } else {
+      AssignRestore(r, snapshots[r], Task::kContinue, out);
+    }
+  }
+  Finish(out);
 }
 
 SnapshotOrigin GroupRunner::OriginOf(const Row& row) const {
@@ -154,8 +154,13 @@ void GroupRunner::Assign(std::size_t row, Task task) {
   }
 }
 
-void GroupRunner::AssignRestore(std::size_t row, Task task) {
+void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
+                                const BatchView& out) {
   Place& place = at(row);
+  const auto use = task == Task::kContinue ? SnapshotUse::kRestore : SnapshotUse::kReset;
+  const auto opened = OpenSnapshot(snapshot, OriginOf(place.row), place.row.line(), use);
+  if (!opened) return Reject(row, opened.error(), out);
+  place.snapshot = *opened;
   place.after_revival = task;
   Assign(row, place.row.has_game() ? task : Task::kRevive);
 }
@@ -281,7 +286,7 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
       task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);
   if (is_restore || task == Task::kSave) {  // the next step tells of it
     place.row.set_has_game(false);
-    place.error = "the game is lost: " + error;
+    if (is_restore) Reject(row, "the game is lost: " + error, out);
     return;
   }
   if (place.seed) place.row.Reseed(*place.seed);

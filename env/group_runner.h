@@ -48,6 +48,7 @@ class GroupRunner {
   void Step(const ActionView& actions, const BatchView& out);
   bool has_final(std::size_t row) const { return at(row).has_final; }  // of the last Step
   std::vector<std::byte> Save(std::size_t row);
+  void Restore(std::span<const std::span<const std::byte>> snapshots, const BatchView& out);
   tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
   const GameState& state(std::size_t row) const { return at(row).row.state(); }
@@ -76,7 +77,7 @@ class GroupRunner {
     Inputs inputs{};                      // kAdvance
     OpenedSnapshot snapshot{};            // kRevive, kBeginAt, kContinue
     std::optional<std::uint64_t> seed{};  // of the episode that begins
-    std::string error{};                  // of kContinue, kSave
+    std::string error{};                  // why the snapshot was rejected
     std::vector<std::byte> saved{};       // of kSave
   };
 
@@ -88,7 +89,9 @@ class GroupRunner {
   // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
   // under way already.
   void Assign(std::size_t row, Task task);
-  void AssignRestore(std::size_t row, Task task);  // a lost game restarts first
+  // kBeginAt, kContinue: unless the snapshot is rejected at once; a lost game restarts first.
+  void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
+                     const BatchView& out);
   void StartCommands();
   void EndTask(Place& place);
   // Returns when no row has a task.

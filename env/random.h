@@ -7,12 +7,7 @@
 namespace hotlap {
 
 // What a stream is for. Values are part of what a seed means: add at the end.
-enum class RandomPurpose : std::uint64_t {
-  kVehicle = 1,
-  kInputDelay = 2,
-  kObservationNoise = 3,
-  kTrack = 4
-};
+enum class RandomPurpose : std::uint64_t { kTrack = 4 };
 
 class RandomStream {
  public:

@@ -53,7 +53,7 @@ struct EnvironmentSpec {
   std::vector<RewardTermSpec> reward;
   std::vector<EpisodeRuleSpec> rules;
   std::uint64_t policy_hash = 0;  // observation, action, ticks per step
-  std::uint64_t task_hash = 0;    // reward, rules, randomisation
+  std::uint64_t task_hash = 0;    // reward, rules
   int observation_size() const { return static_cast<int>(observation.size()); }
 };
 

@@ -22,9 +22,9 @@ struct TMInterfaceGame {    // settings of one slot
 
 // Why a slot has no game any more.
 struct GameLoss {
-  // Its process is gone, and another may have its place already; else it hangs, breaks the
-  // protocol, or is on another track.
-  bool has_ended = false;
+  // When the slot opened this game's buffer, or began to wait for one: a process that was started
+  // later is another, and good as far as anybody knows.
+  Clock::time_point since;
   std::string why;  // one line for a log, beginning with the buffer's name
 };
 

@@ -160,8 +160,8 @@ void TMInterfaceSlot::BeginRestart() {
     is_under_way_ = false;
     return;
   }
-  if (phase_ == Phase::kHeld) return Lose(kGone, /*has_ended=*/true);
-  last_look_ = Clock::now();
+  if (phase_ == Phase::kHeld) return Lose(kGone);
+  since_ = last_look_ = Clock::now();
   time_to_start_ = settings_.start_timeout;
   next_open_ = last_look_ + kOpenEvery;
   phase_ = Phase::kOpening;
@@ -211,8 +211,10 @@ void TMInterfaceSlot::BeginRestore() {
 }
 
 void TMInterfaceSlot::TryToOpen() {
+  const Clock::time_point now = Clock::now();
   auto buffer = tmi::MappedBuffer::Open(game_.buffer_name, settings_.buffer_size, why_not_open_);
   if (!buffer) return;
+  since_ = now;
   client_.emplace(std::move(*buffer));
   client_->Send(tmi::Register{});  // takes a game over that is held for an older client
   phase_ = Phase::kRegistering;
@@ -232,7 +234,7 @@ void TMInterfaceSlot::CheckTime(Clock::time_point now) {
   }
   if (client_ && now - last_move_ >= kCheckAliveEvery) {
     if (!client_->game_alive()) {
-      if (phase_ == Phase::kRunning) return Lose(kGone, /*has_ended=*/true);
+      if (phase_ == Phase::kRunning) return Lose(kGone);
       Drop();
       phase_ = Phase::kOpening;
     } else if (phase_ == Phase::kRunning && now - last_move_ >= settings_.game_timeout) {
@@ -250,7 +252,7 @@ void TMInterfaceSlot::Abandon() {
   const bool is_busy = is_under_way_ && phase_ != Phase::kLost && phase_ != Phase::kHeld;
   is_under_way_ = false;
   Drop();
-  if (is_busy) Tell(/*has_ended=*/false, game_.buffer_name + ": the game is of no use");
+  if (is_busy) Tell(game_.buffer_name + ": the game is of no use");
 }
 
 void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
@@ -258,6 +260,7 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
   pending_call_ = tmi::TypeOf(call);
   holds_game_ = false;
   if (std::holds_alternative<tmi::OnRegistered>(call)) {
+    if (phase_ != Phase::kSettingUp) return Lose("the game registered us a second time");
     phase_ = Phase::kComingToStart;
     num_steps_seen_ = 0;
     is_fresh_ = has_repeated_map_ = false;
@@ -409,18 +412,18 @@ void TMInterfaceSlot::Complete() {
   is_under_way_ = false;
 }
 
-void TMInterfaceSlot::Lose(std::string why, bool has_ended) {
+void TMInterfaceSlot::Lose(std::string why) {
   completion_ = Completion{};
   completion_.slot = slot_;
   completion_.status = CompletionStatus::kGameLost;
   completion_.error = game_.buffer_name + ": " + std::move(why);
   is_under_way_ = false;
   Drop();
-  Tell(has_ended, completion_.error);
+  Tell(completion_.error);
 }
 
-void TMInterfaceSlot::Tell(bool has_ended, std::string why) const {
-  if (settings_.on_lost) settings_.on_lost(slot_, {has_ended, std::move(why)});
+void TMInterfaceSlot::Tell(std::string why) const {
+  if (settings_.on_lost) settings_.on_lost(slot_, {since_, std::move(why)});
 }
 
 void TMInterfaceSlot::Drop() {

@@ -83,9 +83,9 @@ class TMInterfaceSlot {
   void ReadState(std::span<const std::byte> bytes);
 
   void Complete();
-  void Lose(std::string why, bool has_ended = false);
-  void Tell(bool has_ended, std::string why) const;  // the owner, of the loss
-  void Drop();                                       // the connection
+  void Lose(std::string why);
+  void Tell(std::string why) const;  // the owner, of the loss
+  void Drop();                       // the connection
   std::span<const std::byte> state_bytes() const;
 
   const TMInterfaceGame game_;
@@ -122,6 +122,7 @@ class TMInterfaceSlot {
   std::int32_t last_time_ms_ = 0;  // of the last of them
   std::string why_not_open_;
 
+  Clock::time_point since_{};  // as in GameLoss
   Clock::time_point last_move_{};
   Clock::time_point last_look_{};
   Clock::duration time_to_start_{};  // what is left of the start timeout

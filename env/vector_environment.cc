@@ -182,6 +182,14 @@ std::vector<std::byte> VectorEnvironment::Save(int row) {
   return impl_->RunnerOf(row).Save(Size(row));
 }
 
+void VectorEnvironment::Restore(std::span<const std::span<const std::byte>> snapshots,
+                                const BatchView& out) {
+  impl_->CheckSizes(out);
+  assert(snapshots.size() == impl_->settings.num_rows);
+  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
+                   [&](int i) { impl_->runners[Size(i)].Restore(snapshots, out); });
+}
+
 tl::expected<void, std::string> VectorEnvironment::Restore(int row,
                                                            std::span<const std::byte> snapshot,
                                                            const BatchView& out) {

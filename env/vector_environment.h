@@ -89,8 +89,9 @@ struct ActionView {
   std::span<const float> continuous;       // [n, k]
 };
 
-// Not thread-safe: one caller at a time. Nothing here allocates in Step after the first one on
-// simulated games.
+// Not thread-safe: one caller at a time. May only be destroyed after a call that threw, which
+// happens where a GameGroup throws or memory is used up. Nothing here allocates in Step after the
+// first one on simulated games.
 class VectorEnvironment {
  public:
   // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws
@@ -116,9 +117,11 @@ class VectorEnvironment {
 
   // The whole row: game and record. Empty when the row has no game now or was never reset.
   std::vector<std::byte> Save(int row);
-  // Continues the snapshot's episode in this row, bit for bit, and writes its observation and info,
-  // reward 0 and flags false into row `row` of `out`. The error says what is foreign or broken, or
-  // that the game is lost; then only a status may have been written.
+  // Continues the snapshots' episodes, bit for bit: writes observations and infos, reward 0 and
+  // flags false. One per row, [n]; an empty one leaves its row alone (kSkipped). kBadSnapshot where
+  // it is foreign or broken, or the row's game is lost and does not come back in time.
+  void Restore(std::span<const std::span<const std::byte>> snapshots, const BatchView& out);
+  // Likewise of one row, and nothing of the others is written. The error says what is wrong.
   tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
 

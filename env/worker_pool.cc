@@ -28,7 +28,15 @@ void WorkerPool::Stop() {
 
 void WorkerPool::RunErased(int count, Call call, const void* job) {
   Shared shared{.call = call, .job = job, .count = count};
-  if (count <= 1 || threads_.empty()) return shared.Work();
+  if (count <= 1 || threads_.empty()) {
+    shared.Work();
+  } else {
+    WorkTogether(shared);
+  }
+  if (shared.error != nullptr) std::rethrow_exception(shared.error);
+}
+
+void WorkerPool::WorkTogether(Shared& shared) {
   {
     const std::lock_guard lock(mutex_);
     Shared** last = &first_;
@@ -42,8 +50,14 @@ void WorkerPool::RunErased(int count, Call call, const void* job) {
   left_.wait(lock, [&] { return shared.helpers == 0; });
 }
 
-void WorkerPool::Shared::Work() {
-  for (int i = next++; i < count; i = next++) call(job, i);
+void WorkerPool::Shared::Work() noexcept {
+  for (int i = next++; i < count; i = next++) {
+    try {
+      call(job, i);
+    } catch (...) {
+      if (!has_failed.exchange(true)) error = std::current_exception();
+    }
+  }
 }
 
 WorkerPool::Shared* WorkerPool::FirstWithJobs() const {

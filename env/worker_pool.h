@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -18,8 +19,9 @@ class WorkerPool {
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // Calls job(i) once for every i in [0, count), on the caller and the pool's threads, and returns
-  // when all are done. Allocates nothing. From any thread; calls that come together are helped in
-  // the order they came, and each caller works on its own.
+  // when all are done; then it throws what one of the jobs threw. Allocates nothing. From any
+  // thread; calls that come together are helped in the order they came, and each caller works on
+  // its own.
   template <class Job>
   void Run(int count, const Job& job) {
     RunErased(
@@ -34,12 +36,15 @@ class WorkerPool {
     const void* job;
     int count;
     std::atomic<int> next{0};  // job to take
-    int helpers = 0;           // threads of the pool at work on it
+    std::atomic<bool> has_failed{false};
+    std::exception_ptr error{};  // of the first job that threw; to be read when all are done
+    int helpers = 0;             // threads of the pool at work on it
     Shared* following = nullptr;
 
-    void Work();  // takes jobs until none is left
+    void Work() noexcept;  // takes jobs until none is left
   };
   void RunErased(int count, Call call, const void* job);
+  void WorkTogether(Shared& shared);
   void Help();
   Shared* FirstWithJobs() const;
   void Remove(const Shared& shared);

@@ -11,13 +11,9 @@
 namespace hotlap::transport {
 namespace {
 
-constexpr int kBlock = 64;  // rows from which on a step is worth several threads
+constexpr int kRowsWorthThreads = 64;  // fewer are stepped by one
 constexpr double kUnmeasuredRowUs = 2.5;
 constexpr double kSmoothing = 0.2;
-
-tl::unexpected<Refusal> Refuse(Status status, std::string text) {
-  return tl::make_unexpected(Refusal{status, std::move(text)});
-}
 
 // Copies a request's array to aligned memory. `count` elements, or none when it is optional.
 template <typename T>
@@ -100,7 +96,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   config.environment = (*offered)->config;
   config.autoreset = request.autoreset;
   config.info_columns = request.info;
-  if (request.rows >= kBlock) config.workers = context.workers;
+  if (request.rows >= kRowsWorthThreads) config.workers = context.workers;
   try {
     attached->environment_ =
         std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(rows));

@@ -65,17 +65,15 @@ tl::expected<const OfferedEnvironment*, Refusal> Catalogue::FindEnvironment(
     const std::string& name) const {
   const auto found = environments_.find(name);
   if (found != environments_.end()) return &found->second;
-  return tl::make_unexpected(
-      Refusal{Status::kUnknownEnvironment,
-              "field 'environment' is " + Quoted(name) + "; there are: " + Listed(environments_)});
+  return Refuse(Status::kUnknownEnvironment,
+                "field 'environment' is " + Quoted(name) + "; there are: " + Listed(environments_));
 }
 
 tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::string& name) {
   const auto found = tracks_.find(name);
   if (found == tracks_.end()) {
-    return tl::make_unexpected(
-        Refusal{Status::kUnknownTrack,
-                "field 'tracks' has " + Quoted(name) + "; there are: " + Listed(tracks_)});
+    return Refuse(Status::kUnknownTrack,
+                  "field 'tracks' has " + Quoted(name) + "; there are: " + Listed(tracks_));
   }
   TrackEntry& entry = *found->second;
   std::call_once(entry.built, [&entry] {
@@ -87,9 +85,8 @@ tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::strin
     }
   });
   if (!entry.error.empty()) {
-    return tl::make_unexpected(
-        Refusal{Status::kUnknownTrack,
-                "field 'tracks' has " + Quoted(name) + ", which cannot be built: " + entry.error});
+    return Refuse(Status::kUnknownTrack,
+                  "field 'tracks' has " + Quoted(name) + ", which cannot be built: " + entry.error);
   }
   return &entry.offered;
 }
@@ -113,13 +110,12 @@ tl::expected<std::string, Refusal> CompareHashes(const Request& request,
            ", the environment's is " + std::to_string(ours);
   };
   if (request.policy_hash && *request.policy_hash != spec.policy_hash) {
-    return tl::make_unexpected(
-        Refusal{Status::kSpecMismatch, text("policy_hash", *request.policy_hash, spec.policy_hash) +
-                                           ": observation, action or ticks per step are others"});
+    return Refuse(Status::kSpecMismatch,
+                  text("policy_hash", *request.policy_hash, spec.policy_hash) +
+                      ": observation, action or ticks per step are others");
   }
   if (request.task_hash && *request.task_hash != spec.task_hash) {
-    return text("task_hash", *request.task_hash, spec.task_hash) +
-           ": reward, rules or randomisation are others";
+    return text("task_hash", *request.task_hash, spec.task_hash) + ": reward or rules are others";
   }
   return std::string();
 }

@@ -15,16 +15,18 @@ constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
 constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMaxKeepAlive{1000};
 
-tl::unexpected<Refusal> Refuse(Status status, std::string text) {
-  return tl::make_unexpected(Refusal{status, std::move(text)});
-}
-
 tl::unexpected<Refusal> BadReply(const std::string& text) {
   return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
 }
 
-std::span<const std::byte> BytesOf(const zmq::message_t& message) {
-  return {static_cast<const std::byte*>(message.data()), message.size()};
+// In their order, each at most once.
+bool AreRows(std::span<const std::int32_t> rows, int num_rows) {
+  std::int32_t next = 0;
+  for (const std::int32_t row : rows) {
+    if (row < next || row >= num_rows) return false;
+    next = row + 1;
+  }
+  return true;
 }
 
 Request Make(Operation operation) {
@@ -366,6 +368,9 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
                       .final_info = {}};
   if (shape.has_finals) {
     view.final_rows = Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
+    if (!AreRows(view.final_rows, shape.rows)) {
+      return BadReply("array 'final_rows' is not of ascending rows");
+    }
     view.final_observations = Aligned<float>(frame_of(BatchArray::kFinalObservations));
     view.final_info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
   }

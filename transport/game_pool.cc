@@ -8,12 +8,12 @@
 #include <system_error>
 #include <utility>
 
+#include "env/sim/vehicle_model.h"
 #include "env/tminterface/mapped_buffer.h"
 
 namespace hotlap::transport {
 namespace {
 
-constexpr int kBlock = 8;  // simulated cars that are computed together
 // In which the games of a killed server see that it is gone, and leave.
 constexpr std::chrono::milliseconds kNamesWithin{2000};
 
@@ -63,10 +63,10 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
   assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
   std::vector<std::unique_ptr<GameGroup>> groups;
   const auto simulated = tracks.first(static_cast<std::size_t>(num_simulated_));
-  for (std::size_t begin = 0; begin < simulated.size(); begin += kBlock) {
+  for (std::size_t begin = 0; begin < simulated.size(); begin += sim::kBlockLanes) {
     std::vector<SimulatedGame> block;
-    for (const OfferedTrack* track :
-         simulated.subspan(begin, std::min<std::size_t>(kBlock, simulated.size() - begin))) {
+    for (const OfferedTrack* track : simulated.subspan(
+             begin, std::min<std::size_t>(sim::kBlockLanes, simulated.size() - begin))) {
       block.push_back({track->track, vehicle});
     }
     groups.push_back(pool_->settings_.make_simulated(block));
@@ -84,8 +84,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
   TMInterfaceSettings settings = pool_->settings_.tminterface;
   settings.on_lost = [pool = pool_, games = games_](int slot, const GameLoss& loss) {
     spdlog::warn("{}", loss.why);
-    // One that has ended is started again without being asked for, and may be there already.
-    if (!loss.has_ended) pool->ReplaceGame(games[static_cast<std::size_t>(slot)]);
+    pool->ReplaceGame(games[static_cast<std::size_t>(slot)], loss.since);
   };
   groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
   return groups;
@@ -102,9 +101,9 @@ GamePool::~GamePool() { EndGames(false); }
 
 void GamePool::KillGames() { EndGames(true); }
 
-void GamePool::ReplaceGame(int game) {
+void GamePool::ReplaceGame(int game, Clock::time_point since) {
   const std::lock_guard lock(mutex_);
-  if (processes_ != nullptr) processes_->Replace(game);
+  if (processes_ != nullptr) processes_->Replace(game, since);
 }
 
 void GamePool::EndGames(bool at_once) {
@@ -131,11 +130,10 @@ tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows) {
   const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
   const int behind_buffers = rows - simulated;
   if (behind_buffers > (kind == GameKind::kSimulated ? 0 : free)) {
-    return tl::make_unexpected(
-        Refusal{Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
-                                         GameKindName(kind) + "'; free are " +
-                                         std::to_string(free_simulated_) + " simulated and " +
-                                         std::to_string(free) + " behind mapped buffers"});
+    return Refuse(Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
+                                           GameKindName(kind) + "'; free are " +
+                                           std::to_string(free_simulated_) + " simulated and " +
+                                           std::to_string(free) + " behind mapped buffers");
   }
   free_simulated_ -= simulated;
   std::vector<int> games;

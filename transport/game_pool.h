@@ -84,7 +84,7 @@ class GamePool {
  private:
   friend class GameLoan;
   void Return(int num_simulated, std::span<const int> games);
-  void ReplaceGame(int game);
+  void ReplaceGame(int game, Clock::time_point since);
   void EndGames(bool at_once);
 
   const GamePoolSettings settings_;

@@ -39,8 +39,7 @@ void KeepAlive::Run(zmq::socket_t socket, const Token& token, std::chrono::milli
     zmq::message_t reply;
     while (ReceiveFrame(socket, reply)) {
       if (reply.more()) continue;
-      const auto status =
-          DecodeReplyStatus({static_cast<const std::byte*>(reply.data()), reply.size()});
+      const auto status = DecodeReplyStatus(BytesOf(reply));
       if (status && status->status == Status::kInvalidKey) session_is_lost_.store(true);
     }
     lock.lock();

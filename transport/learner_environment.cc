@@ -12,10 +12,6 @@ namespace {
 constexpr std::align_val_t kAlignment{64};
 constexpr std::uint64_t kOwner = 1;
 
-tl::unexpected<Refusal> Refuse(Status status, std::string text) {
-  return tl::make_unexpected(Refusal{status, std::move(text)});
-}
-
 }  // namespace
 
 tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,

@@ -8,25 +8,31 @@ namespace {
 
 std::uint8_t Wire(RowStatus status) { return static_cast<std::uint8_t>(status); }
 
-// One per id, null for id 0.
-tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
-    const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids) {
-  std::vector<SnapshotStore::Bytes> found(ids.size());
+// Holds what the spans point to: the store may drop it meanwhile.
+struct FoundSnapshots {
+  std::vector<SnapshotStore::Bytes> held;
+  std::vector<std::span<const std::byte>> spans;  // one per id, empty for id 0
+};
+
+tl::expected<FoundSnapshots, Refusal> FindSnapshots(const SnapshotStore& store, std::uint64_t owner,
+                                                    std::span<const std::uint64_t> ids) {
+  FoundSnapshots found;
+  found.spans.resize(ids.size());
   for (std::size_t row = 0; row < ids.size(); ++row) {
     if (ids[row] == 0) continue;
     const auto entry = store.Get(ids[row]);
     if (entry && entry->owner == owner) {
-      found[row] = entry->bytes;
+      found.spans[row] = *entry->bytes;
+      found.held.push_back(entry->bytes);
       continue;
     }
     const std::string text =
         "array 'snapshots' has id " + std::to_string(ids[row]) + " at row " + std::to_string(row);
     if (entry) {
-      return tl::make_unexpected(
-          Refusal{Status::kPermissionDenied, text + ", which another session saved"});
+      return Refuse(Status::kPermissionDenied, text + ", which another session saved");
     }
-    return tl::make_unexpected(Refusal{
-        Status::kInvalidId, text + ", which was never given or had to make room for newer ones"});
+    return Refuse(Status::kInvalidId,
+                  text + ", which was never given or had to make room for newer ones");
   }
   return found;
 }
@@ -59,13 +65,9 @@ tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
                                       std::span<const std::uint64_t> ids,
                                       const SnapshotStore& store, std::uint64_t owner,
                                       const BatchView& out) {
-  const auto held = FindSnapshots(store, owner, ids);
-  if (!held) return tl::make_unexpected(held.error());
-  std::vector<std::span<const std::byte>> snapshots(held->size());
-  for (std::size_t row = 0; row < held->size(); ++row) {
-    if ((*held)[row] != nullptr) snapshots[row] = *(*held)[row];
-  }
-  environment.Reset({.mask = mask, .seeds = seeds, .snapshots = snapshots}, out);
+  const auto found = FindSnapshots(store, owner, ids);
+  if (!found) return tl::make_unexpected(found.error());
+  environment.Reset({.mask = mask, .seeds = seeds, .snapshots = found->spans}, out);
   return {};
 }
 
@@ -73,17 +75,9 @@ tl::expected<void, Refusal> RestoreRows(VectorEnvironment& environment,
                                         std::span<const std::uint64_t> ids,
                                         const SnapshotStore& store, std::uint64_t owner,
                                         const BatchView& out) {
-  const auto snapshots = FindSnapshots(store, owner, ids);
-  if (!snapshots) return tl::make_unexpected(snapshots.error());
-  for (std::size_t row = 0; row < snapshots->size(); ++row) {
-    out.status[row] = Wire(RowStatus::kSkipped);
-    const SnapshotStore::Bytes& snapshot = (*snapshots)[row];
-    if (snapshot == nullptr) continue;
-    out.rewards[row] = 0;
-    out.terminated[row] = out.truncated[row] = 0;
-    const auto restored = environment.Restore(static_cast<int>(row), *snapshot, out);
-    out.status[row] = Wire(restored ? RowStatus::kOk : RowStatus::kBadSnapshot);
-  }
+  const auto found = FindSnapshots(store, owner, ids);
+  if (!found) return tl::make_unexpected(found.error());
+  environment.Restore(found->spans, out);
   return {};
 }
 

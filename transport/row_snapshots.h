@@ -24,7 +24,7 @@ SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t>
                    SnapshotStore& store, std::uint64_t owner);
 
 // The environment's Reset and Restore of rows at stored snapshots, one id per row: 0 is none; no
-// ids at all are none either. Restore sets the status of every row. kInvalidId: never given or
+// ids at all are none either, which Reset alone allows. kInvalidId: never given or
 // gone; kPermissionDenied: another owner's; then nothing has changed.
 tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
                                       std::span<const std::uint8_t> mask,

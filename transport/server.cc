@@ -1,16 +1,13 @@
 #include "transport/server.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "transport/attached_environment.h"
@@ -28,16 +25,14 @@ constexpr std::int64_t kBytesPerRow = 64;  // of a request's array: more than an
 constexpr int kLingerMs = 200;
 constexpr auto kStoppingTurn = 10ms;
 
-std::span<const std::byte> BytesOf(const zmq::message_t& message) {
-  return {static_cast<const std::byte*>(message.data()), message.size()};
-}
-
 constexpr std::string_view kIpc = "ipc://";
 
-// The socket file of an endpoint; empty when it has none.
+// The socket file that an endpoint of the settings names; empty when it names none. That of
+// ipc://* is libzmq's to remove.
 std::string SocketFile(const std::string& endpoint) {
-  if (!endpoint.starts_with(kIpc) || endpoint[kIpc.size()] == '@') return {};
-  return endpoint.substr(kIpc.size());
+  if (!endpoint.starts_with(kIpc)) return {};
+  std::string path = endpoint.substr(kIpc.size());
+  return path.starts_with('@') || path == "*" ? std::string() : path;
 }
 
 // A path that a living server listens on is not taken from it; one that a killed server left behind
@@ -64,17 +59,6 @@ std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
     throw std::runtime_error(endpoint + ": cannot listen here: " + error.what());
   }
   return socket.get(zmq::sockopt::last_endpoint);
-}
-
-int MakeEventFd() {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  return fd;
-}
-
-void Wake(int fd) {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof(one));
 }
 
 Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
@@ -110,7 +94,6 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
       router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
       sessions_(settings.sessions),
       next_expiry_check_(settings.now()),
-      wakeup_fd_(MakeEventFd()),
       step_workers_(settings.threads),
       patient_workers_(games.num_games() + 2) {
   router_.set(zmq::sockopt::linger, kLingerMs);
@@ -132,15 +115,11 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   hello_.tracks = catalogue.track_names();
 }
 
-Server::~Server() {
-  step_workers_.Stop();
-  patient_workers_.Stop();
-  close(wakeup_fd_);
-}
+Server::~Server() = default;
 
 void Server::Stop() {
   stopping_.store(true);
-  Wake(wakeup_fd_);
+  wakeup_.Wake();
 }
 
 Server::Counters Server::counters() const {
@@ -150,7 +129,7 @@ Server::Counters Server::counters() const {
 bool Server::Run() {
   while (!stopping_.load() || running_ > 0 || !ready_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
-                               {nullptr, wakeup_fd_, ZMQ_POLLIN, 0}};
+                               {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     Poll(items, NextTurn());
     if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
     ReceiveAll();
@@ -166,11 +145,12 @@ bool Server::Run() {
     step_workers_.Stop();
     patient_workers_.Stop();
   }
-  router_.close();
-  if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
-  for (const std::string& endpoint : endpoints_) {
+  // While we listen the paths are ours; later they may be a successor's. Connections stay.
+  for (const std::string& endpoint : settings_.endpoints) {
     if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
   }
+  router_.close();
+  if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
   return is_finished;
 }
 
@@ -241,14 +221,14 @@ void Server::Handle(Message message) {
   }
   const auto admission = sessions_.Admit(*session, id);
   if (!admission) return SendStatus(message.identity, id, admission.error());
-  session->identity = message.identity;
+  if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
     case SessionTable::Admission::kNew:
       session->waiting.push_back({*std::move(request), std::move(message.arrays)});
       if (!session->running && session->waiting.size() == 1) ready_.push_back(session);
       break;
     case SessionTable::Admission::kRepeat:
-      Send(session->identity, sessions_.Kept(*session, id));
+      Send(message.identity, sessions_.Kept(*session, id));
       break;
     case SessionTable::Admission::kJoined:
       break;
@@ -345,7 +325,7 @@ void Server::GiveToWorkers(const std::shared_ptr<Session>& session) {
       const std::lock_guard lock(finished_mutex_);
       finished_.push_back({session, std::move(reply)});
     }
-    Wake(wakeup_fd_);
+    wakeup_.Wake();
   });
 }
 
@@ -358,6 +338,7 @@ Reply Server::RunWork(Session& session, const Work& work) {
   } catch (const std::exception& error) {
     spdlog::error("session {}: {}: {}", session.public_id, OperationName(work.request.operation),
                   error.what());
+    session.environment.reset();  // nobody knows what state it is in
     return StatusReply(id, {Status::kUnknownError, "a fault of the server; its log says more"});
   }
 }
@@ -390,8 +371,7 @@ Reply Server::RunOperation(Session& session, const Work& work) {
 }
 
 void Server::TakeFinished() {
-  std::uint64_t count = 0;
-  if (read(wakeup_fd_, &count, sizeof(count)) < 0) return;
+  if (!wakeup_.Take()) return;
   std::vector<Finished> finished;
   {
     const std::lock_guard lock(finished_mutex_);

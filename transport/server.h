@@ -17,6 +17,7 @@
 #include "env/snapshot_store.h"
 #include "transport/attached_environment.h"
 #include "transport/catalogue.h"
+#include "transport/event_fd.h"
 #include "transport/game_pool.h"
 #include "transport/session_table.h"
 #include "transport/workers.h"
@@ -102,7 +103,7 @@ class Server {
   Deadline next_expiry_check_;
   Deadline stop_deadline_ = kNoDeadline;  // once stopping
 
-  int wakeup_fd_;  // eventfd: workers and Stop wake the socket's thread
+  EventFd wakeup_;  // by workers and Stop, of the socket's thread
   std::atomic<bool> stopping_{false};
   std::mutex finished_mutex_;
   std::vector<Finished> finished_;

@@ -24,17 +24,16 @@ tl::expected<std::shared_ptr<Session>, Refusal> SessionTable::Open(const Token& 
   for (const auto& [token, session] : by_token_) {
     if (session->key != key) continue;
     if (session->last_id > 0 || session->hello_id != hello_id) {
-      return tl::make_unexpected(
-          Refusal{Status::kAlreadyConnected,
-                  "field 'key' is that of session " + session->public_id + ", which is in use"});
+      return Refuse(Status::kAlreadyConnected,
+                    "field 'key' is that of session " + session->public_id + ", which is in use");
     }
     session->last_heard = now;
     return session;
   }
   if (by_token_.size() >= static_cast<std::size_t>(settings_.max_sessions)) {
-    return tl::make_unexpected(Refusal{
+    return Refuse(
         Status::kServerFull,
-        "the server has its " + std::to_string(settings_.max_sessions) + " sessions already"});
+        "the server has its " + std::to_string(settings_.max_sessions) + " sessions already");
   }
   auto session = std::make_shared<Session>();
   session->token = RandomToken();
@@ -60,15 +59,13 @@ std::shared_ptr<Session> SessionTable::Hear(const Token& token, Deadline now) {
 tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& session,
                                                                    std::uint64_t id) const {
   if (id > session.last_id + 1) {
-    return tl::make_unexpected(Refusal{Status::kGap, "field 'id' is " + std::to_string(id) +
-                                                         ", the next one is " +
-                                                         std::to_string(session.last_id + 1)});
+    return Refuse(Status::kGap, "field 'id' is " + std::to_string(id) + ", the next one is " +
+                                    std::to_string(session.last_id + 1));
   }
   if (id == session.last_id + 1) {
     if (session.unanswered() >= static_cast<std::uint64_t>(settings_.window)) {
-      return tl::make_unexpected(Refusal{
-          Status::kBusy,
-          "the session has " + std::to_string(settings_.window) + " requests in flight already"});
+      return Refuse(Status::kBusy, "the session has " + std::to_string(settings_.window) +
+                                       " requests in flight already");
     }
     ++session.last_id;
     return Admission::kNew;
@@ -76,10 +73,9 @@ tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& sess
   const std::uint64_t last_answered = session.last_id - session.unanswered();
   if (id > last_answered) return Admission::kJoined;
   if (id + session.replies.size() > last_answered) return Admission::kRepeat;
-  return tl::make_unexpected(
-      Refusal{Status::kStale, "field 'id' is " + std::to_string(id) +
-                                  ", the oldest reply that is kept is of " +
-                                  std::to_string(last_answered + 1 - session.replies.size())});
+  return Refuse(Status::kStale, "field 'id' is " + std::to_string(id) +
+                                    ", the oldest reply that is kept is of " +
+                                    std::to_string(last_answered + 1 - session.replies.size()));
 }
 
 Reply& SessionTable::Kept(Session& session, std::uint64_t id) const {

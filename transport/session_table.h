@@ -34,7 +34,7 @@ struct Session {
   std::string public_id;     // for logs: says nothing of the token
   std::uint64_t number = 0;  // grows by one per session of a server; owner of its snapshots
 
-  std::string identity;  // where its latest request came from, and so where replies go
+  std::string identity;  // where its latest id came from last, and so where replies go
   std::uint64_t hello_id = 0;
   Deadline last_heard;
   bool closing = false;  // its own work under way ends it
@@ -81,7 +81,6 @@ class SessionTable {
   std::vector<std::shared_ptr<Session>> CloseAll();
 
   std::size_t size() const { return by_token_.size(); }
-  const SessionSettings& settings() const { return settings_; }
 
  private:
   struct TokenHash {

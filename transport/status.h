@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
 
 namespace hotlap::transport {
 
@@ -43,6 +45,11 @@ struct Refusal {
   Status status = Status::kUnknownError;
   std::string text;
 };
+
+// In place of a result.
+inline tl::unexpected<Refusal> Refuse(Status status, std::string text) {
+  return tl::make_unexpected(Refusal{status, std::move(text)});
+}
 
 // Foreign bytes made fit for an error text or a log: printable, short, in quotes.
 std::string Quoted(std::string_view foreign);

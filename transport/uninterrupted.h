@@ -1,10 +1,11 @@
-// Calls of ZeroMQ that a signal does not end: interrupted ones are made again. Handlers run all the
-// same, whatever flags they were installed with.
+// Frames of ZeroMQ, and calls for them that a signal does not end: interrupted ones are made again.
+// Handlers run all the same, whatever flags they were installed with.
 #pragma once
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <zmq.hpp>
@@ -28,11 +29,19 @@ auto Uninterrupted(const Call& call) {
 // Until one of them is ready or `until` has passed; an hour at most.
 inline void Poll(std::span<zmq::pollitem_t> items, Deadline until) {
   Uninterrupted([&] {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    return zmq::poll(items.data(), items.size(),
-                     std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(0),
-                                                           std::chrono::hours(1)));
+    const Clock::time_point now = Clock::now();
+    // The difference to a point as far off as kAtOnce does not fit into a duration.
+    const Clock::duration left = until <= now ? Clock::duration::zero() : until - now;
+    return zmq::poll(
+        items.data(), items.size(),
+        std::min<std::chrono::milliseconds>(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                            std::chrono::hours(1)));
   });
+}
+
+// Valid as long as the frame.
+inline std::span<const std::byte> BytesOf(const zmq::message_t& frame) {
+  return {static_cast<const std::byte*>(frame.data()), frame.size()};
 }
 
 // The next frame, without waiting; false when there is none.

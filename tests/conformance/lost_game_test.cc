@@ -101,10 +101,11 @@ TEST(LostGameTest, LastGoodStateStays) {
 
 TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestartAndReplacedByTheNext) {
   int losses = 0;
+  Clock::time_point killed;
   TMInterfaceSettings settings;
   GamesUnderTest* running = nullptr;
   settings.on_lost = [&](int slot, const GameLoss& loss) {
-    EXPECT_TRUE(loss.has_ended) << loss.why;
+    EXPECT_LT(loss.since, killed) << loss.why;
     ++losses;
     running->running(slot).process().Wait();
     running->running(slot).StartAgain();
@@ -114,6 +115,7 @@ TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestartAndReplacedByTheNe
   games.RestartAll();
   games.Advance(10, kThrottle);
   const GameState driven = games.state();
+  killed = Clock::now();
   games.running(0).process().Signal(SIGKILL);
   games.running(0).process().Wait();
   EXPECT_EQ(games.Restart().status, CompletionStatus::kGameLost) << "nobody waits here";
@@ -131,7 +133,9 @@ TEST(LostGameTest, GameThatWasReplacedWhileItStoodIsLostAtOnceAndItsSuccessorDri
   settings.game_timeout = std::chrono::hours(1);  // a wait for it would not come back
   settings.on_lost = [&losses](int, const GameLoss& loss) { losses.push_back(loss); };
   GamesUnderTest games("tminterface", {"straight"}, settings);
-  const auto replace = [&games] {
+  std::vector<Clock::time_point> replaced;
+  const auto replace = [&] {
+    replaced.push_back(Clock::now());
     games.running(0).process().Signal(SIGKILL);
     games.running(0).process().Wait();
     games.running(0).StartAgain();
@@ -150,10 +154,11 @@ TEST(LostGameTest, GameThatWasReplacedWhileItStoodIsLostAtOnceAndItsSuccessorDri
   games.Advance(10, kThrottle);
   EXPECT_EQ(BitsOf(games.state()), BitsOf(driven));
   ASSERT_EQ(losses.size(), 2u);
-  for (const GameLoss& loss : losses) {
-    EXPECT_TRUE(loss.has_ended) << "there is nothing to replace: " << loss.why;
-    EXPECT_THAT(loss.why, HasSubstr(games.running(0).name()));
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_LT(losses[i].since, replaced[i]) << "not the successor: " << losses[i].why;
+    EXPECT_THAT(losses[i].why, HasSubstr(games.running(0).name()));
   }
+  EXPECT_GT(losses[1].since, replaced[0]);
 }
 
 TEST(LostGameTest, WaitingForANewGameHoldsNoOtherSlot) {

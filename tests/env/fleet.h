@@ -51,6 +51,15 @@ class Fleet {
       : Fleet(settings, MakeGames(settings)) {}
   Fleet(const FleetSettings& settings, std::vector<std::unique_ptr<GameGroup>> games)
       : Fleet(settings, sim::Track::Build(settings.road), std::move(games)) {}
+  // Simulated ones, of the settings.
+  static std::vector<std::unique_ptr<GameGroup>> MakeGames(const FleetSettings& settings) {
+    const auto track = sim::Track::Build(settings.road);
+    std::vector<std::unique_ptr<GameGroup>> games;
+    for (const int slots : settings.groups) {
+      games.push_back(MakeSimulatedGames(std::vector<SimulatedGame>(Index(slots), {track, {}})));
+    }
+    return games;
+  }
 
   int num_rows() const { return rows_.num_rows(); }
   VectorEnvironment& rows() { return rows_; }
@@ -82,6 +91,9 @@ class Fleet {
   }
   tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot) {
     return rows_.Restore(row, snapshot, batch_.view());
+  }
+  void Restore(const std::vector<std::span<const std::byte>>& snapshots) {
+    rows_.Restore(snapshots, batch_.view());
   }
   std::vector<std::byte> Save(int row) { return rows_.Save(row); }
   // The record inside a snapshot of the row.
@@ -146,14 +158,6 @@ class Fleet {
 
  private:
   static std::size_t Index(int i) { return static_cast<std::size_t>(i); }
-  static std::vector<std::unique_ptr<GameGroup>> MakeGames(const FleetSettings& settings) {
-    const auto track = sim::Track::Build(settings.road);
-    std::vector<std::unique_ptr<GameGroup>> games;
-    for (const int slots : settings.groups) {
-      games.push_back(MakeSimulatedGames(std::vector<SimulatedGame>(Index(slots), {track, {}})));
-    }
-    return games;
-  }
   static VectorEnvironmentConfig ConfigOf(const FleetSettings& settings) {
     VectorEnvironmentConfig config;
     config.environment = settings.environment;

@@ -411,6 +411,41 @@ TEST_F(LostRows, RestoreIntoAGameThatIsLostSaysSo) {
   ExpectLost(1, last_good);
 }
 
+TEST_F(LostRows, RestoreOfSeveralLostGamesWaitsForAllAtOnce) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  const auto observation = fleet().observation(1);
+  for (const int row : {0, 1, 2}) games().Tell(row, {Answer::kLost, {}});
+  fleet().Step(kThrottle);
+  // The first one comes back after the last one, and the one between does not.
+  games().Tell(0, {Answer::kSilent, {}});
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(2, {Answer::kOk, [&](GameState&, Completion&) { games().Wake(0); }});
+  fleet().Restore({snapshot, snapshot, snapshot});
+  EXPECT_EQ(fleet().status(1), RowStatus::kBadSnapshot);
+  for (const int row : {0, 2}) {
+    EXPECT_EQ(fleet().status(row), RowStatus::kOk);
+    EXPECT_EQ(fleet().observation(row), observation);
+    EXPECT_FALSE(fleet().truncated(row));
+    EXPECT_EQ(fleet().Save(row), snapshot);
+  }
+}
+
+TEST_F(LostRows, RestoreLeavesRowsWithoutASnapshotAlone) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  fleet().Step(kThrottle);
+  const auto before = fleet().Save(0);
+  const std::vector<std::byte> noise(5);
+  fleet().Restore({{}, snapshot, noise});
+  EXPECT_EQ(fleet().status(0), RowStatus::kSkipped);
+  EXPECT_EQ(fleet().status(1), RowStatus::kOk);
+  EXPECT_EQ(fleet().status(2), RowStatus::kBadSnapshot);
+  EXPECT_EQ(fleet().Save(0), before);
+  EXPECT_EQ(fleet().Save(1), snapshot);
+  EXPECT_EQ(fleet().info("race_time", 2), 250);
+}
+
 TEST_F(LostRows, SnapshotThatTheGameRejectsLeavesTheRow) {
   MakeAndDrive(Autoreset::kNextStep);
   const auto snapshot = fleet().Save(1);

@@ -211,6 +211,18 @@ TEST_F(TMInterfaceSlotTest, WrongTimeOfAStepLosesTheGame) {
   }
 }
 
+TEST_F(TMInterfaceSlotTest, RegistrationThatNobodyAskedForLosesTheGame) {
+  for (const std::int32_t when : {-50, 30}) {
+    Make({.calls = [when](std::int32_t time_ms) {
+      std::vector<tmi::ServerCall> calls;
+      if (time_ms == when) calls = {tmi::OnRegistered{}};
+      return calls;
+    }});
+    const Completion restarted = Restart();
+    ExpectLost(when < 0 ? restarted : Advance(5), "registered us a second time");
+  }
+}
+
 TEST_F(TMInterfaceSlotTest, StateOfAnotherTimeLosesTheGame) {
   MakeAndRestart({.change_state = [](tmi::SimState& state) {
     if (state.view().race_time_ms() == 50) state.Set(tmi::layout::kRaceTime, 170);
@@ -278,10 +290,10 @@ TEST_F(TMInterfaceSlotTest, ErrorResponseLosesTheGameAndIsNamed) {
 }
 
 TEST_F(TMInterfaceSlotTest, GameThatDropsUsInTheMiddleIsLostAndRegisteredWithAnew) {
-  settings_.game_timeout = 50ms;
+  settings_.game_timeout = 1s;
   MakeAndRestart({.drops_client_at_ms = 30});
   EXPECT_EQ(game_->num_registrations(), 1);
-  ExpectLost(Advance(5), "made no tick for 50 ms");
+  ExpectLost(Advance(5), "made no tick for 1000 ms");
   EXPECT_EQ(Restart().status, CompletionStatus::kOk);
   EXPECT_EQ(game_->num_registrations(), 2);
   EXPECT_EQ(Advance(1).ticks, 1);
@@ -296,10 +308,10 @@ TEST_F(TMInterfaceSlotTest, GameThatTalksForEverWithoutATickIsLost) {
 }
 
 TEST_F(TMInterfaceSlotTest, TimeBetweenTwoCommandsIsNoStandstill) {
-  settings_.game_timeout = 50ms;
+  settings_.game_timeout = 1s;
   MakeAndRestart({});
   Advance(1);
-  std::this_thread::sleep_for(80ms);
+  std::this_thread::sleep_for(settings_.game_timeout + 100ms);
   Start({.ticks = 1, .inputs = kInputs});
   std::vector<Completion> done;
   while (done.empty()) {  // each look judges the time too

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -74,6 +75,43 @@ TEST(WorkerPoolTest, ACallerIsNotHeldByAnothersLongJobs) {
   may_end = true;
   may_end.notify_all();
   slow.join();
+}
+
+TEST(WorkerPoolTest, WhatAJobThrowsReachesTheCallerWhenAllAreDone) {
+  const auto caller = std::this_thread::get_id();
+  for (const bool on_caller : {true, false}) {
+    WorkerPool pool(2);
+    for (int run = 0; run < TestCount(20, 200, 2000); ++run) {
+      std::atomic<int> arrived{0}, done{0};
+      EXPECT_THROW(pool.Run(6,
+                            [&](int i) {
+                              ++done;
+                              if (i >= 2) return;
+                              ++arrived;  // both threads take one of the first two
+                              arrived.notify_all();
+                              for (int seen = arrived; seen < 2; seen = arrived) arrived.wait(seen);
+                              if ((std::this_thread::get_id() == caller) == on_caller) {
+                                throw std::runtime_error("a job");
+                              }
+                            }),
+                   std::runtime_error);
+      ASSERT_EQ(done, 6);
+      pool.Run(3, [&](int) { ++done; });
+      ASSERT_EQ(done, 9) << "the pool goes on";
+    }
+  }
+}
+
+TEST(WorkerPoolTest, OneOfSeveralExceptionsReachesTheCaller) {
+  WorkerPool pool(3);
+  std::atomic<int> done{0};
+  const auto fail = [&](int i) {
+    ++done;
+    throw i;
+  };
+  EXPECT_THROW(pool.Run(50, fail), int);
+  EXPECT_EQ(done, 50);
+  EXPECT_THROW(pool.Run(1, fail), int);
 }
 
 // Sanitizers need more memory than such a limit leaves them.

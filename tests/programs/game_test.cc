@@ -600,11 +600,33 @@ TEST_F(GameProcessTest, KilledGameIsStartedAgain) {
 TEST_F(GameProcessTest, HangingGameIsReplacedOnRequest) {
   GameProcesses games({Settings()});
   const pid_t first = games.pid(0);
-  std::this_thread::sleep_for(1100ms);  // younger ones count as the replacement
-  kill(first, SIGSTOP);
-  games.Replace(0);
+  kill(first, SIGSTOP);  // as young as it is
+  games.Replace(0, Clock::now());
   EXPECT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
   EXPECT_NE(kill(first, 0), 0) << "the hanging one is gone";
+}
+
+TEST_F(GameProcessTest, RequestToReplaceAnEarlierGameLeavesItsSuccessor) {
+  GameProcesses games({Settings()});
+  const Clock::time_point had = Clock::now();
+  kill(games.pid(0), SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
+  games.Replace(0, had);
+  std::this_thread::sleep_for(60ms);  // the watcher has looked a few times
+  EXPECT_EQ(games.starts(0), 2);
+}
+
+// That they share the time which they are given is not measured.
+TEST_F(GameProcessTest, GamesThatIgnoreTheRequestToEndAreGoneAllTheSame) {
+  GameProcessSettings settings{.program = "/bin/sh",
+                               .arguments = {"-c", "trap '' TERM; exec sleep 1000"},
+                               .outlives_us = true};
+  std::vector<pid_t> all;
+  {
+    GameProcesses games({settings, settings, settings});
+    for (int game = 0; game < 3; ++game) all.push_back(games.pid(game));
+  }
+  for (const pid_t pid : all) EXPECT_NE(kill(pid, 0), 0);
 }
 
 TEST_F(GameProcessTest, OtherChildrenOfTheProgramAreLeftAlone) {

@@ -223,6 +223,24 @@ TEST_F(ClientTest, ACallGivesUpAtItsDeadlineAndResumesLater) {
   EXPECT_EQ(Drive(*remote, 4, 3), Drive(*twin, 4, 3));
 }
 
+TEST_F(ClientTest, AtOnceOnlyLooks) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  const auto remote = Attached(2);
+  Race(*remote, 3);
+  gate->Shut();
+  const auto actions = Actions(remote->spec().action, 2, 3);
+  const auto late = remote->Step({.discrete = actions, .continuous = {}}, kAtOnce);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().status, Status::kTimedOut);
+  const auto looked = remote->Resume(kAtOnce);
+  ASSERT_FALSE(looked);
+  EXPECT_EQ(looked.error().status, Status::kTimedOut);
+  gate->Open();
+  const auto resumed = remote->Resume(DeadlineIn(kPatience));
+  EXPECT_TRUE(resumed) << resumed.error().text;
+}
+
 TEST_F(ClientTest, AnUnansweredRequestIsSentAgainAndStepsOnce) {
   server_settings.inline_limit_us = 0;
   Start();
@@ -320,6 +338,93 @@ TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
   EXPECT_EQ(Race(*remote, 3), Race(*Local(2), 3));
   refused(good, Status::kAlreadyAttached);
   EXPECT_EQ(Drive(*remote, 3, 3).size(), 3u);
+}
+
+// A server for one client that says of a step of two rows: both have ended, and `final_rows` are
+// the actions.
+class EchoingServer {
+ public:
+  EchoingServer(zmq::context_t& context, const std::string& endpoint, const EnvironmentSpec& spec)
+      : router_(context, zmq::socket_type::router), spec_(spec) {
+    router_.set(zmq::sockopt::linger, 0);
+    router_.bind(endpoint);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~EchoingServer() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+ private:
+  void Run() {
+    while (!is_over_) {
+      zmq::pollitem_t item{router_.handle(), 0, ZMQ_POLLIN, 0};
+      if (zmq::poll(&item, 1, 5ms) == 0) continue;
+      std::vector<std::string> frames;  // identity, header, arrays
+      zmq::message_t frame;
+      do {
+        if (!router_.recv(frame)) return;
+        TakeOver(frame);
+        frames.push_back(frame.to_string());
+      } while (frame.more());
+      const Request request = DecodeRequest(std::as_bytes(std::span(frames[1]))).value();
+      std::vector<std::string> reply = {frames[0], Header(request)};
+      if (request.operation == Operation::kStep) {
+        const BatchShape shape{2, spec_.observation_size(), 1, true};
+        for (int a = 0; a < shape.num_arrays(); ++a) {
+          reply.emplace_back(shape.ArrayBytes(static_cast<BatchArray>(a), 2), '\0');
+        }
+        reply[2 + static_cast<std::size_t>(BatchArray::kFinalRows)] = frames[2];
+      }
+      for (std::size_t i = 0; i < reply.size(); ++i) {
+        zmq::message_t sent(reply[i].data(), reply[i].size());
+        HandOver(sent);
+        router_.send(sent, i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+      }
+    }
+  }
+  std::string Header(const Request& request) const {
+    if (request.operation == Operation::kHello) {
+      HelloReply reply;
+      reply.session_timeout_ms = 60000;
+      return EncodeReply(request.id, reply);
+    }
+    if (request.operation == Operation::kSpec) return EncodeReply(request.id, spec_);
+    if (request.operation == Operation::kAttach) {
+      AttachReply reply;
+      reply.rows = 2;
+      reply.observation_size = spec_.observation_size();
+      reply.info = {"ticks"};
+      reply.info_types = {InfoType::kInt32};
+      return EncodeReply(request.id, reply);
+    }
+    return EncodeReply({request.id, Status::kOk, {}});
+  }
+
+  zmq::socket_t router_;
+  const EnvironmentSpec spec_;
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;
+};
+
+TEST_F(ClientTest, FinalRowsThatAreNotRowsInTheirOrderAreRefused) {
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  endpoint = "inproc://echoing";
+  const EchoingServer echoing(context, endpoint, catalogue->FindEnvironment("five").value()->spec);
+  const auto remote = Attached(2, Autoreset::kSameStep);
+  const auto step = [&](const std::vector<std::int32_t>& rows) {
+    return remote->Step({.discrete = rows, .continuous = {}}, DeadlineIn(kPatience));
+  };
+  const auto good = step({0, 1});
+  ASSERT_TRUE(good) << good.error().text;
+  EXPECT_THAT(good->final_rows, ::testing::ElementsAre(0, 1));
+  for (const std::vector<std::int32_t>& rows :
+       {std::vector{1, 0}, {0, 0}, {1, 1}, {-1, 0}, {0, 2}, {0, 2147483647}}) {
+    const auto bad = step(rows);
+    ASSERT_FALSE(bad) << rows[0] << ", " << rows[1];
+    EXPECT_EQ(bad.error().status, Status::kInvalidPacket);
+    EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'final_rows'"));
+  }
 }
 
 TEST_F(ClientTest, WrongSizesAreRefusedBeforeTheyAreSent) {

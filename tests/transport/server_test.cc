@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <stdexcept>
 
 #include "tests/transport/serving.h"
 
@@ -82,6 +83,25 @@ TEST_F(ServerTest, AJoinedReplyGoesToTheLatestConnection) {
   EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
   gate->Open();
   EXPECT_EQ(after.Receive().value().header.id, 3u);
+}
+
+TEST_F(ServerTest, ALateRepeatOfAnOlderIdMovesNoLaterReply) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  RawClient before = Raw(), after = Raw();
+  const Token token = Ready(before);
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u);
+  gate->Shut();
+  after.Send(StepRequest(token, 4), {SomeActions()});
+  gate->AwaitWaiting();
+  after.Send(StepRequest(token, 5), {SomeActions()});
+  EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u) << "answered here";
+  before.Send(StepRequest(token, 4), {SomeActions()});  // runs
+  EXPECT_EQ(before.Ask(SessionRequest(Operation::kPing, token, 78)).header.id, 78u);
+  gate->Open();
+  EXPECT_EQ(after.Receive().value().header.id, 4u);
+  EXPECT_EQ(after.Receive().value().header.id, 5u);
 }
 
 TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
@@ -332,6 +352,48 @@ TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   EXPECT_EQ(reply.frames[5], std::string("\0\3", 2));
 }
 
+class FailingGames : public GatedGames {
+ public:
+  FailingGames(std::unique_ptr<GameGroup> games, std::shared_ptr<Gate> gate,
+               const std::atomic<bool>& fails)
+      : GatedGames(std::move(games), std::move(gate)), fails_(fails) {}
+  std::span<const Completion> Collect(Deadline deadline) override {
+    if (fails_) throw std::runtime_error("out of memory");
+    return GatedGames::Collect(deadline);
+  }
+
+ private:
+  const std::atomic<bool>& fails_;
+};
+
+TEST_F(ServerTest, AFaultInAStepTakesTheRowsOfItsSessionAlone) {
+  game_settings.simulated = 200;
+  std::atomic<bool> fails{false};
+  game_settings.make_simulated = [&](const std::vector<SimulatedGame>& settings) {
+    return std::make_unique<FailingGames>(MakeSimulatedGames(settings), gate, fails);
+  };
+  Start();
+  RawClient other = Raw();
+  const Token other_token = Ready(other, 1);
+  std::uint64_t other_id = 3;
+  int key = 2;
+  for (const int rows : {kRows, 100}) {  // on one thread; shared by several
+    RawClient client = Raw();
+    const Token token = Ready(client, key++, rows);
+    fails = true;
+    const RawReply reply = client.Ask(StepRequest(token, 3), {SomeActions(rows)});
+    fails = false;
+    EXPECT_EQ(reply.header.status, Status::kUnknownError);
+    EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions(rows)}).header.status,
+              Status::kNotAttached);
+    EXPECT_EQ(games->free_simulated(), 200 - kRows);
+    EXPECT_EQ(other.Ask(StepRequest(other_token, other_id++), {SomeActions()}).header.status,
+              Status::kOk);
+    EXPECT_EQ(client.Ask(AttachRequest(token, 5, rows), {""}).header.status, Status::kOk);
+    EXPECT_EQ(client.Ask(SessionRequest(Operation::kDetach, token, 6)).header.status, Status::kOk);
+  }
+}
+
 // ---- sessions
 
 TEST_F(ServerTest, ASilentSessionGivesItsRowsBack) {
@@ -535,6 +597,45 @@ TEST_F(ServerTest, AStoppedServerLeavesNoSocketFile) {
   own.Stop();
   own.Run();
   EXPECT_FALSE(std::filesystem::exists(directory.path() / "server"));
+}
+
+TEST_F(ServerTest, AStoppingServerLeavesItsSuccessorsSocketFileAlone) {
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  games = std::make_unique<GamePool>(game_settings);
+  server = std::make_unique<Server>(server_settings, *catalogue, *games);
+  endpoint = server->endpoints()[0];
+  thread = std::thread([&] { finished = server->Run(); });
+  // Replies that nobody reads hold it while it closes.
+  RawClient idle(context, endpoint, 1);
+  const Token token = Ready(idle, 1, 64);
+  EXPECT_EQ(idle.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status, Status::kOk);
+  for (int i = 0; i < 40; ++i) idle.Send(StepRequest(token, 3), {SomeActions(64)});
+  ASSERT_TRUE(Eventually([&] { return server->counters().messages == 4 + 40; }));
+
+  server->Stop();
+  std::unique_ptr<Server> successor;
+  ASSERT_TRUE(Eventually([&] {
+    try {
+      successor = std::make_unique<Server>(server_settings, *catalogue, *games, &context);
+    } catch (const std::runtime_error&) {  // the first one listens
+    }
+    return successor != nullptr;
+  }));
+  thread.join();
+  EXPECT_TRUE(std::filesystem::exists(directory.path() / "server"));
+}
+
+TEST_F(ServerTest, AServerThatCannotBeMadeLeavesNoFileOpen) {
+  server_settings.endpoints = {"tcp://127.0.0.1:notaport"};
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  games = std::make_unique<GamePool>(game_settings);
+  const auto num_open = [] {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(begin(files), end(files));
+  };
+  const auto before = num_open();
+  EXPECT_THROW(Server(server_settings, *catalogue, *games), std::runtime_error);
+  EXPECT_EQ(num_open(), before);
 }
 
 TEST_F(ServerTest, AnEndpointThatCannotBeBoundIsNamed) {

@@ -127,8 +127,10 @@ struct RawReply {
 // A client that sends what it is told, right or wrong.
 class RawClient {
  public:
-  RawClient(zmq::context_t& context, const std::string& endpoint)
+  // `queue`: so many messages wait for it to receive them; the next stay with the server.
+  RawClient(zmq::context_t& context, const std::string& endpoint, int queue = 1000)
       : socket_(context, zmq::socket_type::dealer) {
+    socket_.set(zmq::sockopt::rcvhwm, queue);
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::rcvtimeo,
                 static_cast<int>(std::chrono::milliseconds(kPatience).count()));
