@@ -134,6 +134,7 @@ void Client::SendRegister() {
   registering_ = Registering::kRegisterSent;
   pending_ = awaited_ = MessageType::kNone;
   send_again_.reset();
+  buffer_.MeetGame();
   buffer_.PublishWhole(tminterface::Register{});
 }
 

@@ -41,7 +41,7 @@ class ClientHandler {
 enum class ClientFault : std::uint8_t {
   kNone,
   kTimeout,        // the deadline passed; the game may still answer
-  kGameGone,       // the game that we opened is not there any more; another may be: open anew
+  kGameGone,       // the game that we registered with is not there any more; another may be
   kBadMessage,     // a message that is none, or one that is out of place
   kRefused,        // a response with an error code
   kNotRegistered,  // nothing can come: Register first
@@ -59,8 +59,9 @@ struct ClientError {
 // Silence. A game that died is seen at once: it holds its lock no more (kGameGone). A game that has
 // dropped us, because we were late or because another client registered, says nothing, and nothing
 // may be asked outside a call; so a caller that hears nothing until its own deadline (kTimeout)
-// registers again. That works from every state: a game that had dropped us accepts, one that was
-// only slow, or is held inside a call for us or for a dead client, is deregistered first.
+// registers again, with whichever game holds the buffer then. That works from every state: a game
+// that had dropped us accepts, one that was only slow, or is held inside a call for us or for a
+// dead client, is deregistered first.
 class Client {
  public:
   explicit Client(MappedBuffer buffer);

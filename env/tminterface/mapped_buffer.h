@@ -101,11 +101,13 @@ class MappedBuffer {
   // stays if the other end has published since.
   void Clear();
 
-  // The client's question: does the game that held this buffer when it was opened still hold it?
-  // One that died is gone even if another has taken its name over. One system call; ask it in the
-  // slow part of a wait. On Windows only games that mark themselves as this one does can be seen to
-  // die; others, and a successor, count as the game that was there.
+  // The client's question: does the game that held this buffer when it was opened, or at the last
+  // MeetGame, still hold it? One that died is gone even if another has taken its name over. One
+  // system call; ask it in the slow part of a wait. On Windows only games that mark themselves as
+  // this one does can be seen to die; others, and a successor, count as the game that was there.
   bool game_alive() const;
+  // From now on the game that holds the buffer now is the one that counts.
+  void MeetGame();
 
  private:
   MappedBuffer() = default;

@@ -181,7 +181,11 @@ void MappedBuffer::Release() {
 }
 
 bool MappedBuffer::game_alive() const {
-  return is_game_ || TenureOf(static_cast<int>(handle_)) == life_;
+  return is_game_ || (life_ >= 0 && TenureOf(static_cast<int>(handle_)) == life_);
+}
+
+void MappedBuffer::MeetGame() {
+  if (!is_game_) life_ = TenureOf(static_cast<int>(handle_));
 }
 
 void Backoff::YieldOnce() { ::sched_yield(); }

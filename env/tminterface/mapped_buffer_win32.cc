@@ -111,6 +111,10 @@ bool MappedBuffer::game_alive() const {
   return is_game_ || life_ != kSeenAlive || HasLifeMark(name_);
 }
 
+void MappedBuffer::MeetGame() {
+  if (!is_game_ && HasLifeMark(name_)) life_ = kSeenAlive;
+}
+
 void Backoff::YieldOnce() { ::SwitchToThread(); }
 
 void Backoff::SleepFor(std::chrono::nanoseconds duration) {

@@ -200,6 +200,8 @@ TEST(MappedBufferTest, StaleNameIsTakenOverInPlaceAndCleared) {
   // A client that maps it knows that its game is gone, and sees the new one.
   EXPECT_FALSE(client.game_alive());
   EXPECT_TRUE(OpenBuffer(name).game_alive());
+  client.MeetGame();
+  EXPECT_TRUE(client.game_alive());
   game.Publish(MessageType::kOnRunStep, ServerCall(OnRunStep{700}));
   ASSERT_EQ(client.ready_type(), MessageType::kOnRunStep);
   EXPECT_EQ(ToHex(client.Read().payload), "bc020000");
