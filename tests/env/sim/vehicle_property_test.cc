@@ -160,7 +160,6 @@ TEST(VehiclePropertyTest, CoastingGainsNothingFromEdgesWallsGapsAndTwists) {
     const int num_points = static_cast<int>(track->points().size());
     for (int run = 0; run < num_runs; ++run) {
       std::array<float, kBlockLanes> most_energy{};
-      std::array<Inputs, kBlockLanes> inputs{};
       for (int lane = 0; lane < kBlockLanes; ++lane) {
         // Somewhere on the road or beside it, at any speed and a little askew.
         const RoadPoint& p = track->points()[static_cast<std::size_t>(draws.Below(num_points))];
@@ -173,11 +172,9 @@ TEST(VehiclePropertyTest, CoastingGainsNothingFromEdgesWallsGapsAndTwists) {
                           {p.left.z, p.normal.z, p.tangent.z}}};
         VehicleState car = CarAt(params, *track, pose, false);
         car.body.velocity_mps = p.tangent * draws.Within(0, 100) + p.left * draws.Within(-15, 15);
-        car.turbo_surface = 0;
         block->set_state(lane, car);
         most_energy[static_cast<std::size_t>(lane)] = MechanicalEnergy(params, car) + stored;
-        inputs[static_cast<std::size_t>(lane)].steer = draws.Below(2 * kMaxAnalog + 1) - kMaxAnalog;
-        block->set_inputs(lane, inputs[static_cast<std::size_t>(lane)]);
+        block->set_inputs(lane, {.steer = draws.Below(2 * kMaxAnalog + 1) - kMaxAnalog});
       }
       for (int tick = 0; tick < 800; ++tick) {
         block->Advance(0xFF);
