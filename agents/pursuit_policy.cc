@@ -110,8 +110,20 @@ DriverWish PursuitPolicy::Decide(std::span<const float> row) {
 
   const float excess =
       velocity.z - std::min(SpeedWanted(), SpeedThrough(line_[0], settings_.bend_share * arc));
-  const float pedal = excess < 0 ? 1.0f : excess > settings_.brake_margin_mps ? -1.0f : 0.0f;
+  const bool is_lost = std::abs(velocity.x) > settings_.slip_share * speed || IsAirborne(row);
+  float pedal = 0;
+  if (excess > settings_.brake_margin_mps || (is_lost && speed > settings_.catch_speed_mps)) {
+    pedal = -1;
+  } else if (excess < 0) {
+    pedal = 1;
+  }
   return {.steer = past_steer_.empty() ? -left : KeyFor(-left, row), .pedal = pedal};
+}
+
+bool PursuitPolicy::IsAirborne(std::span<const float> row) const {
+  return !wheel_contact_.empty() &&
+         std::none_of(wheel_contact_.begin(), wheel_contact_.end(),
+                      [row](const ColumnReader& contact) { return contact(row) > 0.5f; });
 }
 
 // Keys move the wheel at a fixed rate, so the key of a step is the one that brings it nearest to
@@ -320,8 +332,10 @@ Vec3 PursuitPolicy::Aim(float distance_m) const {
          (length * t * t * rest) * arrives;
 }
 
-// From the horizon back to the car: nowhere faster than braking to what comes next allows. Over a
-// crest the tyres brake less too, over a gap not at all.
+// From the horizon back to the car: nowhere faster than braking to what comes next allows. What a
+// point asks for holds from halfway to the one before: the points move ahead of the car, so a limit
+// at the point alone would never be reached. Over a crest the tyres brake less too, over a gap not
+// at all.
 float PursuitPolicy::SpeedWanted() const {
   float speed = settings_.horizon_speed_mps;
   for (std::size_t i = line_.size(); i-- > 0;) {
@@ -336,7 +350,11 @@ float PursuitPolicy::SpeedWanted() const {
     if (point.is_boosted) braking = -settings_.boost_mps2;
     if (point.is_gap) braking = 0;
     braking += settings_.gravity_mps2 * Dot(point.position_m - PositionBefore(i), up_) / length;
-    speed = std::sqrt(std::max(speed * speed + 2 * braking * length, 1.0f));
+    const auto before = [&](float brakes_m) {
+      return std::sqrt(std::max(speed * speed + 2 * braking * brakes_m, 1.0f));
+    };
+    speed = std::min(before(0.5f * length), point.max_speed_mps);
+    speed = before(0.5f * length);
   }
   return std::min(speed, settings_.top_speed_mps);
 }

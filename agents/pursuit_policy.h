@@ -21,16 +21,19 @@ struct PursuitSettings {
   float gravity_mps2 = 25;
   // Used of the tyres, as friction coefficients by the observation's groups of surfaces: asphalt,
   // grass, dirt, turbo, other (that is ice).
-  std::array<float, 5> friction = {2.7f, 1.2f, 1.5f, 2.7f, 0.33f};
+  std::array<float, 5> friction = {2.7f, 1.2f, 1.5f, 2.7f, 0.34f};
   // Used of the speed^2 that takes the car off a crest, where the line bends this much or goes
   // straight on.
   float crest_share = 0.9f, flight_share = 1.5f;
   float flight_bend_per_m = 0.002f;
-  float braking_mps2 = 34;              // counted on when a bend comes, friction permitting
-  float braking_share = 0.9f;           // of the friction, which steering uses too
-  float boost_time_s = 0.8f;            // after a turbo pad, in which no brake holds the car
-  float boost_mps2 = 12;                // what it still gains in that with the brake on
-  float brake_margin_mps = 1;           // above the speed wanted: coast within it, brake beyond
+  float braking_mps2 = 34;     // counted on when a bend comes, friction permitting
+  float braking_share = 0.9f;  // of the friction, which steering uses too
+  float boost_time_s = 0.8f;   // after a turbo pad, in which no brake holds the car
+  float boost_mps2 = 12;       // what it still gains in that with the brake on
+  float brake_margin_mps = 1;  // above the speed wanted: coast within it, brake beyond
+  // It brakes to catch a car that slides sideways by this share of its speed, or that flies, where
+  // the brake stops its rotation; not below this speed.
+  float slip_share = 0.06f, catch_speed_mps = 15;
   float horizon_speed_mps = 90;         // held possible where the look-ahead ends
   float aim_time_s = 0.32f;             // steers to the point of its line that far ahead,
   float aim_min_m = 7, aim_max_m = 40;  // within these distances
@@ -105,6 +108,7 @@ class PursuitPolicy : public Policy {
   float LockAt(float speed_mps) const;
   float SpeedThrough(const Point& point, float bend_per_m) const;
   float SpeedAtLock(float bend_per_m) const;
+  bool IsAirborne(std::span<const float> row) const;
   float KeyFor(float wanted, std::span<const float> row) const;
 
   PursuitSettings settings_;

@@ -79,7 +79,7 @@ void DriveAll(std::vector<Drive>& drives) {
 }
 
 TEST(PursuitGeneratedTest, FinishesEveryTrackAndBeatsNoBound) {
-  const int count = TestCount(12, 500, 600);
+  const int count = TestCount(12, 500, 2000);
   std::vector<Drive> drives;
   for (int i = 0; i < count; ++i) {
     Drive drive;

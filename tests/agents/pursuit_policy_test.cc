@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "tests/agents/driving_spec.h"
@@ -165,6 +166,45 @@ TEST(PursuitPolicyTest, LeansOnABankThatItSees) {
   };
   EXPECT_EQ(sees_bank(0), -1);
   EXPECT_EQ(sees_bank(0.7f), 1);
+}
+
+// A limit at a point ahead is kept before the point, or it would move on for ever.
+TEST(PursuitPolicyTest, KeepsInABendToTheSpeedThatTheBendAllows) {
+  const auto fastest_mps = [](const std::vector<Vec3>& points) {
+    int speed = 20;
+    while (Drive(DrivingRow(static_cast<float>(speed), points)).pedal > 0) ++speed;
+    return speed;
+  };
+  // The tyres hold sqrt(2.7 * 25 * 60) = 63.6 m/s; braking over 10 m would add 5 to that.
+  EXPECT_GE(fastest_mps(LineAhead(0, 60)), 62);
+  EXPECT_LE(fastest_mps(LineAhead(0, 60)), 67);
+}
+
+TEST(PursuitPolicyTest, BrakesToCatchASlide) {
+  std::vector<float> row = DrivingRow(50, LineAhead(500, 0));
+  row[0] = 2 * kSpecScale;  // to the left
+  EXPECT_EQ(Drive(row).pedal, 1);
+  for (const float sideways_mps : {-4.0f, 4.0f}) {
+    row[0] = sideways_mps * kSpecScale;
+    EXPECT_EQ(Drive(row).pedal, -1);
+  }
+  row = DrivingRow(10, LineAhead(500, 0));
+  row[0] = 4 * kSpecScale;
+  EXPECT_EQ(Drive(row).pedal, 1) << "slow, it drives out";
+}
+
+TEST(PursuitPolicyTest, BrakesInTheAirWhereThatStopsItsRotation) {
+  const auto drive = [](float speed_mps, std::array<float, 4> contact) {
+    Sight sight(speed_mps, LineAhead(500, 0));
+    for (std::size_t i = 0; i < contact.size(); ++i) {
+      sight.Shows("wheel" + std::to_string(i) + ".contact", contact[i]);
+    }
+    return sight.Drive().pedal;
+  };
+  EXPECT_EQ(drive(50, {0, 0, 0, 0}), -1);
+  EXPECT_EQ(drive(50, {0, 0, 0, 1}), 1);
+  EXPECT_EQ(drive(50, {1, 1, 1, 1}), 1);
+  EXPECT_EQ(drive(5, {0, 0, 0, 0}), 1) << "dropped onto the start";
 }
 
 TEST(PursuitPolicyTest, KeepsToItsTopSpeed) {
