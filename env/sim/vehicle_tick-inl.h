@@ -586,6 +586,7 @@ class VehicleTick {
     // One corner against the surface with this slope or against the wall on the side of `sign`.
     const auto press = [&](const V3& at, const V3& speed, V depth, V opening, bool is_wall, V sign,
                            const Slope& slope, M mask) HWY_ATTR {
+      if (!Any(mask)) return;
       const V push = Most(zero, stiffness * Least(depth, deepest) - damping * opening);
       const V sx = is_wall ? zero : speed.x, sy = is_wall ? speed.y : zero;
       const V scrape = hn::Sqrt(sx * sx + sy * sy + speed.z * speed.z);
@@ -607,16 +608,18 @@ class VehicleTick {
       const V3 at = InRoad(Param3(HOTLAP_PARAM(body_point_m) + 3 * i));
       const V x = side_ + at.x;
       const V above = height_ + at.y - SurfaceAt(x, at.z);
+      const M over_gap = hn::And(at.z > gap_from_, at.z < gap_to_);
+      const M beside_wall = hn::AndNot(over_gap, hn::And(is_above_, above > Number(-kWallDepthM)));
+      const M in_ground = hn::And(above < zero, IsOnRoad(x, at.z));
+      const M in_left = hn::And(beside_wall, hn::And(above<wall_left_, x> half_left_));
+      const M in_right =
+          hn::And(beside_wall, hn::And(above < wall_right_, x < hn::Neg(half_right_)));
+      if (!Any(hn::Or(in_ground, hn::Or(in_left, in_right)))) continue;
       const V3 speed = SpeedAt(at);
       const Slope slope = SlopeAt(x, at.z);
-      const M over_gap = hn::And(at.z > gap_from_, at.z < gap_to_);
-      press(at, speed, hn::Neg(above), LeavingSpeed(speed, slope), false, zero, slope,
-            hn::And(above < zero, IsOnRoad(x, at.z)));
-      const M beside_wall = hn::AndNot(over_gap, hn::And(is_above_, above > Number(-kWallDepthM)));
-      press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus, slope,
-            hn::And(beside_wall, hn::And(above<wall_left_, x> half_left_)));
-      press(at, speed, hn::Neg(x) - half_right_, speed.x, true, one, slope,
-            hn::And(beside_wall, hn::And(above < wall_right_, x < hn::Neg(half_right_))));
+      press(at, speed, hn::Neg(above), LeavingSpeed(speed, slope), false, zero, slope, in_ground);
+      press(at, speed, x - half_left_, hn::Neg(speed.x), true, minus, slope, in_left);
+      press(at, speed, hn::Neg(x) - half_right_, speed.x, true, one, slope, in_right);
     }
   }
 
