@@ -5,6 +5,10 @@
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/vehicle_model.h"
 
+// A member of the state of this race's car.
+#define HOTLAP_CAR(member) \
+  block_->Read<decltype(std::declval<VehicleState>().member)>(offsetof(VehicleState, member), lane_)
+
 namespace hotlap::sim {
 
 Race::Race(const std::shared_ptr<const Track>& track, const VehicleParams& params)
@@ -65,13 +69,13 @@ std::uint8_t Race::BeginTick(const Inputs& inputs) {
 
 std::span<const RaceEvent> Race::EndTick() {
   if (!has_moved_ || record_.finished) return {};
-  if (block_->turbo_ticks_left(lane_) == full_turbo_ticks_) {
+  if (HOTLAP_CAR(turbo_ticks_left) == full_turbo_ticks_) {
     record_.last_turbo_ms = record_.race_time_ms;
   }
-  if (block_->has_wall_contact(lane_)) record_.last_wall_ms = record_.race_time_ms;
+  if (HOTLAP_CAR(has_wall_contact) != 0) record_.last_wall_ms = record_.race_time_ms;
   const int gates = track_->num_gates();
   const auto next = static_cast<std::size_t>(record_.num_passed % gates);
-  const Vec3 from_m = block_->previous_position_m(lane_), to_m = block_->position_m(lane_);
+  const Vec3 from_m = HOTLAP_CAR(previous_body.position_m), to_m = HOTLAP_CAR(body.position_m);
   if (!track_->gates()[next].Passed(from_m, to_m)) return {};
   record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = record_.race_time_ms;
   ++record_.num_passed;
@@ -100,24 +104,25 @@ void Race::Respawn() {
 }
 
 GameState Race::game_state() const {
-  const VehicleState car = vehicle();
+  const BodyState body = HOTLAP_CAR(body);
+  const auto wheels = HOTLAP_CAR(wheels);
   GameState state;
   state.race_time_ms = record_.race_time_ms;
-  state.position_m = car.body.position_m;
-  state.rotation = RotationOf(car.body.orientation);
-  state.velocity_mps = car.body.velocity_mps;
-  state.angular_velocity_radps = car.body.angular_velocity_radps;
+  state.position_m = body.position_m;
+  state.rotation = RotationOf(body.orientation);
+  state.velocity_mps = body.velocity_mps;
+  state.angular_velocity_radps = body.angular_velocity_radps;
   for (std::size_t i = 0; i < state.wheels.size(); ++i) {
-    const WheelContact& wheel = car.wheels[i];
+    const WheelContact& wheel = wheels[i];
     state.wheels[i] = {wheel.has_contact != 0, wheel.is_sliding != 0,
                        static_cast<std::uint8_t>(wheel.material), wheel.extension_m};
   }
-  state.gear = car.gear;
-  state.rpm = car.rpm;
-  state.is_changing_gear = car.shift_ticks_left > 0;
-  state.is_turbo = car.turbo_ticks_left > 0;
-  state.is_freewheeling = car.is_freewheeling != 0;
-  state.has_lateral_contact = car.has_wall_contact != 0;
+  state.gear = HOTLAP_CAR(gear);
+  state.rpm = HOTLAP_CAR(rpm);
+  state.is_changing_gear = HOTLAP_CAR(shift_ticks_left) > 0;
+  state.is_turbo = HOTLAP_CAR(turbo_ticks_left) > 0;
+  state.is_freewheeling = HOTLAP_CAR(is_freewheeling) != 0;
+  state.has_lateral_contact = HOTLAP_CAR(has_wall_contact) != 0;
   state.inputs = record_.inputs;
   state.checkpoints_passed = record_.num_passed;
   state.checkpoints_target = target();
@@ -125,5 +130,7 @@ GameState Race::game_state() const {
   state.num_respawns = record_.num_respawns;
   return state;
 }
+
+#undef HOTLAP_CAR
 
 }  // namespace hotlap::sim

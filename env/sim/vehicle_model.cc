@@ -147,16 +147,6 @@ void VehicleBlock::Configure(int lane, const VehicleParams& params, const Track&
 }
 
 // Words are moved as bits: some are integers.
-VehicleState VehicleBlock::state(int lane) const {
-  VehicleState state;
-  auto* out = reinterpret_cast<std::byte*>(&state);
-  const auto l = static_cast<std::size_t>(lane);
-  for (std::size_t k = 0; k < kStateWords; ++k) {
-    std::memcpy(out + k * sizeof(float), &state_[k][l], sizeof(float));
-  }
-  return state;
-}
-
 void VehicleBlock::set_state(int lane, const VehicleState& state) {
   const auto* in = reinterpret_cast<const std::byte*>(&state);
   const auto l = static_cast<std::size_t>(lane);
@@ -171,29 +161,8 @@ void VehicleBlock::set_inputs(int lane, const Inputs& inputs) {
     driver_[k][static_cast<std::size_t>(lane)] = words[k];
 }
 
-Vec3 VehicleBlock::position_m(int lane) const {
-  constexpr std::size_t kWord = offsetof(VehicleState, body.position_m) / sizeof(float);
-  const auto l = static_cast<std::size_t>(lane);
-  return {state_[kWord][l], state_[kWord + 1][l], state_[kWord + 2][l]};
-}
-
-Vec3 VehicleBlock::previous_position_m(int lane) const {
-  constexpr std::size_t kWord = offsetof(VehicleState, previous_body.position_m) / sizeof(float);
-  const auto l = static_cast<std::size_t>(lane);
-  return {state_[kWord][l], state_[kWord + 1][l], state_[kWord + 2][l]};
-}
-
-std::int32_t VehicleBlock::turbo_ticks_left(int lane) const {
-  constexpr std::size_t kWord = offsetof(VehicleState, turbo_ticks_left) / sizeof(float);
-  return std::bit_cast<std::int32_t>(state_[kWord][static_cast<std::size_t>(lane)]);
-}
-
-bool VehicleBlock::has_wall_contact(int lane) const {
-  constexpr std::size_t kWord = offsetof(VehicleState, has_wall_contact) / sizeof(float);
-  return std::bit_cast<std::int32_t>(state_[kWord][static_cast<std::size_t>(lane)]) != 0;
-}
-
 TickResult VehicleBlock::Advance(std::uint8_t lanes) {
+  constexpr std::size_t kPosition = offsetof(VehicleState, body.position_m);
   constexpr std::size_t kIndex = offsetof(VehicleState, road_index) / sizeof(float);
   constexpr std::size_t kLeft = offsetof(VehicleState, has_left_road) / sizeof(float);
   if (lanes == 0) return {};
@@ -202,9 +171,9 @@ TickResult VehicleBlock::Advance(std::uint8_t lanes) {
   for (std::size_t lane = first; lane < kBlockLanes; ++lane) {
     if ((lanes >> lane & 1) == 0) continue;
     auto& index = state_[kIndex][lane];
-    footings[lane] =
-        tracks_[lane]->Under(position_m(static_cast<int>(lane)), std::bit_cast<std::int32_t>(index),
-                             std::bit_cast<std::int32_t>(state_[kLeft][lane]) != 0);
+    footings[lane] = tracks_[lane]->Under(Read<Vec3>(kPosition, static_cast<int>(lane)),
+                                          std::bit_cast<std::int32_t>(index),
+                                          std::bit_cast<std::int32_t>(state_[kLeft][lane]) != 0);
     index = std::bit_cast<float>(footings[lane].index);
   }
   TickArguments arguments{.state = state_[0].data(),

@@ -21,8 +21,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "env/inputs.h"
 #include "env/sim/track.h"
@@ -75,14 +77,21 @@ class VehicleBlock {
 
   // From now on this lane has these settings; its state is to be set after.
   void Configure(int lane, const VehicleParams& params, const Track& track);
-  VehicleState state(int lane) const;
+  VehicleState state(int lane) const { return Read<VehicleState>(0, lane); }
   void set_state(int lane, const VehicleState& state);
   // In force from the next tick on.
   void set_inputs(int lane, const Inputs& inputs);
-  Vec3 position_m(int lane) const;           // world
-  Vec3 previous_position_m(int lane) const;  // a tick ago
-  std::int32_t turbo_ticks_left(int lane) const;
-  bool has_wall_contact(int lane) const;
+  // The member of a lane's state at this offset of VehicleState.
+  template <class T>
+  T Read(std::size_t offset, int lane) const {
+    constexpr std::size_t kWord = sizeof(state_[0][0]);
+    static_assert(sizeof(T) % kWord == 0 && std::is_trivially_copyable_v<T>);
+    std::array<float, sizeof(T) / kWord> words;  // some are integers; moved as bits
+    for (std::size_t k = 0; k < words.size(); ++k) {
+      words[k] = state_[offset / kWord + k][static_cast<std::size_t>(lane)];
+    }
+    return std::bit_cast<T>(words);
+  }
 
   // One tick of the lanes whose bit is set, each as Advance() does it, bit for bit; the others
   // stay as they are, bit for bit.

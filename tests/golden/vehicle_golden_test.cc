@@ -1,7 +1,6 @@
 // Ten scenarios whose every state is hashed: equal on every build, instruction set and machine. A
 // change of physics on purpose changes them in the same commit; a failing test prints the new hash.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cstdint>
 #include <memory>
@@ -10,6 +9,7 @@
 #include "env/sim/race.h"
 #include "env/sim/vehicle_model.h"
 #include "tests/env/sim/run_hash.h"
+#include "tests/targets.h"
 
 namespace hotlap::sim {
 namespace {
@@ -34,11 +34,10 @@ std::uint64_t HashOfThrow(const Inputs& inputs) {
 template <class Scenario>
 void ExpectGolden(std::uint64_t golden, Scenario&& scenario) {
   EXPECT_EQ(scenario(), golden);
-  for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
-    const std::int64_t target = left & -left;
-    hwy::SetSupportedTargetsForTest(target);
+  const Targets targets;
+  for (const std::int64_t target : Targets::All()) {
+    Targets::Only(target);
     EXPECT_EQ(scenario(), golden) << hwy::TargetName(target);
-    hwy::SetSupportedTargetsForTest(0);
   }
 }
 

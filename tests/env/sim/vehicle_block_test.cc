@@ -1,6 +1,5 @@
 // One kernel, equal bits: alone or among seven others, on every instruction set, whoever rests.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <array>
 #include <cfenv>
@@ -10,6 +9,7 @@
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/vehicle_model.h"
 #include "tests/env/sim/scenarios.h"
+#include "tests/targets.h"
 #include "tests/test_size.h"
 
 namespace hotlap::sim {
@@ -38,20 +38,6 @@ struct Fleet {
     }
     return block;
   }
-};
-
-// Puts back what Highway may choose from.
-class Targets {
- public:
-  ~Targets() { hwy::SetSupportedTargetsForTest(0); }
-  static std::vector<std::int64_t> All() {
-    std::vector<std::int64_t> all;
-    for (std::int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
-      all.push_back(left & -left);
-    }
-    return all;
-  }
-  static void Only(std::int64_t target) { hwy::SetSupportedTargetsForTest(target); }
 };
 
 TEST(VehicleBlockTest, EveryLaneTicksAsTheCarWouldAlone) {
