@@ -1,8 +1,11 @@
 #include "env/centreline.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -49,7 +52,15 @@ std::shared_ptr<const Centreline> Centreline::FromTrack(const sim::Track& track)
   }
   if (line->closed_) line->points_.push_back(line->points_.front());
   assert(line->points_.size() >= 2);
-  for (const LinePoint& p : line->points_) line->positions_.push_back(p.position_m);
+  for (const LinePoint& p : line->points_) {
+    line->positions_.push_back({p.position_m});
+    line->x_m_.push_back(p.position_m.x);
+    line->y_m_.push_back(p.position_m.y);
+    line->z_m_.push_back(p.position_m.z);
+  }
+  for (auto* const axis : {&line->x_m_, &line->y_m_, &line->z_m_}) {
+    axis->resize(axis->size() + kVectorPadding);
+  }
 
   const int segments = static_cast<int>(line->points_.size()) - 1;
   line->last_segment_ = segments - 1;
@@ -112,20 +123,25 @@ Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m,
   };
   int nearest = first;
   float least = std::numeric_limits<float>::infinity();
-  for (int i = first; i <= end; ++i) {
-    const Vec3 offset = position_m - positions_[wrapped(i)];
-    const float distance = Dot(offset, offset);
-    if (distance < least) {
-      least = distance;
-      nearest = i;
+  for (int i = first; i <= end;) {  // an open line in one go, a lap up to its end
+    const std::size_t begin = wrapped(i);
+    const auto left = static_cast<std::size_t>(end + 1 - i);
+    const std::size_t there = static_cast<std::size_t>(segments) + (closed_ ? 0 : 1) - begin;
+    const std::size_t count = std::min(left, there);
+    const NearestPoint found =
+        FindNearest(&x_m_[begin], &y_m_[begin], &z_m_[begin], count, position_m);
+    if (found.square_m2 < least) {
+      least = found.square_m2;
+      nearest = i + static_cast<int>(found.index);
     }
+    i += static_cast<int>(count);
   }
 
   Projection result;
   least = std::numeric_limits<float>::infinity();
   result.s_m = from;
   for (int i = std::max(nearest - 1, first); i <= std::min(nearest, end - 1); ++i) {
-    const Vec3* const p =
+    const PaddedVec3* const p =
         &positions_[closed_ ? wrapped(i) : std::min(wrapped(i), positions_.size() - 2)];
     const Vec3 along = p[1] - p[0];
     const float part = UnitPart(Dot(position_m - p[0], along) / Dot(along, along));
@@ -143,6 +159,64 @@ Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m,
   result.height_m = Bounded(Dot(offset, point.normal));
   if (here != nullptr) *here = point;
   return result;
+}
+
+int Centreline::LapOf(float s_m) const {
+  const int lap = static_cast<int>(s_m * inverse_length_);
+  return s_m < static_cast<float>(lap) * length_m_ ? lap - 1 : lap;
+}
+
+Centreline::Place Centreline::PlaceOf(float s_m) const {
+  if (closed_) {
+    s_m -= static_cast<float>(LapOf(s_m)) * length_m_;
+  } else if (!(s_m >= 0)) {
+    return {0, 0, s_m, 0};
+  } else if (s_m >= finish_s_m_) {
+    return {last_segment_, last_part_, s_m - finish_s_m_, 1};
+  }
+  const float at = s_m * inverse_spacing_;
+  const int segment = std::min(static_cast<int>(at), last_segment_);
+  return {segment, at - static_cast<float>(segment), 0, 0};
+}
+
+Vec3 Centreline::PositionAt(float s_m) const {
+  const Place place = PlaceOf(s_m);
+  const PaddedVec3* const p = &positions_[static_cast<std::size_t>(place.segment)];
+  const Vec3 position = Mix(p[0], p[1], place.part);
+  return place.beyond_m == 0 ? position : position + end_tangents_[place.end] * place.beyond_m;
+}
+
+void Centreline::View(float s_m, std::span<const float> distances_m, Vec3 origin_m,
+                      const Mat3& rotation, std::span<float> out) const {
+  assert(out.size() == 3 * distances_m.size());
+  if (distances_m.empty()) return;
+
+  // Up to the finish, or the end of the lap, points are alike and found side by side.
+  std::size_t alike = distances_m.size();
+  const float first_s = s_m + distances_m.front();
+  const int lap = closed_ ? LapOf(first_s) : 0;
+  const auto is_alike = [&](float s) { return closed_ ? LapOf(s) == lap : s < finish_s_m_; };
+  while (alike > 0 && !is_alike(s_m + distances_m[alike - 1])) --alike;
+  if (!closed_ && first_s < 0) alike = 0;
+
+  const float base = static_cast<float>(lap) * length_m_;
+  constexpr std::size_t kChunk = 64;
+  std::array<std::int32_t, kChunk> segments;
+  std::array<float, kChunk> parts;
+  for (std::size_t first = 0; first < alike; first += kChunk) {
+    const std::size_t count = std::min(kChunk, alike - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float at = (s_m + distances_m[first + i] - base) * inverse_spacing_;
+      segments[i] = std::min(static_cast<std::int32_t>(at), last_segment_);
+      parts[i] = at - static_cast<float>(segments[i]);
+    }
+    SeePoints(positions_.data(), std::span(segments).first(count), std::span(parts).first(count),
+              origin_m, rotation, out.subspan(3 * first, 3 * count));
+  }
+  for (std::size_t i = alike; i < distances_m.size(); ++i) {
+    const Vec3 seen = TransposeTimes(rotation, PositionAt(s_m + distances_m[i]) - origin_m);
+    std::memcpy(&out[3 * i], &seen, sizeof seen);
+  }
 }
 
 LinePoint Centreline::At(float s_m) const {

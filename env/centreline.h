@@ -11,6 +11,7 @@
 
 #include "env/sim/track.h"
 #include "env/vec3.h"
+#include "env/vector_loops.h"
 
 namespace hotlap {
 
@@ -61,11 +62,12 @@ class Centreline {
   // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
   // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.
   LinePoint At(float s_m) const;
-  Vec3 PositionAt(float s_m) const {
-    const Place place = PlaceOf(s_m);
-    const Vec3* const p = &positions_[static_cast<std::size_t>(place.segment)];
-    return p[0] + (p[1] - p[0]) * place.part + end_tangents_[place.end] * place.beyond_m;
-  }
+  Vec3 PositionAt(float s_m) const;
+  // The points at s_m + distances_m[i], seen by a car at `origin_m` in its own frame `rotation`:
+  // x left, y up, z forward, metres, [n, 3]. What PositionAt and TransposeTimes say, bit for bit,
+  // but several at a time. REQUIRES: distances ascending, all of the points' s as for At.
+  void View(float s_m, std::span<const float> distances_m, Vec3 origin_m, const Mat3& rotation,
+            std::span<float> out) const;
 
  private:
   // Where s is: `part` of the way along a segment, and how far beyond an end of the line.
@@ -77,21 +79,8 @@ class Centreline {
   };
 
   Centreline() = default;
-  Place PlaceOf(float s_m) const {
-    if (closed_) {
-      int lap = static_cast<int>(s_m * inverse_length_);
-      if (s_m < static_cast<float>(lap) * length_m_) --lap;
-      s_m -= static_cast<float>(lap) * length_m_;
-    } else if (!(s_m >= 0)) {
-      return {0, 0, s_m, 0};
-    } else if (s_m >= finish_s_m_) {
-      return {last_segment_, last_part_, s_m - finish_s_m_, 1};
-    }
-    const float at = s_m * inverse_spacing_;
-    int segment = static_cast<int>(at);
-    if (segment > last_segment_) segment = last_segment_;
-    return {segment, at - static_cast<float>(segment), 0, 0};
-  }
+  int LapOf(float s_m) const;  // on a circuit
+  Place PlaceOf(float s_m) const;
 
   bool closed_ = false;
   int laps_ = 1;
@@ -100,9 +89,10 @@ class Centreline {
   int last_segment_ = 0;                       // where the finish is; on a circuit the last of all
   float last_part_ = 1;                        // of it before the finish
   std::vector<float> gates_s_m_;
-  std::vector<Vec3> positions_;    // one more than there are segments; a circuit ends where it
-                                   // began
-  std::vector<LinePoint> points_;  // likewise
+  // One more than there are segments; a circuit ends where it began.
+  std::vector<PaddedVec3> positions_;
+  std::vector<float> x_m_, y_m_, z_m_;  // the same, and kVectorPadding more
+  std::vector<LinePoint> points_;
   Vec3 end_tangents_[2];
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "env/sim/scalar_math.h"
+#include "env/vector_loops.h"
 
 namespace hotlap {
 namespace {
@@ -151,23 +152,14 @@ bool HasParts(const ObservationTerm& term) {
   return term.with_half_widths || term.with_normal || term.with_surface || term.with_gap;
 }
 
-// The points' positions first, into an array of its own that nothing else can be part of: the loops
-// keep what they need in registers.
 void WriteAhead(const ObservationTerm& term, const RowView& row, float*& out) {
   const Vec3 origin = row.state.position_m;
   const Mat3 rotation = row.state.rotation;
   const float s = row.record.place.s_m;
   if (!HasParts(term)) {
-    std::array<float, 3 * kMaxPointsAhead> offsets;
-    float* end = offsets.data();
-    for (const float distance : term.distances_m) {
-      WriteVector(row.line.PositionAt(s + distance) - origin, end);
-    }
-    float* next = out;
-    for (const float* p = offsets.data(); p != end; p += 3) {
-      WriteVector(TransposeTimes(rotation, {p[0], p[1], p[2]}), next);
-    }
-    out = next;
+    const std::span<float> view(out, 3 * term.distances_m.size());
+    row.line.View(s, term.distances_m, origin, rotation, view);
+    out = view.data() + view.size();
     return;
   }
   for (const float distance : term.distances_m) {
@@ -433,16 +425,7 @@ void Observer::Write(const RowView& row, std::span<float> out) const {
   for (const ObservationTerm& term : terms_) WriteTerm(term, row, next);
   assert(next == out.data() + out.size());
 
-  const float* const scale = scale_.data();
-  const float* const low = low_.data();
-  const float* const high = high_.data();
-  float* const values = out.data();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const float product = values[i] * scale[i];
-    const float value = product == product ? product : 0.0f;
-    const float raised = value > low[i] ? value : low[i];
-    values[i] = raised < high[i] ? raised : high[i];
-  }
+  ScaleAndClip(scale_, low_, high_, out);
 }
 
 }  // namespace hotlap

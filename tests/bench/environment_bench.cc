@@ -58,21 +58,23 @@ std::unique_ptr<GameGroup> Standing(int slots) {
   return std::make_unique<StandingGames>(slots, Simulated(1)->state(0));
 }
 
-template <class MakeGames>
-void Steps(benchmark::State& state, const std::string& spec, int threads, MakeGames make_games) {
+enum class Games : std::uint8_t { kSimulated, kStanding };
+
+void Steps(benchmark::State& state, const std::string& spec, int threads, Games games) {
   const int n = static_cast<int>(state.range(0));
   VectorEnvironmentConfig config;
   config.environment = LoadEnvironmentConfig(kConfigs + "environments/" + spec + ".yaml");
-  // So that games that stand still step on.
-  config.environment.rules.no_progress = RuleFlag::kOff;
-  config.environment.rules.time_limit = RuleFlag::kOff;
+  if (games == Games::kStanding) {  // they would only be reset
+    config.environment.rules.no_progress = RuleFlag::kOff;
+    config.environment.rules.time_limit = RuleFlag::kOff;
+  }
   config.num_threads = threads;
   const auto line = Centreline::FromTrack(*Road());
   std::vector<std::unique_ptr<GameGroup>> groups;
   std::vector<RowConfig> rows;
   while (static_cast<int>(rows.size()) < n) {
     const int slots = std::min(kRowsPerGroup, n - static_cast<int>(rows.size()));
-    groups.push_back(make_games(slots));
+    groups.push_back(games == Games::kStanding ? Standing(slots) : Simulated(slots));
     rows.resize(rows.size() + static_cast<std::size_t>(slots), {line, Road()->hash(), 1});
   }
   VectorEnvironment environment(config, std::move(groups), rows);
@@ -92,11 +94,11 @@ void Steps(benchmark::State& state, const std::string& spec, int threads, MakeGa
 }
 
 #define HOTLAP_ROWS Arg(1)->Arg(16)->Arg(64)->Arg(256)->UseRealTime()
-BENCHMARK_CAPTURE(Steps, default, "default", 1, Simulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, default_2_threads, "default", 2, Simulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, compact, "compact", 1, Simulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, default_without_ticks, "default", 1, Standing)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, compact_without_ticks, "compact", 1, Standing)->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, default, "default", 1, Games::kSimulated)->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, default_2_threads, "default", 2, Games::kSimulated)->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, compact, "compact", 1, Games::kSimulated)->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, default_without_ticks, "default", 1, Games::kStanding)->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, compact_without_ticks, "compact", 1, Games::kStanding)->HOTLAP_ROWS;
 
 }  // namespace
 }  // namespace hotlap

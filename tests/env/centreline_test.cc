@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "env/sim/vehicle_state.h"
 #include "tests/env/roads.h"
 
 namespace hotlap {
@@ -131,6 +132,29 @@ TEST(CentrelineTest, CircuitLooksAheadAcrossTheLine) {
       const float turns = static_cast<float>(k) * lap;
       ExpectNear(line->PositionAt(s + turns), line->PositionAt(s), 2e-3f);
       ExpectNear(line->At(s + turns).tangent, line->At(s).tangent, 2e-3f);
+    }
+  }
+}
+
+TEST(CentrelineTest, ViewIsThePointsInTheFrameOfTheCarBitForBit) {
+  const Mat3 rotation = sim::RotationOf({0.8f, 0.1f, -0.5f, 0.31f});
+  const Vec3 origin{3.5f, 21, -7.25f};
+  std::vector<float> distances;
+  for (int i = 0; i < 150; ++i) distances.push_back(static_cast<float>(i) * 3.3f);
+  for (const auto& line : {LineOf(HairpinRoad(100, 10)), LineOf(CircleRoad(50, 3))}) {
+    for (const float s : {-20.0f, -0.5f, 0.0f, 17.3f, 200.0f, 310.0f, 900.0f}) {
+      for (const std::size_t count : {0, 1, 2, 7, 40, 64, 65, 150}) {
+        std::vector<float> view(3 * count + 1, 7);
+        line->View(s, std::span(distances).first(count), origin, rotation,
+                   std::span(view).first(3 * count));
+        for (std::size_t i = 0; i < count; ++i) {
+          const Vec3 offset = line->PositionAt(s + distances[i]) - origin;
+          const Vec3 expected = TransposeTimes(rotation, offset);
+          ASSERT_EQ(std::memcmp(&view[3 * i], &expected, sizeof expected), 0)
+              << "point " << i << " of " << count << " at " << s;
+        }
+        ASSERT_EQ(view.back(), 7) << "nothing is written beyond the points";
+      }
     }
   }
 }

@@ -1,0 +1,43 @@
+// Loops over many columns or many points of a line, over Highway's types for what the machine
+// offers. Plain arithmetic in a stated order: the bits are the same on every machine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "env/vec3.h"
+
+namespace hotlap {
+
+// A position and a float more, so that it is one vector.
+struct PaddedVec3 : Vec3 {
+  float unused = 0;
+};
+static_assert(sizeof(PaddedVec3) == 4 * sizeof(float));
+
+// values = clip(values * scale, low, high), element by element; NaN counts as 0.
+// REQUIRES: all of one size.
+void ScaleAndClip(std::span<const float> scale, std::span<const float> low,
+                  std::span<const float> high, std::span<float> values);
+
+// For each i the point parts[i] of the way from points[segments[i]] to the next one, seen from
+// `origin` in the frame `rotation`: transpose(rotation) * (a + (b - a) * part - origin), [n, 3].
+// REQUIRES: sizes that match.
+void SeePoints(const PaddedVec3* points, std::span<const std::int32_t> segments,
+               std::span<const float> parts, Vec3 origin, const Mat3& rotation,
+               std::span<float> out);
+
+// How many floats beyond the end of an array a loop may read.
+inline constexpr std::size_t kVectorPadding = 8;
+
+// The point nearest to `to` among count of them, the first of several: by its square distance.
+struct NearestPoint {
+  std::size_t index = 0;
+  float square_m2 = 0;
+};
+// REQUIRES: count > 0; the arrays are kVectorPadding longer.
+NearestPoint FindNearest(const float* x_m, const float* y_m, const float* z_m, std::size_t count,
+                         Vec3 to);
+
+}  // namespace hotlap

@@ -1,0 +1,145 @@
+// Loops over several numbers at a time give the bits of the plain ones, on every instruction set.
+#include "env/vector_loops.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "env/random.h"
+#include "tests/targets.h"
+
+namespace hotlap {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+class VectorLoopsTest : public ::testing::Test {
+ protected:
+  float Draw(float low, float high) { return low + (high - low) * random_.Unit(draw_++); }
+  std::vector<float> Draws(std::size_t count, float low, float high) {
+    std::vector<float> numbers(count);
+    for (float& number : numbers) number = Draw(low, high);
+    return numbers;
+  }
+  // Runs the check on every instruction set of this machine.
+  template <class Check>
+  void OnEveryTarget(Check&& check) {
+    const Targets targets;
+    for (const std::int64_t target : Targets::All()) {
+      SCOPED_TRACE(hwy::TargetName(target));
+      Targets::Only(target);
+      check();
+    }
+  }
+
+ private:
+  RandomStream random_{5, 0, RandomPurpose::kTrack};
+  std::uint64_t draw_ = 0;
+};
+
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+TEST_F(VectorLoopsTest, ScalesAndClipsEachColumnByItself) {
+  for (std::size_t count = 0; count < 40; ++count) {
+    const std::vector<float> scale = Draws(count, -2, 2), low = Draws(count, -3, -1),
+                             high = Draws(count, 1, 3), values = Draws(count, -9, 9);
+    std::vector<float> expected = values;
+    for (std::size_t i = 0; i < count; ++i) {
+      const float product = values[i] * scale[i];
+      expected[i] = product < low[i] ? low[i] : product > high[i] ? high[i] : product;
+    }
+    OnEveryTarget([&] {
+      std::vector<float> clipped = values;
+      ScaleAndClip(scale, low, high, clipped);
+      EXPECT_TRUE(SameBits(clipped, expected)) << count << " columns";
+    });
+  }
+}
+
+TEST_F(VectorLoopsTest, WhatIsNoNumberCountsAsZeroAndInfinityIsClipped) {
+  OnEveryTarget([] {
+    for (std::size_t place = 0; place < 11; ++place) {
+      std::vector<float> values(11, 1);
+      values[place] = kNaN;
+      values[(place + 1) % 11] = kInfinity;
+      values[(place + 2) % 11] = -kInfinity;
+      const std::vector<float> scale(11, 1), low(11, -2), high(11, 4);
+      ScaleAndClip(scale, low, high, values);
+      EXPECT_EQ(values[place], 0);
+      EXPECT_EQ(values[(place + 1) % 11], 4);
+      EXPECT_EQ(values[(place + 2) % 11], -2);
+    }
+  });
+}
+
+TEST_F(VectorLoopsTest, SeesEachPointAsThePlainFormulaDoes) {
+  std::vector<PaddedVec3> points(50);
+  for (PaddedVec3& point : points) point = {{Draw(-99, 99), Draw(-9, 9), Draw(-99, 99)}};
+  const Vec3 origin{1.5f, -2.25f, 30};
+  Mat3 rotation;
+  for (auto& row : rotation.m) {
+    for (float& element : row) element = Draw(-1, 1);
+  }
+  for (std::size_t count = 0; count < 12; ++count) {
+    std::vector<std::int32_t> segments(count);
+    for (std::int32_t& segment : segments) segment = static_cast<std::int32_t>(Draw(0, 49));
+    const std::vector<float> parts = Draws(count, 0, 1);
+    std::vector<float> expected(3 * count + 1, 5);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Vec3 a = points[static_cast<std::size_t>(segments[i])];
+      const Vec3 b = points[static_cast<std::size_t>(segments[i]) + 1];
+      const Vec3 seen = TransposeTimes(rotation, a + (b - a) * parts[i] - origin);
+      std::memcpy(&expected[3 * i], &seen, sizeof seen);
+    }
+    OnEveryTarget([&] {
+      std::vector<float> out(3 * count + 1, 5);
+      SeePoints(points.data(), segments, parts, origin, rotation, std::span(out).first(3 * count));
+      EXPECT_TRUE(SameBits(out, expected)) << count << " points, and nothing beyond them";
+    });
+  }
+}
+
+TEST_F(VectorLoopsTest, FindsTheFirstOfTheNearestPoints) {
+  for (std::size_t count = 1; count < 40; ++count) {
+    std::vector<float> axes[3];
+    for (auto& axis : axes) {
+      axis = Draws(count, -20, 20);
+      for (float& x : axis)
+        x = static_cast<float>(static_cast<int>(x / 8));  // many are equally far
+      axis.resize(count + kVectorPadding, 0);             // nearer than any, if they were looked at
+    }
+    std::size_t nearest = 0;
+    float least = kInfinity;
+    const Vec3 to{0.25f, 0, -0.25f};
+    for (std::size_t i = 0; i < count; ++i) {
+      const Vec3 offset = to - Vec3{axes[0][i], axes[1][i], axes[2][i]};
+      if (Dot(offset, offset) < least) {
+        least = Dot(offset, offset);
+        nearest = i;
+      }
+    }
+    OnEveryTarget([&] {
+      const NearestPoint found =
+          FindNearest(axes[0].data(), axes[1].data(), axes[2].data(), count, to);
+      EXPECT_EQ(found.index, nearest) << "of " << count;
+      EXPECT_EQ(found.square_m2, least);
+    });
+  }
+}
+
+TEST_F(VectorLoopsTest, FromFartherThanAFloatCanSquareTheFirstPointIsTheNearest) {
+  const std::vector<float> axis(3 + kVectorPadding, 1e25f);
+  OnEveryTarget([&] {
+    const NearestPoint found = FindNearest(axis.data(), axis.data(), axis.data(), 3, {});
+    EXPECT_EQ(found.index, 0u);
+    EXPECT_EQ(found.square_m2, kInfinity);
+  });
+}
+
+}  // namespace
+}  // namespace hotlap
