@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -139,21 +140,22 @@ TEST(CentrelineTest, CircuitLooksAheadAcrossTheLine) {
 TEST(CentrelineTest, ViewIsThePointsInTheFrameOfTheCarBitForBit) {
   const Mat3 rotation = sim::RotationOf({0.8f, 0.1f, -0.5f, 0.31f});
   const Vec3 origin{3.5f, 21, -7.25f};
-  std::vector<float> distances;
-  for (int i = 0; i < 150; ++i) distances.push_back(static_cast<float>(i) * 3.3f);
+  std::vector<float> distances(150);
+  for (std::size_t i = 0; i < distances.size(); ++i) distances[i] = static_cast<float>(i) * 3.3f;
   for (const auto& line : {LineOf(HairpinRoad(100, 10)), LineOf(CircleRoad(50, 3))}) {
     for (const float s : {-20.0f, -0.5f, 0.0f, 17.3f, 200.0f, 310.0f, 900.0f}) {
-      for (const std::size_t count : {0, 1, 2, 7, 40, 64, 65, 150}) {
-        std::vector<float> view(3 * count + 1, 7);
-        line->View(s, std::span(distances).first(count), origin, rotation,
-                   std::span(view).first(3 * count));
+      for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 7, 64, 65, 150}) {
+        constexpr float kBeyond = 7;  // nothing is written there
+        std::vector<float> view(3 * count + 1, kBeyond), expected = view;
         for (std::size_t i = 0; i < count; ++i) {
           const Vec3 offset = line->PositionAt(s + distances[i]) - origin;
-          const Vec3 expected = TransposeTimes(rotation, offset);
-          ASSERT_EQ(std::memcmp(&view[3 * i], &expected, sizeof expected), 0)
-              << "point " << i << " of " << count << " at " << s;
+          const Vec3 seen = TransposeTimes(rotation, offset);
+          std::memcpy(&expected[3 * i], &seen, sizeof seen);
         }
-        ASSERT_EQ(view.back(), 7) << "nothing is written beyond the points";
+        line->View(s, std::span(distances).first(count), origin, rotation,
+                   std::span(view).first(3 * count));
+        ASSERT_EQ(std::memcmp(view.data(), expected.data(), view.size() * sizeof(float)), 0)
+            << count << " points at " << s;
       }
     }
   }
