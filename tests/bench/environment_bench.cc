@@ -1,5 +1,6 @@
-// Environment steps per second in process, with the default spec and with `compact`, and what
-// observation, reward and bookkeeping take of a step beside the game's ticks.
+// Environment steps per second in process, by rows and threads, with the default spec and with
+// `compact`; and without ticks, without an observation, and reward and rules alone, so that the
+// parts of a step can be told: run_benchmarks.py does.
 
 #include <benchmark/benchmark.h>
 
@@ -58,23 +59,35 @@ std::unique_ptr<GameGroup> Standing(int slots) {
   return std::make_unique<StandingGames>(slots, Simulated(1)->state(0));
 }
 
+void StandForEver(EpisodeRules& rules) {
+  rules.no_progress = RuleFlag::kOff;
+  rules.time_limit = RuleFlag::kOff;
+}
+
 enum class Games : std::uint8_t { kSimulated, kStanding };
 
-void Steps(benchmark::State& state, const std::string& spec, int threads, Games games) {
+struct Setting {
+  const char* spec = "default";
+  int threads = 1;
+  Games games = Games::kSimulated;
+  bool observes = true;  // else one column
+};
+
+void Steps(benchmark::State& state, const Setting& setting) {
   const int n = static_cast<int>(state.range(0));
   VectorEnvironmentConfig config;
-  config.environment = LoadEnvironmentConfig(kConfigs + "environments/" + spec + ".yaml");
-  if (games == Games::kStanding) {  // they would only be reset
-    config.environment.rules.no_progress = RuleFlag::kOff;
-    config.environment.rules.time_limit = RuleFlag::kOff;
+  config.environment = LoadEnvironmentConfig(kConfigs + "environments/" + setting.spec + ".yaml");
+  if (setting.games == Games::kStanding) StandForEver(config.environment.rules);
+  if (!setting.observes) {
+    config.environment.observation = {MakeObservationTerm(ObservationKind::kTurbo)};
   }
-  config.num_threads = threads;
+  config.num_threads = setting.threads;
   const auto line = Centreline::FromTrack(*Road());
   std::vector<std::unique_ptr<GameGroup>> groups;
   std::vector<RowConfig> rows;
   while (static_cast<int>(rows.size()) < n) {
     const int slots = std::min(kRowsPerGroup, n - static_cast<int>(rows.size()));
-    groups.push_back(games == Games::kStanding ? Standing(slots) : Simulated(slots));
+    groups.push_back(setting.games == Games::kStanding ? Standing(slots) : Simulated(slots));
     rows.resize(rows.size() + static_cast<std::size_t>(slots), {line, Road()->hash(), 1});
   }
   VectorEnvironment environment(config, std::move(groups), rows);
@@ -93,12 +106,37 @@ void Steps(benchmark::State& state, const std::string& spec, int threads, Games 
   state.SetItemsProcessed(state.iterations() * n);  // env steps
 }
 
-#define HOTLAP_ROWS Arg(1)->Arg(16)->Arg(64)->Arg(256)->UseRealTime()
-BENCHMARK_CAPTURE(Steps, default, "default", 1, Games::kSimulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, default_2_threads, "default", 2, Games::kSimulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, compact, "compact", 1, Games::kSimulated)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, default_without_ticks, "default", 1, Games::kStanding)->HOTLAP_ROWS;
-BENCHMARK_CAPTURE(Steps, compact_without_ticks, "compact", 1, Games::kStanding)->HOTLAP_ROWS;
+// Of rows that stand at the start.
+void RewardAndRules(benchmark::State& state) {
+  EnvironmentConfig config = LoadEnvironmentConfig(kConfigs + "environments/default.yaml");
+  StandForEver(config.rules);
+  const auto line = Centreline::FromTrack(*Road());
+  const GameState game = Simulated(1)->state(0);
+  std::vector<RowRecord> records(static_cast<std::size_t>(state.range(0)));
+  const LinePoint here = line->At(line->start_s_m());
+  for (auto _ : state) {
+    for (RowRecord& record : records) {
+      const RowView row{game, *line, record, here};
+      benchmark::DoNotOptimize(Judge(config.rules, false, config.ticks_per_step, row, record));
+      const StepOutcome outcome{.ticks = config.ticks_per_step, .progress_m = 1};
+      benchmark::DoNotOptimize(Rewards(config.reward, outcome, row));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+#define HOTLAP_ROWS Arg(1)->Arg(16)->Arg(64)->Arg(256)->Arg(1024)->UseRealTime()
+BENCHMARK_CAPTURE(Steps, default, {})->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, default_2_threads, {.threads = 2})->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, compact, {.spec = "compact"})->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, compact_2_threads, {.spec = "compact", .threads = 2})->HOTLAP_ROWS;
+BENCHMARK_CAPTURE(Steps, default_without_ticks, {.games = Games::kStanding})
+    ->Arg(256)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(Steps, bookkeeping, {.games = Games::kStanding, .observes = false})
+    ->Arg(256)
+    ->UseRealTime();
+BENCHMARK(RewardAndRules)->Arg(256)->UseRealTime();
 
 }  // namespace
 }  // namespace hotlap
