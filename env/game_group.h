@@ -11,11 +11,12 @@
 #include "env/game_state.h"
 #include "env/inputs.h"
 #include "env/race_event.h"
+#include "env/vehicle_factors.h"
 
 namespace hotlap {
 
 enum class CommandKind : std::uint8_t {
-  kAdvance,  // hold `inputs` for `ticks` ticks; stops early at the finish
+  kAdvance,  // run `ticks` ticks with the inputs held; stops early at the finish
   kRestart,  // a new race, standing at s(0) with neutral inputs, countdown skipped
   kSave,     // give the state of the game as snapshot bytes
   kRestore,  // go to the state of `snapshot`, which this kind of game saved on the same track
@@ -24,9 +25,15 @@ enum class CommandKind : std::uint8_t {
 struct Command {
   int slot = 0;
   CommandKind kind = CommandKind::kAdvance;
-  int ticks = 0;  // kAdvance: at least 1
-  Inputs inputs;  // kAdvance: in force from the first of the ticks on, every channel set
+  int ticks = 0;             // kAdvance: at least 1
+  Inputs inputs;             // kAdvance: in force in these ticks, every channel set
+  Inputs earlier{};          // kAdvance: in force in the first earlier_ticks of them instead
+  int earlier_ticks = 0;     // kAdvance: below `ticks`; not 0 where inputs are delayed
+  VehicleFactors vehicle{};  // kAdvance: of the car in these ticks, 1 unless can_vary_vehicle()
   std::span<const std::byte> snapshot{};  // kRestore: must stay valid until the completion
+
+  // Of a tick of kAdvance, from 0 on.
+  const Inputs& InputsOfTick(int tick) const { return tick < earlier_ticks ? earlier : inputs; }
 };
 
 enum class CompletionStatus : std::uint8_t {
@@ -80,6 +87,10 @@ class GameGroup {
 
   // Kind of the games, for headers of stored snapshots: "simulated" or "tminterface".
   virtual std::string_view kind() const = 0;
+
+  // Whether Command::vehicle may be other than 1. Games that others wrote have the car that they
+  // have.
+  virtual bool can_vary_vehicle() const { return false; }
 };
 
 }  // namespace hotlap

@@ -1,5 +1,6 @@
 #include "env/simulated_games.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -154,6 +155,7 @@ std::string Parse(std::span<const std::byte> bytes, const Race& race, std::uint6
 struct Slot {
   Slot(const SimulatedGame& game, std::shared_ptr<VehicleBlock> block, int lane)
       : race(game.track, game.vehicle, std::move(block), lane),
+        settings(game.vehicle),
         vehicle_hash(HashOf(game.vehicle)),
         snapshot(kSnapshotSize) {
     race.Restart(/*with_countdown=*/false);
@@ -161,7 +163,15 @@ struct Slot {
     // A gate gives two events at most, and the finish ends the command.
     events.reserve(2 * static_cast<std::size_t>(race.target()) + 2);
   }
+  void Vary(const VehicleFactors& vehicle) {
+    if (vehicle == factors) return;
+    factors = vehicle;
+    race.Configure(sim::Varied(settings, factors));
+  }
+
   Race race;
+  sim::VehicleParams settings;  // which `factors` vary
+  VehicleFactors factors;
   std::uint64_t vehicle_hash;
   GameState state;
   Command command;
@@ -199,6 +209,7 @@ class SimulatedGames final : public GameGroup {
   int num_slots() const override { return static_cast<int>(slots_.size()); }
   const GameState& state(int slot) const override { return at(slot).state; }
   std::string_view kind() const override { return "simulated"; }
+  bool can_vary_vehicle() const override { return true; }
 
   void Start(std::span<const Command> commands) override {
     for (const Command& command : commands) {
@@ -219,7 +230,8 @@ class SimulatedGames final : public GameGroup {
       const bool advances = slot.command.kind == CommandKind::kAdvance && !slot.lost;
       slot.ticks_left = advances ? slot.command.ticks : 0;
       any_advances |= advances;
-      assert(!advances || slot.command.ticks >= 1);
+      assert(!advances || slot.command.ticks > std::max(slot.command.earlier_ticks, 0));
+      if (advances) slot.Vary(slot.command.vehicle);
       slot.ticks_done = 0;
       slot.events.clear();
     }
@@ -255,7 +267,8 @@ class SimulatedGames final : public GameGroup {
       for (Slot& slot : slots) {
         if (slot.ticks_left == 0) continue;
         any = true;
-        lanes = static_cast<std::uint8_t>(lanes | slot.race.BeginTick(slot.command.inputs));
+        const Inputs& inputs = slot.command.InputsOfTick(slot.ticks_done);
+        lanes = static_cast<std::uint8_t>(lanes | slot.race.BeginTick(inputs));
       }
       if (!any) return;
       block.cars->Advance(lanes);

@@ -16,7 +16,8 @@ struct SimulatedGame {  // settings of one slot
 };
 
 // One slot per element. Starts at s(0). Snapshots are a versioned header, the hashes of track and
-// vehicle, and the RaceState; one of another track or vehicle is refused.
+// vehicle, and the RaceState; one of another track or vehicle is refused. The hash is of the
+// settings: factors that vary the car come with each kAdvance.
 std::unique_ptr<GameGroup> MakeSimulatedGames(const std::vector<SimulatedGame>& games);
 
 }  // namespace hotlap

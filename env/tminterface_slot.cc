@@ -143,12 +143,13 @@ void TMInterfaceSlot::Begin() {
 }
 
 void TMInterfaceSlot::BeginAdvance() {
-  assert(command_.ticks >= 1);
+  assert(command_.ticks > std::max(command_.earlier_ticks, 0));
+  assert(command_.vehicle == VehicleFactors{});
   phase_ = Phase::kRunning;
   expected_time_ms_ = state_.race_time_ms + 10;
   holds_game_ = false;
   if (rewind_is_pending_) Say(tmi::SimRewindToState{state_bytes()});
-  Say(ToWire(command_.inputs));
+  Say(ToWire(command_.InputsOfTick(0)));
   SayNext();
 }
 
@@ -292,6 +293,8 @@ void TMInterfaceSlot::HandleRunStep(std::int32_t race_time_ms) {
   if (completion_.finished || completion_.ticks == command_.ticks) {
     Say(tmi::SimGetState{});
     holds_game_ = true;
+  } else if (completion_.ticks == command_.earlier_ticks) {
+    Say(ToWire(command_.inputs));
   }
 }
 
@@ -404,7 +407,7 @@ void TMInterfaceSlot::Complete() {
     start_state_ = state_;
     start_snapshot_ = snapshot_;
   } else {
-    completion_.inputs_missed = state_.inputs != command_.inputs;
+    completion_.inputs_missed = state_.inputs != command_.InputsOfTick(completion_.ticks - 1);
     completion_.events = events_;
   }
   rewind_is_pending_ = false;

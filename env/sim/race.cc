@@ -16,13 +16,18 @@ Race::Race(const std::shared_ptr<const Track>& track, const VehicleParams& param
 
 Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params,
            std::shared_ptr<VehicleBlock> block, int lane)
-    : track_(std::move(track)), params_(params), block_(std::move(block)), lane_(lane) {
+    : track_(std::move(track)), block_(std::move(block)), lane_(lane) {
   const FloatingPointGuard guard;
+  Configure(params);
+  Restart(true);
+}
+
+void Race::Configure(const VehicleParams& params) {
+  params_ = params;
   // 0, the ticks left of a car without a boost, when pads do not push.
   full_turbo_ticks_ = params_.turbo_time_s > 0 ? TurboTicks(params_) : -1;
   at_start_ = CarAt(params_, *track_, track_->start(), true);
   block_->Configure(lane_, params_, *track_);
-  Restart(true);
 }
 
 void Race::Place(const VehicleState& vehicle) {

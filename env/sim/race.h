@@ -76,6 +76,8 @@ class Race {
   VehicleState vehicle() const { return block_->state(lane_); }
   RaceState state() const { return {record_, vehicle()}; }
   void set_state(const RaceState& state);  // REQUIRES: of a race on the same track
+  // The car has these settings from now on and goes on from where it is.
+  void Configure(const VehicleParams& params);
 
   void Restart(bool with_countdown);  // without: stands at s(0)
   // One tick with these inputs in force; while the race time is below 0 the car is held and only

@@ -75,7 +75,7 @@ class VehicleBlock {
   // All lanes alike, to begin with. The track must outlive the block.
   VehicleBlock(const VehicleParams& params, const Track& track);
 
-  // From now on this lane has these settings; its state is to be set after.
+  // From now on this lane has these settings. On another track its state is to be set after.
   void Configure(int lane, const VehicleParams& params, const Track& track);
   VehicleState state(int lane) const { return Read<VehicleState>(0, lane); }
   void set_state(int lane, const VehicleState& state);

@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "env/vec3.h"
+#include "env/vehicle_factors.h"
 
 namespace hotlap::sim {
 
@@ -114,5 +115,13 @@ struct VehicleParams {
   float wall_bounce = 0.3f;       // share of the speed into a wall that comes back from there
   float sink_limit_m = 0.3f;      // the car's origin goes no deeper below a surface
 };
+
+// The car with another mass, grip and engine; factors of 1 change no bit. The car keeps its unit
+// mass, so a factor of the mass divides what forces there are: engine, brakes, turbo, drag,
+// springs, dampers, the stiffness of tyres and body, and what turns the car in the air, whose
+// inertia grows with the mass. Gravity, friction coefficients, geometry and speeds stay. A wheel of
+// a heavier car so carries the same acceleration and more load: rest_load, where the sensitivity of
+// the grip to the load counts from, is a force too.
+VehicleParams Varied(const VehicleParams& params, const VehicleFactors& factors);
 
 }  // namespace hotlap::sim

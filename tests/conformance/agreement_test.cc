@@ -77,8 +77,14 @@ TEST_P(AgreementTest, BothKindsDriveTheSameBits) {
       } else if (dice.OneIn(4)) {
         held = dice.RandomInputs();
       }
-      ASSERT_NO_FATAL_FAILURE(Both(
-          {.slot = 0, .kind = CommandKind::kAdvance, .ticks = 1 + dice.Below(10), .inputs = held}));
+      Command advance{
+          .slot = 0, .kind = CommandKind::kAdvance, .ticks = 1 + dice.Below(10), .inputs = held};
+      if (dice.OneIn(3)) {  // an input delay
+        advance.earlier = is_wild ? dice.RandomInputs() : held;
+        advance.earlier.steer /= 2;
+        advance.earlier_ticks = dice.Below(advance.ticks);
+      }
+      ASSERT_NO_FATAL_FAILURE(Both(advance));
     }
   }
   EXPECT_GT(events, 3u) << "the sequence must reach gates";

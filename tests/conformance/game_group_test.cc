@@ -74,6 +74,48 @@ TEST_P(GameGroupConformanceTest, InputsHoldForAllTicksOfTheirCommand) {
   EXPECT_EQ(BitsOf(games.state()), BitsOf(at_once));
 }
 
+TEST_P(GameGroupConformanceTest, EarlierInputsHoldForTheFirstTicksAndTheOthersFromThenOn) {
+  GamesUnderTest games = Game();
+  const Inputs earlier{.steer = 30000, .accelerate = true}, later{.left = true, .brake = true};
+  const auto delayed = [&](int ticks, int earlier_ticks) {
+    return games.Do({.slot = 0,
+                     .kind = CommandKind::kAdvance,
+                     .ticks = ticks,
+                     .inputs = later,
+                     .earlier = earlier,
+                     .earlier_ticks = earlier_ticks});
+  };
+  games.Advance(30, kThrottle);
+  const auto snapshot = games.Save();
+  for (const int earlier_ticks : {0, 1, 2, 4}) {
+    games.Restore(snapshot);
+    if (earlier_ticks > 0) games.Advance(earlier_ticks, earlier);
+    games.Advance(5 - earlier_ticks, later);
+    const GameState in_two = games.state();
+    games.Restore(snapshot);
+    const Outcome outcome = delayed(5, earlier_ticks);
+    EXPECT_EQ(outcome.ticks, 5);
+    EXPECT_FALSE(outcome.inputs_missed);
+    EXPECT_EQ(games.state().inputs, later);
+    EXPECT_EQ(BitsOf(games.state()), BitsOf(in_two)) << earlier_ticks;
+  }
+}
+
+TEST_P(GameGroupConformanceTest, FinishWithinTheEarlierInputsMissesNone) {
+  GamesUnderTest games = Game();
+  const Outcome outcome = games.Do({.slot = 0,
+                                    .kind = CommandKind::kAdvance,
+                                    .ticks = 5000,
+                                    .inputs = {.brake = true},
+                                    .earlier = kThrottle,
+                                    .earlier_ticks = 4999});
+  ASSERT_TRUE(outcome.finished);
+  EXPECT_FALSE(outcome.inputs_missed);
+  EXPECT_EQ(games.state().inputs, kThrottle);
+  games.Restart();
+  EXPECT_EQ(games.Advance(5000, kThrottle).events, outcome.events);
+}
+
 TEST_P(GameGroupConformanceTest, FirstInputsActOnTheTickFromTimeZero) {
   GamesUnderTest games = Game();
   games.Advance(1, kThrottle);

@@ -105,6 +105,21 @@ TEST_F(TMInterfaceSlotTest, InputsAreSetOnceACommandAtItsFirstTick) {
               ElementsAre("speed 100", "inputs at -100", "inputs at 0", "inputs at 30"));
 }
 
+TEST_F(TMInterfaceSlotTest, DelayedInputsAreSetInsideTheCallOfTheirTick) {
+  MakeAndRestart({});
+  const Command delayed{
+      .ticks = 5, .inputs = kInputs, .earlier = {.brake = true}, .earlier_ticks = 2};
+  EXPECT_FALSE(Run(delayed).inputs_missed);
+  EXPECT_EQ(group_->state(0).race_time_ms, 50);
+  EXPECT_EQ(group_->state(0).inputs, kInputs);
+  const auto snapshot = Save();
+  Restore(snapshot);
+  Run(delayed);
+  EXPECT_THAT(game_->said(),
+              ElementsAre("speed 100", "inputs at -100", "inputs at 0", "inputs at 20",
+                          "rewind to 50", "inputs at 50", "inputs at 70"));
+}
+
 TEST_F(TMInterfaceSlotTest, RewindWaitsForTheNextInputsAndGoesOutBeforeThem) {
   MakeAndRestart({});
   Advance(4);

@@ -183,6 +183,59 @@ TEST(SimulatedGamesOfSeveralVehiclesTest, EverySlotDrivesItsOwn) {
   EXPECT_NE(group->state(0).position_m, group->state(2).position_m);
 }
 
+// Cars of one block that differ in their factors, which change from command to command.
+TEST(SimulatedGamesOfSeveralVehiclesTest, EverySlotIsTheCarThatItsCommandSays) {
+  const sim::FloatingPointGuard guard;
+  const auto track = sim::MixedTrack();
+  constexpr int kSlots = 11;  // a full block and some more
+  const auto group = MakeSimulatedGames(std::vector<SimulatedGame>(kSlots, {track, {}}));
+  ASSERT_TRUE(group->can_vary_vehicle());
+  std::vector<sim::Race> alone;
+  std::vector<Command> commands(kSlots);
+  for (int slot = 0; slot < kSlots; ++slot) {
+    alone.emplace_back(track, sim::VehicleParams{}).Restart(/*with_countdown=*/false);
+    commands[static_cast<std::size_t>(slot)] = Advance(slot, 1);
+  }
+  Draws draws(4);
+  std::vector<std::byte> snapshot;
+  sim::RaceState saved;
+  for (int step = 0; step < 200; ++step) {
+    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+      Command& command = commands[slot];
+      if (step % 40 == 0 && slot != 3) {
+        command.vehicle = {draws.Within(0.5f, 2), draws.Within(0.5f, 2), draws.Within(0.5f, 2)};
+        alone[slot].Configure(sim::Varied({}, command.vehicle));
+      }
+      if (draws.Below(6) == 0) command.inputs = sim::AnyInputs(draws);
+      command.ticks = 1 + draws.Below(6);
+      for (int tick = 0; tick < command.ticks; ++tick) {
+        alone[slot].Tick(command.inputs);
+        alone[slot].PreventFinish();
+      }
+    }
+    group->Start(commands);
+    group->Collect(kNoDeadline);
+    for (int slot = 0; slot < kSlots; ++slot) {
+      ASSERT_EQ(group->state(slot), alone[static_cast<std::size_t>(slot)].game_state())
+          << "slot " << slot << " at step " << step;
+    }
+    // A snapshot is the state alone: it fits whatever the car is.
+    if (step % 50 == 10) {
+      const Command save = Of(5, CommandKind::kSave);
+      group->Start({&save, 1});
+      const auto bytes = group->Collect(kNoDeadline)[0].snapshot;
+      snapshot.assign(bytes.begin(), bytes.end());
+      saved = alone[5].state();
+    }
+    if (step % 50 == 30) {
+      const Command restore = Of(2, CommandKind::kRestore, snapshot);
+      group->Start({&restore, 1});
+      ASSERT_EQ(group->Collect(kNoDeadline)[0].status, CompletionStatus::kOk);
+      alone[2].set_state(saved);
+    }
+  }
+}
+
 TEST_F(SimulatedGamesTest, ForeignAndDamagedSnapshotsAreRejectedAndChangeNothing) {
   Do(Advance(0, 50));
   const std::vector<std::byte> good = Save(0);
