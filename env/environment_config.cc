@@ -13,6 +13,7 @@ EnvironmentConfig Read(const ConfigMap& config) {
   result.actions = ReadActionSet(config.Map("actions"));
   result.reward = ReadRewardWeights(config.Map("reward"));
   result.rules = ReadEpisodeRules(config.Map("rules"));
+  result.randomisation = ReadRandomisation(config.Map("randomisation"));
   config.Finish();
   return result;
 }

@@ -9,6 +9,7 @@
 #include "env/config.h"
 #include "env/episode_rules.h"
 #include "env/observation.h"
+#include "env/randomisation.h"
 #include "env/reward.h"
 #include "env/spec.h"
 
@@ -20,13 +21,15 @@ struct EnvironmentConfig {
   ActionSet actions;
   RewardWeights reward;
   EpisodeRules rules;
+  Randomisation randomisation;
 };
 
 // Every key may be left out and then has the default above. Throw ConfigError.
 EnvironmentConfig LoadEnvironmentConfig(const std::filesystem::path& path);
 EnvironmentConfig ParseEnvironmentConfig(std::string_view text, std::string_view name);
 
-// Throws std::invalid_argument when two columns have one name.
+// Throws std::invalid_argument when two columns have one name or a randomised range is out of
+// bounds.
 EnvironmentSpec MakeSpec(const EnvironmentConfig& config);
 
 }  // namespace hotlap

@@ -4,15 +4,18 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
+
+#include "env/race_bounds.h"
 
 namespace hotlap {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr std::uint32_t kSnapshotVersion = 1;
+constexpr std::uint32_t kSnapshotVersion = 2;
 constexpr std::array<char, 8> kMagic = {'h', 'o', 't', 'l', 'a', 'p', 'E', 'S'};
 constexpr std::size_t kMaxKind = 24;
 
@@ -62,13 +65,23 @@ const char* WrongField(const RowRecord& record, const Centreline& line) {
   for (const double sum : record.reward_sums) {
     if (!std::isfinite(sum)) return "reward_sums";
   }
-  const auto within = [](float value, float low) { return value >= low && value <= 1; };
-  for (const AppliedAction& action : record.past_actions) {
-    if (!within(action.steer, -1) || !within(action.gas, 0) || !within(action.brake, 0)) {
-      return "past_actions";
-    }
+  for (const Inputs& inputs : record.past_inputs) {
+    if (!IsAnalogInput(inputs.steer) || !IsAnalogInput(inputs.gas)) return "past_inputs";
+    if (inputs.left && inputs.right) return "past_inputs";  // no action asks for both
   }
   return nullptr;
+}
+
+// Whether the keys of past_inputs are what a bool may be, in the bytes of a record.
+bool HasGoodKeys(std::span<const std::byte> record) {
+  for (std::size_t i = 0; i < kNumPastInputs; ++i) {
+    const std::size_t inputs = offsetof(RowRecord, past_inputs) + i * sizeof(Inputs);
+    for (const std::size_t key : {offsetof(Inputs, left), offsetof(Inputs, right),
+                                  offsetof(Inputs, accelerate), offsetof(Inputs, brake)}) {
+      if (record[inputs + key] > std::byte{1}) return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -110,12 +123,15 @@ tl::expected<OpenedSnapshot, std::string> OpenSnapshot(std::span<const std::byte
     return foreign("configuration: observation, actions or ticks per step differ");
   }
   if (use == SnapshotUse::kRestore && header.task_hash != here.task_hash) {
-    return foreign("configuration: reward or episode rules differ");
+    return foreign("configuration: reward, episode rules or randomisation differ");
   }
-  std::memcpy(&opened.record, bytes.data() + sizeof header, sizeof opened.record);
-  if (const char* field = WrongField(opened.record, line)) {
+  const auto wrong = [](const char* field) {
     return tl::unexpected(std::string("the snapshot's row has a wrong ") + field);
-  }
+  };
+  const auto record = bytes.subspan(sizeof header, sizeof opened.record);
+  if (!HasGoodKeys(record)) return wrong("past_inputs");
+  std::memcpy(&opened.record, record.data(), record.size());
+  if (const char* field = WrongField(opened.record, line)) return wrong(field);
   opened.game = bytes.subspan(sizeof header + sizeof opened.record);
   return opened;
 }

@@ -29,7 +29,7 @@ struct OpenedSnapshot {
 
 enum class SnapshotUse : std::uint8_t {
   kRestore,  // goes on with the episode: kind, track, policy and task must be the same
-  kReset,    // begins another one there: the task may differ
+  kReset,    // begins another one there, which draws anew: the task may differ
 };
 
 std::vector<std::byte> PackSnapshot(const SnapshotOrigin& origin, const RowRecord& record,

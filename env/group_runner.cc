@@ -132,8 +132,7 @@ void GroupRunner::Assign(std::size_t row, Task task) {
       break;
     case Task::kAdvance:
       command.kind = CommandKind::kAdvance;
-      command.ticks = settings_.config.ticks_per_step;
-      command.inputs = place.inputs;
+      place.row.Drive(settings_.config, place.inputs, command);
       break;
     case Task::kBegin:
     case Task::kBeginStep:
@@ -218,7 +217,9 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
     case Task::kBeginAt:
       return Begin(r, &place.snapshot.record, out);
     case Task::kContinue:
-      if (!row.Continue(state, place.snapshot.record, result)) return Abandon(r, kNotFinite, out);
+      if (!row.Continue(settings_.config, state, place.snapshot.record, result)) {
+        return Abandon(r, kNotFinite, out);
+      }
       EndTask(place);
       return WriteAll(r, result, out);
     case Task::kSave:
@@ -258,7 +259,7 @@ void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot, const BatchV
   Place& place = at(row);
   if (place.seed) place.row.Reseed(*place.seed);
   RowResult result;
-  if (!place.row.Begin(games_->state(SlotOf(row)), snapshot, result)) {
+  if (!place.row.Begin(settings_.config, games_->state(SlotOf(row)), snapshot, result)) {
     return Abandon(row, kNotFinite, out);
   }
   const bool is_after_end = place.task == Task::kBeginAfter;

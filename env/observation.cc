@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "env/action.h"
+#include "env/random.h"
 #include "env/sim/scalar_math.h"
 #include "env/vector_loops.h"
 
@@ -31,35 +33,36 @@ struct KindInfo {
   const char* unit;
   float scale, low, high;
   bool adjustable;  // scale and bounds may be chosen; what is 0 or 1 stays as it is
+  bool measured;    // as ObservationColumn::is_measured
 };
 // By ObservationKind.
 constexpr KindInfo kKinds[] = {
-    {"velocity", "m/s", 0.01f, -3, 3, true},
-    {"angular_velocity", "rad/s", 0.25f, -4, 4, true},
-    {"gravity", "1", 1, -1, 1, false},
-    {"wheel_contact", "1", 1, 0, 1, false},
-    {"wheel_sliding", "1", 1, 0, 1, false},
-    {"wheel_damper", "m", 5, -1, 2, true},
-    {"wheel_surface", "1", 1, 0, 1, false},
-    {"gear", "1", 0.2f, 0, 1.2f, true},
-    {"rpm", "1/min", 1e-4f, 0, 1.2f, true},
-    {"changing_gear", "1", 1, 0, 1, false},
-    {"turbo", "1", 1, 0, 1, false},
-    {"freewheeling", "1", 1, 0, 1, false},
-    {"lateral_contact", "1", 1, 0, 1, false},
-    {"actions", "1", 1, -1, 1, false},
-    {"progress", "1", 1, 0, 1, false},
-    {"lateral_offset", "m", 0.0625f, -4, 4, true},
-    {"heading_error", "rad", 0.318309886f, -1, 1, true},
-    {"edges", "m", 0.0625f, -4, 4, true},
-    {"road_surface", "1", 1, 0, 1, false},
-    {"seconds_without_progress", "s", 0.2f, 0, 2, true},
-    {"checkpoint_progress", "1", 1, 0, 1, false},
-    {"lap_progress", "1", 1, 0, 1, false},
-    {"checkpoint_distance", "m", 0.005f, 0, 4, true},
-    {"finish_distance", "m", 0.001f, 0, 1, true},
-    {"time", "s", 0.01f, 0, 4, true},
-    {"ahead", "m", 0.0025f, -2, 2, true},
+    {"velocity", "m/s", 0.01f, -3, 3, true, true},
+    {"angular_velocity", "rad/s", 0.25f, -4, 4, true, true},
+    {"gravity", "1", 1, -1, 1, false, true},
+    {"wheel_contact", "1", 1, 0, 1, false, false},
+    {"wheel_sliding", "1", 1, 0, 1, false, false},
+    {"wheel_damper", "m", 5, -1, 2, true, true},
+    {"wheel_surface", "1", 1, 0, 1, false, false},
+    {"gear", "1", 0.2f, 0, 1.2f, true, false},
+    {"rpm", "1/min", 1e-4f, 0, 1.2f, true, true},
+    {"changing_gear", "1", 1, 0, 1, false, false},
+    {"turbo", "1", 1, 0, 1, false, false},
+    {"freewheeling", "1", 1, 0, 1, false, false},
+    {"lateral_contact", "1", 1, 0, 1, false, false},
+    {"actions", "1", 1, -1, 1, false, false},
+    {"progress", "1", 1, 0, 1, false, true},
+    {"lateral_offset", "m", 0.0625f, -4, 4, true, true},
+    {"heading_error", "rad", 0.318309886f, -1, 1, true, true},
+    {"edges", "m", 0.0625f, -4, 4, true, true},
+    {"road_surface", "1", 1, 0, 1, false, false},
+    {"seconds_without_progress", "s", 0.2f, 0, 2, true, true},
+    {"checkpoint_progress", "1", 1, 0, 1, false, false},
+    {"lap_progress", "1", 1, 0, 1, false, true},
+    {"checkpoint_distance", "m", 0.005f, 0, 4, true, true},
+    {"finish_distance", "m", 0.001f, 0, 1, true, true},
+    {"time", "s", 0.01f, 0, 4, true, true},
+    {"ahead", "m", 0.0025f, -2, 2, true, true},
 };
 static_assert(std::size(kKinds) == static_cast<std::size_t>(ObservationKind::kAhead) + 1);
 
@@ -106,12 +109,12 @@ void ReadAhead(const ConfigMap& config, ObservationTerm& term) {
 class ColumnList {
  public:
   explicit ColumnList(std::vector<ObservationColumn>& columns) : columns_(columns) {}
-  void Add(std::string name, const char* unit, float scale, float low, float high) {
-    columns_.push_back({std::move(name), unit, scale, low, high});
+  void Add(std::string name, const char* unit, float scale, float low, float high, bool measured) {
+    columns_.push_back({std::move(name), unit, scale, low, high, measured});
   }
-  void AddFlag(std::string name) { Add(std::move(name), "1", 1, 0, 1); }
+  void AddFlag(std::string name) { Add(std::move(name), "1", 1, 0, 1, false); }
   void AddVector(const std::string& name, const char* unit, float scale, float low, float high) {
-    for (const char* axis : {".x", ".y", ".z"}) Add(name + axis, unit, scale, low, high);
+    for (const char* axis : {".x", ".y", ".z"}) Add(name + axis, unit, scale, low, high, true);
   }
   void AddGroups(const std::string& name) {
     for (const char* group : kGroupNames) AddFlag(name + "." + group);
@@ -223,7 +226,8 @@ void WriteTerm(const ObservationTerm& term, const RowView& row, float*& out) {
       return;
     case ObservationKind::kActions:
       for (int i = 0; i < term.count; ++i) {
-        const AppliedAction& action = record.past_actions[static_cast<std::size_t>(i)];
+        const AppliedAction action =
+            AppliedActionOf(record.past_inputs[static_cast<std::size_t>(i)]);
         WriteVector({action.steer, action.gas, action.brake}, out);
       }
       return;
@@ -350,7 +354,8 @@ std::vector<ObservationColumn> ColumnsOf(const ObservationTerm& term) {
   ColumnList list(columns);
   const auto add_per_wheel = [&](const char* what) {
     for (int i = 0; i < kNumWheels; ++i) {
-      list.Add("wheel" + std::to_string(i) + what, info.unit, term.scale, term.low, term.high);
+      list.Add("wheel" + std::to_string(i) + what, info.unit, term.scale, term.low, term.high,
+               info.measured);
     }
   };
   switch (term.kind) {
@@ -376,14 +381,14 @@ std::vector<ObservationColumn> ColumnsOf(const ObservationTerm& term) {
     case ObservationKind::kActions:
       for (int i = 0; i < term.count; ++i) {
         const std::string action = "action" + std::to_string(i);
-        list.Add(action + ".steer", info.unit, 1, -1, 1);
+        list.Add(action + ".steer", info.unit, 1, -1, 1, info.measured);
         list.AddFlag(action + ".gas");
         list.AddFlag(action + ".brake");
       }
       break;
     case ObservationKind::kEdges:
-      list.Add("edge_left", info.unit, term.scale, term.low, term.high);
-      list.Add("edge_right", info.unit, term.scale, term.low, term.high);
+      list.Add("edge_left", info.unit, term.scale, term.low, term.high, info.measured);
+      list.Add("edge_right", info.unit, term.scale, term.low, term.high, info.measured);
       break;
     case ObservationKind::kRoadSurface:
       list.AddGroups(name);
@@ -394,8 +399,9 @@ std::vector<ObservationColumn> ColumnsOf(const ObservationTerm& term) {
         const std::string point = name + std::to_string(i);
         list.AddVector(point, info.unit, term.scale, term.low, term.high);
         if (term.with_half_widths) {
-          list.Add(point + ".half_width_left", info.unit, term.half_width_scale, 0, 4);
-          list.Add(point + ".half_width_right", info.unit, term.half_width_scale, 0, 4);
+          for (const char* side : {".half_width_left", ".half_width_right"}) {
+            list.Add(point + side, info.unit, term.half_width_scale, 0, 4, info.measured);
+          }
         }
         if (term.with_normal) list.AddVector(point + ".normal", "1", 1, -1, 1);
         if (term.with_surface) list.AddGroups(point + ".surface");
@@ -403,7 +409,7 @@ std::vector<ObservationColumn> ColumnsOf(const ObservationTerm& term) {
       }
       break;
     default:
-      list.Add(name, info.unit, term.scale, term.low, term.high);
+      list.Add(name, info.unit, term.scale, term.low, term.high, info.measured);
       break;
   }
   return columns;
@@ -415,6 +421,7 @@ Observer::Observer(std::vector<ObservationTerm> terms) : terms_(std::move(terms)
       scale_.push_back(column.scale);
       low_.push_back(column.low);
       high_.push_back(column.high);
+      if (column.is_measured) measured_.push_back(high_.size() - 1);
     }
   }
 }
@@ -426,6 +433,16 @@ void Observer::Write(const RowView& row, std::span<float> out) const {
   assert(next == out.data() + out.size());
 
   ScaleAndClip(scale_, low_, high_, out);
+}
+
+void Observer::AddNoise(float deviation, const RowRecord& record, std::span<float> out) const {
+  assert(out.size() == scale_.size());
+  const RandomStream stream(record.base_seed, record.episode, RandomPurpose::kObservationNoise);
+  // By ticks, not by steps: a game that is lost in a step shows its last observation again.
+  const std::uint64_t first_draw = static_cast<std::uint64_t>(record.ticks) * out.size();
+  for (const std::size_t i : measured_) {
+    out[i] = std::clamp(out[i] + deviation * stream.Bell(first_draw + i), low_[i], high_[i]);
+  }
 }
 
 }  // namespace hotlap

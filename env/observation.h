@@ -15,8 +15,9 @@
 //                             touches; all 0 without contact
 //   gear, rpm                 gear, rpm                          0 is reverse; 1/min
 //   changing_gear, turbo, freewheeling, lateral_contact          0 or 1, named as the term
-//   actions (count)           action0.steer .gas .brake, ..      applied ones, the newest first;
-//                             steer [-1, 1], right is positive; gas and brake [0, 1]
+//   actions (count)           action0.steer .gas .brake, ..      as asked for (an input delay does
+//                             not show), the newest first; steer [-1, 1], right is positive; gas
+//                             and brake [0, 1]
 //   progress                  progress                           share of the race driven, [0, 1]
 //   lateral_offset            lateral_offset                     m from the line, left positive
 //   heading_error             heading_error                      rad from its direction, left
@@ -45,6 +46,9 @@
 #include "env/spec.h"
 
 namespace hotlap {
+
+inline constexpr int kMaxPastActions = 16;  // that can be shown
+static_assert(kMaxPastActions <= kNumPastInputs);
 
 enum class ObservationKind : std::uint8_t {
   kVelocity,
@@ -109,10 +113,15 @@ class Observer {
   int size() const { return static_cast<int>(scale_.size()); }
   // All of a row's columns. REQUIRES: row.size() == size().
   void Write(const RowView& row, std::span<float> out) const;
+  // Adds bell-shaped noise of this standard deviation to the measured columns of what Write gave,
+  // and clips them again. A function of the episode, its ticks so far and the column: an
+  // observation that is given again has the same noise.
+  void AddNoise(float deviation, const RowRecord& record, std::span<float> out) const;
 
  private:
   std::vector<ObservationTerm> terms_;
   std::vector<float> scale_, low_, high_;  // by column
+  std::vector<std::size_t> measured_;      // columns
 };
 
 }  // namespace hotlap

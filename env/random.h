@@ -7,7 +7,11 @@
 namespace hotlap {
 
 // What a stream is for. Values are part of what a seed means: add at the end.
-enum class RandomPurpose : std::uint64_t { kTrack = 4 };
+enum class RandomPurpose : std::uint64_t {
+  kTrack = 4,
+  kParameters = 5,        // of an episode
+  kObservationNoise = 6,  // of an episode, a draw for each column of each observation
+};
 
 class RandomStream {
  public:
@@ -17,6 +21,15 @@ class RandomStream {
   std::uint64_t Bits(std::uint64_t draw) const { return Mix(key_ + draw); }
   // Even in [0, 1): the upper 24 bits, all that a float holds.
   float Unit(std::uint64_t draw) const { return static_cast<float>(Bits(draw) >> 40) * 0x1p-24f; }
+  // Bell-shaped, of mean 0 and variance 1, within +-3.4642: the sum of four even numbers.
+  float Bell(std::uint64_t draw) const {
+    constexpr int kMean = 2 * 0xFFFF;
+    constexpr float kInverseDeviation = 2.6429e-5f;  // sqrt(3) / 2^16
+    const std::uint64_t bits = Bits(draw);
+    const auto sum = static_cast<int>((bits & 0xFFFF) + (bits >> 16 & 0xFFFF) +
+                                      (bits >> 32 & 0xFFFF) + (bits >> 48));
+    return static_cast<float>(sum - kMean) * kInverseDeviation;
+  }
 
  private:
   // The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters neighbours.

@@ -57,17 +57,19 @@ void Row::FollowLine(float reach_m) {
   record_.place_of_m = state_.position_m;
 }
 
-bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& result) {
+bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const RowRecord* snapshot,
+                RowResult& result) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
   has_game_ = true;
   record_ = RowRecord{};
   record_.base_seed = base_seed_;
   record_.episode = next_episode_++;
+  parameters_ = DrawParameters(config.randomisation, record_.base_seed, record_.episode);
   record_.phase = RowPhase::kRunning;
   record_.checkpoints_passed = state.checkpoints_passed;
   if (snapshot != nullptr) {
-    record_.past_actions = snapshot->past_actions;
+    record_.past_inputs = snapshot->past_inputs;
     record_.place = snapshot->place;
     record_.place_of_m = snapshot->place_of_m;
     here_ = line_->At(record_.place.s_m);
@@ -83,11 +85,13 @@ bool Row::Begin(const GameState& state, const RowRecord* snapshot, RowResult& re
   return true;
 }
 
-bool Row::Continue(const GameState& state, const RowRecord& record, RowResult& result) {
+bool Row::Continue(const EnvironmentConfig& config, const GameState& state, const RowRecord& record,
+                   RowResult& result) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
   has_game_ = true;
   record_ = record;
+  parameters_ = DrawParameters(config.randomisation, record.base_seed, record.episode);
   base_seed_ = record.base_seed;
   next_episode_ = record.episode + 1;
   here_ = line_->At(record_.place.s_m);
@@ -96,13 +100,27 @@ bool Row::Continue(const GameState& state, const RowRecord& record, RowResult& r
   return true;
 }
 
+// With a delay of d ticks and n ticks a step, the first d % n ticks have the inputs of d / n + 1
+// steps ago and the others those of d / n steps ago.
+void Row::Drive(const EnvironmentConfig& config, const Inputs& inputs, Command& command) const {
+  const int n = config.ticks_per_step, delay = parameters_.input_delay_ticks;
+  const auto of_steps_ago = [&](int steps) -> const Inputs& {
+    return steps == 0 ? inputs : record_.past_inputs[static_cast<std::size_t>(steps - 1)];
+  };
+  command.ticks = n;
+  command.inputs = of_steps_ago(delay / n);
+  command.earlier = of_steps_ago(delay / n + 1);
+  command.earlier_ticks = delay % n;
+  command.vehicle = parameters_.vehicle;
+}
+
 bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const Inputs& inputs,
                   const Completion& completion, RowResult& result) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
   ++record_.steps;
-  std::shift_right(record_.past_actions.begin(), record_.past_actions.end(), 1);
-  record_.past_actions[0] = AppliedActionOf(inputs);
+  std::shift_right(record_.past_inputs.begin(), record_.past_inputs.end(), 1);
+  record_.past_inputs[0] = inputs;
 
   StepOutcome outcome;
   outcome.ticks = completion.ticks;
@@ -159,6 +177,9 @@ void Row::Lose(bool in_step, RowResult& result) {
 
 void Row::WriteObservation(const Observer& observer, std::span<float> out) const {
   observer.Write(View(), out);
+  if (parameters_.observation_noise > 0) {
+    observer.AddNoise(parameters_.observation_noise, record_, out);
+  }
 }
 
 InfoWords Row::Info(int ticks, bool valid) const {

@@ -9,6 +9,7 @@
 
 #include "env/environment_config.h"
 #include "env/game_group.h"
+#include "env/randomisation.h"
 #include "env/row_record.h"
 
 namespace hotlap {
@@ -43,10 +44,15 @@ class Row {
 
   // The game stands at s(0), or at the state of a snapshot, whose record this is. False when the
   // state is not finite: then nothing has changed.
-  [[nodiscard]] bool Begin(const GameState& state, const RowRecord* snapshot, RowResult& result);
+  [[nodiscard]] bool Begin(const EnvironmentConfig& config, const GameState& state,
+                           const RowRecord* snapshot, RowResult& result);
   // The game stands where this record was saved; its episode goes on. False as for Begin.
-  [[nodiscard]] bool Continue(const GameState& state, const RowRecord& record, RowResult& result);
-  // The game has advanced. False as for Begin.
+  [[nodiscard]] bool Continue(const EnvironmentConfig& config, const GameState& state,
+                              const RowRecord& record, RowResult& result);
+  // Fills in the kAdvance of a step that asks for these inputs: what is in force when, after the
+  // input delay, and what the car is.
+  void Drive(const EnvironmentConfig& config, const Inputs& inputs, Command& command) const;
+  // The game has advanced in such a step. False as for Begin.
   [[nodiscard]] bool Advance(const EnvironmentConfig& config, const GameState& state,
                              const Inputs& inputs, const Completion& completion, RowResult& result);
   // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
@@ -70,6 +76,7 @@ class Row {
   std::uint64_t base_seed_, next_episode_ = 0;  // of the episode that begins next
   bool has_game_ = false;
   RowRecord record_;
+  EpisodeParameters parameters_;  // drawn from the record's key
   GameState state_;
   LinePoint here_;  // at record_.place
 };

@@ -8,14 +8,16 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "env/action.h"
 #include "env/centreline.h"
 #include "env/game_state.h"
+#include "env/inputs.h"
+#include "env/randomisation.h"
 #include "env/reward.h"
 
 namespace hotlap {
 
-inline constexpr int kMaxPastActions = 16;
+// As many as the longest input delay looks back on at one tick a step, and one more: no padding.
+inline constexpr int kNumPastInputs = kMaxInputDelayTicks + 1;
 
 enum class RowPhase : std::int32_t {
   kNew,      // never reset
@@ -24,7 +26,8 @@ enum class RowPhase : std::int32_t {
 };
 
 struct RowRecord {
-  std::uint64_t base_seed = 0;  // with `episode`, the key of the row's random streams
+  // The key of the episode's random streams, and so of what it drew (DrawParameters).
+  std::uint64_t base_seed = 0;
   std::uint64_t episode = 0;
   std::array<double, kNumRewardTerms> reward_sums{};  // of the episode, by term
 
@@ -42,11 +45,12 @@ struct RowRecord {
   float episode_start_m = 0;  // unwrapped distance where the episode began
   float best_m = 0;           // the farthest place that counted as progress
 
-  std::array<AppliedAction, kMaxPastActions> past_actions{};  // the newest first
+  // What the steps before asked for, the newest first; neutral before the first one.
+  std::array<Inputs, kNumPastInputs> past_inputs{};
 };
 static_assert(std::is_trivially_copyable_v<RowRecord>);
 static_assert(sizeof(RowRecord) == 8 * (2 + kNumRewardTerms) + std::size_t{4} * (8 + 3 + 3 + 2) +
-                                       std::size_t{12} * kMaxPastActions,
+                                       sizeof(Inputs) * kNumPastInputs,
               "RowRecord changed: bump kSnapshotVersion (environment_snapshot.cc)");
 
 // One row as the terms of observation and reward and the episode rules see it. `here` is the point

@@ -71,6 +71,11 @@ std::uint64_t TaskHash(const EnvironmentConfig& config, const EnvironmentSpec& s
   hash.Add(rules.fall_drop_m);
   hash.Add(rules.roof_ticks);
   hash.Add(rules.time_limit_ticks);
+  for (const RandomisedParameterSpec& parameter : spec.randomisation) {
+    hash.Add(std::string_view(parameter.name));
+    hash.Add(parameter.low);
+    hash.Add(parameter.high);
+  }
   return hash.value();
 }
 
@@ -114,6 +119,7 @@ EnvironmentSpec MakeSpec(const EnvironmentConfig& config) {
   spec.reward = SpecOf(config.reward);
   spec.info = InfoColumns(spec.reward);
   spec.rules = SpecOf(config.rules);
+  spec.randomisation = SpecOf(config.randomisation);
   spec.policy_hash = PolicyHash(config, spec);
   spec.task_hash = TaskHash(config, spec);
   return spec;

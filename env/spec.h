@@ -15,6 +15,9 @@ struct ObservationColumn {
   float scale = 1;
   float low = -1;
   float high = 1;
+  // Observation noise is added to it, where that is randomised. Flags, counts and past actions are
+  // exact.
+  bool is_measured = false;
 };
 
 enum class ActionKind : std::uint8_t { kDiscrete, kContinuous };
@@ -45,6 +48,13 @@ struct EpisodeRuleSpec {
   bool terminates = true;  // else truncates
 };
 
+// Drawn anew for each episode, evenly from low to high.
+struct RandomisedParameterSpec {
+  std::string name;  // "mass"
+  float low = 0, high = 0;
+  std::string unit;  // "1", "10 ms"
+};
+
 struct EnvironmentSpec {
   int ticks_per_step = 5;
   std::vector<ObservationColumn> observation;
@@ -52,8 +62,9 @@ struct EnvironmentSpec {
   std::vector<InfoColumn> info;  // every column that can be chosen
   std::vector<RewardTermSpec> reward;
   std::vector<EpisodeRuleSpec> rules;
-  std::uint64_t policy_hash = 0;  // observation, action, ticks per step
-  std::uint64_t task_hash = 0;    // reward, rules
+  std::vector<RandomisedParameterSpec> randomisation;  // empty: nothing is drawn
+  std::uint64_t policy_hash = 0;                       // observation, action, ticks per step
+  std::uint64_t task_hash = 0;                         // reward, rules, randomisation
   int observation_size() const { return static_cast<int>(observation.size()); }
 };
 

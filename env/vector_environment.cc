@@ -55,6 +55,18 @@ BatchSettings MakeSettings(const VectorEnvironmentConfig& config, std::size_t nu
           config.autoreset, std::move(chosen_info), num_rows};
 }
 
+void CheckGames(const EnvironmentConfig& config,
+                const std::vector<std::unique_ptr<GameGroup>>& groups) {
+  const std::string parameter(VariedVehicleParameter(config.randomisation));
+  if (parameter.empty()) return;
+  for (const auto& group : groups) {
+    if (group->can_vary_vehicle()) continue;
+    throw std::invalid_argument("randomisation." + parameter +
+                                " cannot be applied to games of kind '" +
+                                std::string(group->kind()) + "'");
+  }
+}
+
 std::shared_ptr<WorkerPool> PoolOf(const VectorEnvironmentConfig& config, std::size_t num_groups) {
   if (config.workers != nullptr) return config.workers;
   if (config.num_threads < 1) throw std::invalid_argument("num_threads must be at least 1");
@@ -83,6 +95,7 @@ VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
                               std::vector<std::unique_ptr<GameGroup>> groups,
                               std::vector<RowConfig> rows)
     : settings(MakeSettings(config, rows.size())), pool(PoolOf(config, groups.size())) {
+  CheckGames(config.environment, groups);
   std::size_t slots = 0;
   for (const auto& group : groups) slots += Size(group->num_slots());
   if (slots != rows.size()) {

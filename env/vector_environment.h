@@ -95,7 +95,8 @@ struct ActionView {
 class VectorEnvironment {
  public:
   // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws
-  // std::invalid_argument on a bad configuration (unknown info column).
+  // std::invalid_argument on a bad configuration (unknown info column; a randomised parameter that
+  // these games cannot apply).
   VectorEnvironment(const VectorEnvironmentConfig& config,
                     std::vector<std::unique_ptr<GameGroup>> groups, std::vector<RowConfig> rows);
   ~VectorEnvironment();

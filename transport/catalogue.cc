@@ -115,7 +115,8 @@ tl::expected<std::string, Refusal> CompareHashes(const Request& request,
                       ": observation, action or ticks per step are others");
   }
   if (request.task_hash && *request.task_hash != spec.task_hash) {
-    return text("task_hash", *request.task_hash, spec.task_hash) + ": reward or rules are others";
+    return text("task_hash", *request.task_hash, spec.task_hash) +
+           ": reward, rules or randomisation are others";
   }
   return std::string();
 }

@@ -22,11 +22,24 @@
 namespace hotlap {
 namespace {
 
-FleetSettings Settings(std::vector<int> groups, int num_threads, Autoreset mode) {
+// A mode, and whether everything is randomised.
+struct Variant {
+  Autoreset mode = Autoreset::kNextStep;
+  bool is_randomised = false;
+};
+
+FleetSettings Settings(std::vector<int> groups, int num_threads, const Variant& variant) {
   FleetSettings settings;
+  if (variant.is_randomised) {
+    settings.environment.randomisation = {.mass = {0.7f, 1.5f},
+                                          .grip = {0.7f, 1.3f},
+                                          .engine_force = {0.7f, 1.3f},
+                                          .input_delay_ticks = {0, 12},
+                                          .observation_noise = {0, 0.02f}};
+  }
   settings.groups = std::move(groups);
   settings.num_threads = num_threads;
-  settings.autoreset = mode;
+  settings.autoreset = variant.mode;
   settings.environment.rules.time_limit_ticks = 400;
   settings.environment.rules.no_progress_ticks = 100;
   return settings;
@@ -83,6 +96,7 @@ class SlowGames : public GameGroup {
   }
   void Abandon(int slot) override { games_->Abandon(slot); }
   std::string_view kind() const override { return games_->kind(); }
+  bool can_vary_vehicle() const override { return games_->can_vary_vehicle(); }
 
  private:
   std::unique_ptr<GameGroup> games_;
@@ -104,10 +118,12 @@ void ExpectEqual(const std::vector<Given>& a, const std::vector<Given>& b, const
   for (std::size_t i = 0; i < a.size(); ++i) ASSERT_TRUE(a[i] == b[i]) << what << ", call " << i;
 }
 
-class BatchDeterminismTest : public ::testing::TestWithParam<Autoreset> {};
-INSTANTIATE_TEST_SUITE_P(EveryMode, BatchDeterminismTest,
-                         ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
-                                           Autoreset::kDisabled));
+class BatchDeterminismTest : public ::testing::TestWithParam<Variant> {};
+INSTANTIATE_TEST_SUITE_P(
+    EveryMode, BatchDeterminismTest,
+    ::testing::Values(Variant{Autoreset::kNextStep, false}, Variant{Autoreset::kSameStep, false},
+                      Variant{Autoreset::kDisabled, false}, Variant{Autoreset::kNextStep, true},
+                      Variant{Autoreset::kSameStep, true}, Variant{Autoreset::kDisabled, true}));
 
 TEST_P(BatchDeterminismTest, ThreadsAndGroupsChangeNoBit) {
   const int steps = TestCount(100, 400, 4000);
@@ -148,7 +164,7 @@ TEST_P(BatchDeterminismTest, FloatingPointEnvironmentOfTheCallerChangesNoBitAndC
 TEST(BatchRowsTest, DependOnNoOtherRow) {
   // Row 1 drives the same whatever row 0 does.
   const auto drive = [](std::int32_t other) {
-    FleetSettings settings = Settings({2}, 1, Autoreset::kNextStep);
+    FleetSettings settings = Settings({2}, 1, {});
     Fleet fleet(settings);
     fleet.Reset();
     std::vector<Given> own;

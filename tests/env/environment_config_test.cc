@@ -84,6 +84,20 @@ TEST(EnvironmentConfigTest, CompactHasSixtyFourColumns) {
   }
 }
 
+TEST(EnvironmentConfigTest, RandomisedIsTheDefaultWithEverythingDrawn) {
+  const EnvironmentSpec spec = MakeSpec(LoadEnvironmentConfig(kConfigs + "randomised.yaml"));
+  EXPECT_EQ(spec.policy_hash, MakeSpec({}).policy_hash) << "a policy of the one drives the other";
+  EXPECT_NE(spec.task_hash, MakeSpec({}).task_hash);
+  std::vector<std::string> names;
+  for (const RandomisedParameterSpec& parameter : spec.randomisation) {
+    names.push_back(parameter.name);
+    EXPECT_LT(parameter.low, parameter.high) << parameter.name;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"mass", "grip", "engine_force", "input_delay_ticks",
+                                             "observation_noise"}));
+  EXPECT_TRUE(MakeSpec({}).randomisation.empty());
+}
+
 TEST(EnvironmentConfigTest, PolicyHashChangesWithWhatAPolicySeesAndDoes) {
   const EnvironmentSpec base = MakeSpec({});
   std::set<std::uint64_t> hashes = {base.policy_hash};
@@ -107,7 +121,7 @@ TEST(EnvironmentConfigTest, PolicyHashChangesWithWhatAPolicySeesAndDoes) {
   }
 }
 
-TEST(EnvironmentConfigTest, TaskHashChangesWithRewardAndRules) {
+TEST(EnvironmentConfigTest, TaskHashChangesWithRewardRulesAndRandomisation) {
   const EnvironmentSpec base = MakeSpec({});
   std::set<std::uint64_t> hashes = {base.task_hash};
   for (const char* text : {
@@ -124,6 +138,13 @@ TEST(EnvironmentConfigTest, TaskHashChangesWithRewardAndRules) {
            "rules: {off_road: {margin_m: 6}}",
            "rules: {roof: {after_s: 6}}",
            "rules: {time_limit: {after_s: 6}}",
+           "randomisation: {mass: [0.9, 1.1]}",
+           "randomisation: {mass: [0.9, 1.2]}",
+           "randomisation: {mass: [0.8, 1.1]}",
+           "randomisation: {grip: [0.9, 1.1]}",
+           "randomisation: {engine_force: [0.9, 1.1]}",
+           "randomisation: {input_delay_ticks: [0, 1]}",
+           "randomisation: {observation_noise: [0, 1]}",
        }) {
     const EnvironmentSpec spec = SpecOf(text);
     EXPECT_TRUE(hashes.insert(spec.task_hash).second) << text;
@@ -161,7 +182,7 @@ TEST(EnvironmentConfigTest, UnknownKeysAndWrongValuesAreNamed) {
   EXPECT_EQ(
       ErrorOf("ticks_per_step: 5\nrewards: {}\n"),
       "t.yaml:2: rewards: unknown key; allowed: ticks_per_step, observation, actions, reward, "
-      "rules");
+      "rules, randomisation");
   EXPECT_EQ(ErrorOf("reward:\n  progres: 1\n"),
             "t.yaml:2: reward.progres: unknown key; allowed: progress, time, speed, finish, "
             "checkpoint, wall_contact, off_centre, failure");

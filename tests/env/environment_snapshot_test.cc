@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstddef>
 #include <functional>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "env/action.h"
 #include "tests/env/roads.h"
 #include "tests/test_size.h"
 
@@ -25,7 +28,7 @@ class EnvironmentSnapshotTest : public ::testing::Test {
     record.phase = RowPhase::kRunning;
     record.steps = 12;
     record.place = {120, 3, 0.5f};
-    record.past_actions[0] = {-1, 1, 0};
+    record.past_inputs[0] = {.steer = -kMaxAnalog, .accelerate = true};
     record.reward_sums[2] = 1.5;
   }
   std::vector<std::byte> Packed() const { return PackSnapshot(origin, record, game); }
@@ -64,7 +67,7 @@ TEST_F(EnvironmentSnapshotTest, BelongsToItsKindTrackAndConfiguration) {
   EXPECT_THAT(ErrorOf(Packed(), kind), HasSubstr("another kind of game"));
   EXPECT_THAT(ErrorOf(Packed(), track), HasSubstr("another track"));
   EXPECT_THAT(ErrorOf(Packed(), policy), HasSubstr("observation, actions or ticks per step"));
-  EXPECT_THAT(ErrorOf(Packed(), task), HasSubstr("reward or episode rules"));
+  EXPECT_THAT(ErrorOf(Packed(), task), HasSubstr("reward, episode rules or randomisation"));
   EXPECT_EQ(ErrorOf(Packed(), task, SnapshotUse::kReset), "no error");
   EXPECT_NE(ErrorOf(Packed(), policy, SnapshotUse::kReset), "no error");
 }
@@ -75,7 +78,7 @@ TEST_F(EnvironmentSnapshotTest, AnotherFormatIsRefused) {
   EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("no snapshot"));
   bytes = Packed();
   bytes[8] = std::byte{99};
-  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 1"));
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 2"));
   bytes = Packed();
   bytes.resize(bytes.size() - game.size() - 1);
   EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("cut short"));
@@ -107,9 +110,25 @@ TEST_F(EnvironmentSnapshotTest, NumbersThatCannotBeAreNamed) {
   EXPECT_THAT(error_of([](auto& r) { r.episode_start_m = kNan; }), HasSubstr("episode_start"));
   EXPECT_THAT(error_of([](auto& r) { r.best_m = kNan; }), HasSubstr("best"));
   EXPECT_THAT(error_of([](auto& r) { r.reward_sums[7] = 1.0 / 0.0; }), HasSubstr("reward_sums"));
-  EXPECT_THAT(error_of([](auto& r) { r.past_actions[15].brake = -1; }), HasSubstr("past_actions"));
-  EXPECT_THAT(error_of([](auto& r) { r.past_actions[3].steer = kNan; }), HasSubstr("past_actions"));
+  EXPECT_THAT(error_of([](auto& r) { r.past_inputs[25].steer = kMaxAnalog + 1; }),
+              HasSubstr("past_inputs"));
+  EXPECT_THAT(error_of([](auto& r) { r.past_inputs[3].gas = -kMaxAnalog - 1; }),
+              HasSubstr("past_inputs"));
+  EXPECT_THAT(error_of([](auto& r) { r.past_inputs[0].left = r.past_inputs[0].right = true; }),
+              HasSubstr("past_inputs"));
   EXPECT_EQ(error_of([](auto&) {}), "no error");
+}
+
+TEST_F(EnvironmentSnapshotTest, KeyThatIsNeitherUpNorDownIsNamed) {
+  const std::size_t header = Packed().size() - game.size() - sizeof record;
+  for (const std::size_t step : {0u, 25u}) {
+    for (const std::size_t key : {offsetof(Inputs, left), offsetof(Inputs, right),
+                                  offsetof(Inputs, accelerate), offsetof(Inputs, brake)}) {
+      auto bytes = Packed();
+      bytes[header + offsetof(RowRecord, past_inputs) + step * sizeof(Inputs) + key] = std::byte{2};
+      EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("past_inputs"));
+    }
+  }
 }
 
 TEST_F(EnvironmentSnapshotTest, DamagedBytesAreRefusedOrUsable) {
@@ -127,6 +146,9 @@ TEST_F(EnvironmentSnapshotTest, DamagedBytesAreRefusedOrUsable) {
     EXPECT_LE(opened->game.size(), game.size());
     const LinePoint point = line->At(opened->record.place.s_m);
     EXPECT_EQ(point.half_width_left_m, 12);
+    for (const Inputs& inputs : opened->record.past_inputs) {
+      EXPECT_LE(std::abs(AppliedActionOf(inputs).steer), 1);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <random>
@@ -146,8 +147,8 @@ TEST(ObservationTest, EngineAndFlags) {
 
 TEST(ObservationTest, PastActionsComeNewestFirst) {
   RowUnderTest row;
-  row.record.past_actions[0] = {-0.5f, 1, 0};
-  row.record.past_actions[1] = {1, 0, 0.25f};
+  row.record.past_inputs[0] = {.steer = -kMaxAnalog / 2, .accelerate = true};
+  row.record.past_inputs[1] = {.gas = -kMaxAnalog / 4, .right = true};
   ObservationTerm term = MakeObservationTerm(kActions);
   term.count = 2;
   const auto values = Observe(row, {term});
@@ -275,6 +276,81 @@ TEST(ObservationTest, ValuesAreScaledAndClipped) {
   EXPECT_EQ(Observe(row, {MakeObservationTerm(kRpm)}).at("rpm"), 0);
   row.state.rpm = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(Observe(row, {MakeObservationTerm(kRpm)}).at("rpm"), 0);
+}
+
+// The names of the columns that noise is added to.
+std::set<std::string> NoisyColumns(const RowUnderTest& row,
+                                   const std::vector<ObservationTerm>& terms) {
+  const Observer observer(terms);
+  const auto columns = ColumnsOf(terms);
+  std::vector<float> exact(columns.size()), noisy(columns.size());
+  observer.Write(row.view(), exact);
+  std::set<std::string> names;
+  RowRecord record = row.record;
+  for (record.ticks = 0; record.ticks < 50; record.ticks += 5) {
+    noisy = exact;
+    observer.AddNoise(0.1f, record, noisy);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (noisy[i] != exact[i]) names.insert(columns[i].name);
+    }
+  }
+  return names;
+}
+
+TEST(ObservationTest, NoiseIsAddedToWhatIsMeasuredAndNotToFlagsCountsAndActions) {
+  const RowUnderTest row;
+  for (const ObservationKind kind :
+       {kVelocity, kAngularVelocity, kGravity, kWheelDamper, kRpm, kProgress, kLateralOffset,
+        kHeadingError, kEdges, kSecondsWithoutProgress, kLapProgress, kCheckpointDistance,
+        kFinishDistance, kTime, kAhead}) {
+    const ObservationTerm term = MakeObservationTerm(kind);
+    EXPECT_EQ(NoisyColumns(row, {term}).size(), hotlap::ColumnsOf(term).size())
+        << hotlap::ColumnsOf(term)[0].name;
+  }
+  for (const ObservationKind kind :
+       {kWheelContact, kWheelSliding, kWheelSurface, kGear, kChangingGear, kTurbo, kFreewheeling,
+        kLateralContact, kActions, kRoadSurface, kCheckpointProgress}) {
+    EXPECT_THAT(NoisyColumns(row, {MakeObservationTerm(kind)}), ::testing::IsEmpty())
+        << hotlap::ColumnsOf(MakeObservationTerm(kind))[0].name;
+  }
+  ObservationTerm ahead = MakeObservationTerm(kAhead);
+  ahead.distances_m = {10};
+  ahead.with_half_widths = ahead.with_normal = ahead.with_surface = ahead.with_gap = true;
+  EXPECT_THAT(
+      NoisyColumns(row, {ahead}),
+      ElementsAre("ahead0.half_width_left", "ahead0.half_width_right", "ahead0.normal.x",
+                  "ahead0.normal.y", "ahead0.normal.z", "ahead0.x", "ahead0.y", "ahead0.z"));
+}
+
+TEST(ObservationTest, NoiseIsClippedAndAFunctionOfEpisodeTicksAndColumn) {
+  const std::vector<ObservationTerm> terms = {MakeObservationTerm(kRpm),
+                                              MakeObservationTerm(kLateralOffset)};
+  const Observer observer(terms);
+  const auto noise = [&](RowRecord record, float deviation, float value) {
+    std::vector<float> values(2, value);
+    observer.AddNoise(deviation, record, values);
+    return values;
+  };
+  RowRecord record;
+  record.ticks = 5;
+  const auto first = noise(record, 0.01f, 0.5f);
+  EXPECT_EQ(noise(record, 0.01f, 0.5f), first);
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_FLOAT_EQ(noise(record, 0.02f, 0.5f)[0] - 0.5f, 2 * (first[0] - 0.5f));
+  record.steps = 3;
+  EXPECT_EQ(noise(record, 0.01f, 0.5f), first) << "a lost step shows the same again";
+  for (const auto& change : std::vector<std::function<void(RowRecord&)>>{
+           [](auto& r) { r.ticks = 10; }, [](auto& r) { r.episode = 1; },
+           [](auto& r) { r.base_seed = 1; }}) {
+    RowRecord other = record;
+    change(other);
+    EXPECT_NE(noise(other, 0.01f, 0.5f)[0], first[0]);
+  }
+  for (record.ticks = 0; record.ticks < 500; ++record.ticks) {
+    const auto values = noise(record, 1, 0);
+    ASSERT_GE(values[0], 0) << "rpm has no negative values";
+    ASSERT_LE(values[0], 1.2f);
+  }
 }
 
 TEST(ObservationTest, HostileStatesGiveFiniteValuesWithinBounds) {

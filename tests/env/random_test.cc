@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 namespace hotlap {
@@ -38,6 +39,25 @@ TEST(RandomStreamTest, UnitIsEvenInItsRange) {
     sum += static_cast<double>(value);
   }
   EXPECT_NEAR(sum / 10000, 0.5, 0.01);
+}
+
+TEST(RandomStreamTest, BellHasMeanZeroVarianceOneAndBounds) {
+  const RandomStream stream(1, 2, RandomPurpose::kObservationNoise);
+  constexpr int kDraws = 100000;
+  double sum = 0, squares = 0, fourths = 0;
+  int within_one = 0;
+  for (std::uint64_t draw = 0; draw < kDraws; ++draw) {
+    const auto value = static_cast<double>(stream.Bell(draw));
+    ASSERT_LT(std::abs(value), 3.4642);
+    sum += value;
+    squares += value * value;
+    fourths += value * value * value * value;
+    if (std::abs(value) < 1) ++within_one;
+  }
+  EXPECT_NEAR(sum / kDraws, 0, 0.015);
+  EXPECT_NEAR(squares / kDraws, 1, 0.015);
+  EXPECT_NEAR(fourths / kDraws, 2.7, 0.05) << "of a normal one 3, of an even one 1.8";
+  EXPECT_NEAR(within_one / double{kDraws}, 0.67, 0.01);
 }
 
 // What a seed means stays as it is.

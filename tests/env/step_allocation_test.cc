@@ -17,6 +17,13 @@ INSTANTIATE_TEST_SUITE_P(EveryMode, StepAllocationTest,
 TEST_P(StepAllocationTest, StepsAndResetsTakeNoMemory) {
   for (const int num_threads : {1, 2}) {
     FleetSettings settings;
+    if (num_threads == 2) {
+      settings.environment.randomisation = {.mass = {0.8f, 1.2f},
+                                            .grip = {0.8f, 1.2f},
+                                            .engine_force = {0.8f, 1.2f},
+                                            .input_delay_ticks = {0, 12},
+                                            .observation_noise = {0, 0.01f}};
+    }
     settings.groups = {3, 2};
     settings.num_threads = num_threads;
     settings.autoreset = GetParam();

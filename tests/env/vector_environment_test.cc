@@ -216,7 +216,7 @@ TEST(VectorEnvironmentTest, ForeignSnapshotsAreRefusedWithTheReason) {
   const auto before = fleet.observation(0);
   EXPECT_THAT(fleet.Restore(0, saved_with(track)).error(), HasSubstr("another track"));
   EXPECT_THAT(fleet.Restore(0, saved_with(actions)).error(), HasSubstr("observation, actions"));
-  EXPECT_THAT(fleet.Restore(0, saved_with(reward)).error(), HasSubstr("reward or episode rules"));
+  EXPECT_THAT(fleet.Restore(0, saved_with(reward)).error(), HasSubstr("reward, episode rules"));
   EXPECT_THAT(fleet.Restore(0, cut).error(), HasSubstr("wrong size")) << "the game's reason";
   EXPECT_THAT(fleet.Restore(0, noise).error(), HasSubstr("no snapshot of a row"));
   EXPECT_THAT(fleet.Restore(0, {}).error(), HasSubstr("cut short"));
