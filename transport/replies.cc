@@ -142,6 +142,8 @@ std::string EncodeReply(std::uint64_t id, const EnvironmentSpec& spec) {
       .FloatList("observation_scale", Column(spec.observation, &ObservationColumn::scale))
       .FloatList("observation_low", Column(spec.observation, &ObservationColumn::low))
       .FloatList("observation_high", Column(spec.observation, &ObservationColumn::high))
+      .UnsignedList("observation_measured",
+                    NumberColumn(spec.observation, &ObservationColumn::is_measured))
       .Unsigned("action_kind", static_cast<std::uint64_t>(spec.action.kind))
       .String("action_set", spec.action.name)
       .Strings("action", spec.action.names)
@@ -155,7 +157,11 @@ std::string EncodeReply(std::uint64_t id, const EnvironmentSpec& spec) {
       .FloatList("reward_weight", Column(spec.reward, &RewardTermSpec::weight))
       .Strings("reward_unit", Column(spec.reward, &RewardTermSpec::unit))
       .Strings("rules", Column(spec.rules, &EpisodeRuleSpec::name))
-      .UnsignedList("rules_terminate", NumberColumn(spec.rules, &EpisodeRuleSpec::terminates));
+      .UnsignedList("rules_terminate", NumberColumn(spec.rules, &EpisodeRuleSpec::terminates))
+      .Strings("randomisation", Column(spec.randomisation, &RandomisedParameterSpec::name))
+      .FloatList("randomisation_low", Column(spec.randomisation, &RandomisedParameterSpec::low))
+      .FloatList("randomisation_high", Column(spec.randomisation, &RandomisedParameterSpec::high))
+      .Strings("randomisation_unit", Column(spec.randomisation, &RandomisedParameterSpec::unit));
   return writer.Finish();
 }
 
@@ -230,6 +236,7 @@ tl::expected<EnvironmentSpec, std::string> DecodeSpecReply(std::span<const std::
   reader.Floats("observation_scale", spec.observation, &ObservationColumn::scale);
   reader.Floats("observation_low", spec.observation, &ObservationColumn::low);
   reader.Floats("observation_high", spec.observation, &ObservationColumn::high);
+  reader.Numbers("observation_measured", 1, spec.observation, &ObservationColumn::is_measured);
   reader.Number("action_kind", 1, spec.action.kind);
   reader.Text("action_set", spec.action.name);
   reader.Names("action", spec.action.names);
@@ -244,6 +251,10 @@ tl::expected<EnvironmentSpec, std::string> DecodeSpecReply(std::span<const std::
   reader.Names("reward_unit", spec.reward, &RewardTermSpec::unit);
   reader.Names("rules", spec.rules, &EpisodeRuleSpec::name, true);
   reader.Numbers("rules_terminate", 1, spec.rules, &EpisodeRuleSpec::terminates);
+  reader.Names("randomisation", spec.randomisation, &RandomisedParameterSpec::name, true);
+  reader.Floats("randomisation_low", spec.randomisation, &RandomisedParameterSpec::low);
+  reader.Floats("randomisation_high", spec.randomisation, &RandomisedParameterSpec::high);
+  reader.Names("randomisation_unit", spec.randomisation, &RandomisedParameterSpec::unit);
   return reader.Finish(std::move(spec));
 }
 

@@ -22,9 +22,19 @@ namespace {
 const std::vector<std::string> kTracks = {"straight", "ring", "straight"};
 constexpr std::size_t kRows = 3;
 
-VectorEnvironmentConfig Config(Autoreset autoreset) {
+// A mode, and whether what every kind of game can apply is randomised.
+struct Variant {
+  Autoreset autoreset = Autoreset::kNextStep;
+  bool is_randomised = false;
+};
+
+VectorEnvironmentConfig Config(const Variant& variant) {
   VectorEnvironmentConfig config;
-  config.autoreset = autoreset;
+  config.autoreset = variant.autoreset;
+  if (variant.is_randomised) {
+    config.environment.randomisation.input_delay_ticks = {0, 8};
+    config.environment.randomisation.observation_noise = {0, 0.02f};
+  }
   config.environment.actions.kind = ActionKind::kContinuous;
   // Episodes end in every way.
   config.environment.rules.no_progress_ticks = 150;
@@ -47,9 +57,9 @@ std::vector<RowConfig> RowConfigs() {
 
 class Rows {
  public:
-  Rows(const std::string& kind, Autoreset autoreset)
+  Rows(const std::string& kind, const Variant& variant)
       : games_(kind, kTracks),
-        environment_(Config(autoreset), Groups(games_.TakeGroup()), RowConfigs()),
+        environment_(Config(variant), Groups(games_.TakeGroup()), RowConfigs()),
         batch_(environment_) {}
 
   VectorEnvironment& environment() { return environment_; }
@@ -102,11 +112,13 @@ class Rows {
   int num_final_ = 0;
 };
 
-class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
+class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
     for (const std::string& track : kTracks) tracks_.push_back(LoadTestTrack(track));
   }
+
+  static Autoreset mode() { return GetParam().autoreset; }
 
   // Mostly along the road to the finish; some rows stand, some leave it.
   void Drive() {
@@ -122,7 +134,7 @@ class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
     }
     num_final_ += simulated_.Step(actions);
     behind_buffers_.Step(actions);
-    if (GetParam() == Autoreset::kNextStep) ended_.assign(kRows, 0);
+    if (mode() == Autoreset::kNextStep) ended_.assign(kRows, 0);
     for (std::size_t row = 0; row < kRows; ++row) {
       if (!simulated_.has_ended(row)) continue;
       ++(simulated_.terminated(row) ? num_terminated_ : num_truncated_);
@@ -133,7 +145,7 @@ class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
   // Of some rows, each from the start or from a state of its own.
   void ResetSome() {
     std::vector<std::uint8_t> mask(kRows, 1);
-    if (GetParam() == Autoreset::kDisabled) mask = ended_;
+    if (mode() == Autoreset::kDisabled) mask = ended_;
     if (dice_.OneIn(3)) mask[static_cast<std::size_t>(dice_.Below(kRows))] ^= 1;
     std::vector<std::uint64_t> seeds;
     if (dice_.OneIn(2)) seeds = {dice_.Next(), dice_.Next(), dice_.Next()};
@@ -178,7 +190,7 @@ class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
 
   Rows simulated_{"simulated", GetParam()};
   Rows behind_buffers_{"tminterface", GetParam()};
-  Dice dice_{static_cast<std::uint64_t>(GetParam()) + 1};
+  Dice dice_{static_cast<std::uint64_t>(mode()) + 1};
   std::vector<std::shared_ptr<const sim::Track>> tracks_;
   std::vector<int> mood_ = std::vector<int>(kRows, 3);
   std::vector<std::uint8_t> ended_ = std::vector<std::uint8_t>(kRows, 0);
@@ -186,15 +198,18 @@ class RowsAgreementTest : public ::testing::TestWithParam<Autoreset> {
   int num_terminated_ = 0, num_truncated_ = 0, num_final_ = 0, num_restored_ = 0;
 };
 
-std::string ModeOf(const ::testing::TestParamInfo<Autoreset>& instance) {
+std::string NameOf(const ::testing::TestParamInfo<Variant>& instance) {
   constexpr std::string_view kNames[] = {"next_step", "same_step", "disabled"};
-  return std::string(kNames[static_cast<std::size_t>(instance.param)]);
+  return std::string(kNames[static_cast<std::size_t>(instance.param.autoreset)]) +
+         (instance.param.is_randomised ? "_randomised" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryMode, RowsAgreementTest,
-                         ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
-                                           Autoreset::kDisabled),
-                         ModeOf);
+INSTANTIATE_TEST_SUITE_P(
+    EveryMode, RowsAgreementTest,
+    ::testing::Values(Variant{Autoreset::kNextStep, false}, Variant{Autoreset::kSameStep, false},
+                      Variant{Autoreset::kDisabled, false}, Variant{Autoreset::kNextStep, true},
+                      Variant{Autoreset::kSameStep, true}, Variant{Autoreset::kDisabled, true}),
+    NameOf);
 
 TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   simulated_.Reset({});
@@ -203,7 +218,7 @@ TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   for (int call = 0; call < num_calls; ++call) {
     SCOPED_TRACE("call " + std::to_string(call));
     const bool some_wait =
-        GetParam() == Autoreset::kDisabled && std::ranges::count(ended_, 1) > 0 && dice_.OneIn(10);
+        mode() == Autoreset::kDisabled && std::ranges::count(ended_, 1) > 0 && dice_.OneIn(10);
     if (some_wait || dice_.OneIn(200)) {
       ASSERT_NO_FATAL_FAILURE(ResetSome());
     } else if (dice_.OneIn(40)) {
@@ -218,7 +233,7 @@ TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   EXPECT_GT(num_terminated_, 0);
   EXPECT_GT(num_truncated_ + num_terminated_, num_calls / 500);
   EXPECT_GT(num_restored_, 0);
-  if (GetParam() == Autoreset::kSameStep) {
+  if (mode() == Autoreset::kSameStep) {
     EXPECT_EQ(num_final_, num_terminated_ + num_truncated_);
   } else {
     EXPECT_EQ(num_final_, 0);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,9 +22,10 @@ constexpr std::int32_t kFullThrottle = 0;  // of the default keys
 // Two rows on the straight.
 class Rows {
  public:
-  explicit Rows(const std::string& kind, TMInterfaceSettings settings = {})
+  explicit Rows(const std::string& kind, TMInterfaceSettings settings = {},
+                const Randomisation& randomisation = {})
       : games_(kind, {"straight", "straight"}, std::move(settings)),
-        rows_(Config(), Groups(games_.TakeGroup()), RowConfigs()),
+        rows_(Config(randomisation), Groups(games_.TakeGroup()), RowConfigs()),
         batch_(rows_) {}
 
   void Reset(const ResetOptions& options = {}) { rows_.Reset(options, batch_.view()); }
@@ -34,9 +36,15 @@ class Rows {
   bool Restore(int row, std::span<const std::byte> snapshot) {
     return rows_.Restore(row, snapshot, batch_.view()).has_value();
   }
-  void Step() {
-    const std::vector<std::int32_t> actions(2, kFullThrottle);
+  // Full throttle; of a number, one action after the other.
+  void Step(int number = kFullThrottle) {
+    const std::vector<std::int32_t> actions(2, number % 12);
     rows_.Step({.discrete = actions, .continuous = {}}, batch_.view());
+  }
+  std::vector<float> observation(std::size_t row) const {
+    const std::size_t width = batch_.observations.size() / 2;
+    const auto first = batch_.observations.begin() + static_cast<std::ptrdiff_t>(row * width);
+    return {first, first + static_cast<std::ptrdiff_t>(width)};
   }
   std::vector<std::byte> Save(int row) { return rows_.Save(row); }
   RowStatus status(std::size_t row) const { return static_cast<RowStatus>(batch_.status[row]); }
@@ -47,8 +55,9 @@ class Rows {
   RunningGame& running(int row) { return games_.running(row); }
 
  private:
-  static VectorEnvironmentConfig Config() {
+  static VectorEnvironmentConfig Config(const Randomisation& randomisation) {
     VectorEnvironmentConfig config;
+    config.environment.randomisation = randomisation;
     config.info_columns = {"race_time", "end_reason"};
     config.environment.rules.no_progress = RuleFlag::kOff;
     return config;
@@ -102,6 +111,53 @@ TEST_P(RowsConformanceTest, FirstResetAndFirstRestoreMayBeToASnapshot) {
   restored.Step();
   EXPECT_EQ(restored.status(0), RowStatus::kNotReset);
   EXPECT_EQ(BitsOf(restored.state(1)), BitsOf(saved.state(1)));
+}
+
+// What a kind of game cannot apply is refused before anything is driven, not ignored.
+TEST_P(RowsConformanceTest, RandomisedVehicleIsAppliedOrRefusedByName) {
+  const Randomisation heavy{.mass = {1.5f, 1.5f}};
+  if (GetParam() == "tminterface") {
+    try {
+      const Rows rows(GetParam(), {}, heavy);
+      FAIL() << "it is ignored";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_STREQ(error.what(),
+                   "randomisation.mass cannot be applied to games of kind 'tminterface'");
+    }
+    return;
+  }
+  Rows light(GetParam()), rows(GetParam(), {}, heavy);
+  light.Reset();
+  rows.Reset();
+  EXPECT_EQ(BitsOf(rows.state(0)), BitsOf(light.state(0))) << "every car starts alike";
+  for (int step = 0; step < 20; ++step) {
+    light.Step();
+    rows.Step();
+  }
+  EXPECT_NEAR(1.5f * rows.state(0).velocity_mps.z, light.state(0).velocity_mps.z, 1.0f);
+}
+
+TEST_P(RowsConformanceTest, DelayAndNoiseGoOnBitForBitAfterARestore) {
+  const Randomisation randomisation{.input_delay_ticks = {3, 12}, .observation_noise = {0, 0.02f}};
+  Rows rows(GetParam(), {}, randomisation);
+  rows.Reset();
+  for (int step = 0; step < 8; ++step) rows.Step(step);
+  const auto snapshot = rows.Save(0);
+  const auto drive = [&] {
+    std::vector<std::vector<float>> seen;
+    for (int step = 8; step < 20; ++step) {
+      rows.Step(step);
+      seen.push_back(rows.observation(0));
+    }
+    return seen;
+  };
+  const auto seen = drive();
+  rows.Reset();
+  rows.Step(2);
+  ASSERT_TRUE(rows.Restore(0, snapshot));
+  EXPECT_EQ(drive(), seen);
+  rows.ResetTo(snapshot);
+  EXPECT_NE(drive(), seen) << "a new episode draws anew";
 }
 
 // With the game's place empty for a while, in which the other row is waited for and not held up.

@@ -191,10 +191,13 @@ class WireTest(unittest.TestCase):
         place = hello['environments'].index('default')
         self.assertEqual(spec['policy_hash'], hello['policy_hashes'][place])
         self.assertEqual(spec['task_hash'], hello['task_hashes'][place])
-        for begin, rest in (('observation', ('unit', 'scale', 'low', 'high')), ('info', ('type', 'unit', 'only_at_end')),
-                            ('reward', ('weight', 'unit')), ('rules', ('terminate',))):
+        for begin, rest in (('observation', ('unit', 'scale', 'low', 'high', 'measured')), ('info', ('type', 'unit', 'only_at_end')),
+                            ('reward', ('weight', 'unit')), ('rules', ('terminate',)), ('randomisation', ('low', 'high', 'unit'))):
             for part in rest:
                 self.assertEqual(len(spec[f'{begin}_{part}']), len(spec[begin]), part)
+        self.assertEqual(spec['randomisation'], [])
+        randomised, _ = self.client.call('spec', environment='randomised')
+        self.assertIn('mass', randomised['randomisation'])
         self.assertEqual(spec['action_kind'], 0)
         self.assertIn('accelerate', spec['action'][0])
 

@@ -113,13 +113,15 @@ class RunningServer {
     });
   }
 
-  std::unique_ptr<RemoteVectorEnvironment> Attach(GameKind kind, int rows) const {
+  std::unique_ptr<RemoteVectorEnvironment> Attach(
+      GameKind kind, int rows, const std::string& environment = "default") const {
     auto remote = Connect();
-    Got(remote->Attach(Request(kind, rows), DeadlineIn(kLongEnough)));
+    Got(remote->Attach(Request(kind, rows, environment), DeadlineIn(kLongEnough)));
     return remote;
   }
-  static transport::AttachOptions Request(GameKind kind, int rows) {
-    return {.environment = "default",
+  static transport::AttachOptions Request(GameKind kind, int rows,
+                                          const std::string& environment = "default") {
+    return {.environment = environment,
             .rows = rows,
             .tracks = {kTrack},
             .kind = kind,
@@ -142,9 +144,11 @@ class RunningServer {
 };
 
 // The same rows in this process, with nobody between.
-std::unique_ptr<LearnerEnvironment> InProcess(int rows) {
+std::unique_ptr<LearnerEnvironment> InProcess(int rows,
+                                              const std::string& environment = "default") {
   VectorEnvironmentConfig config;
-  config.environment = LoadEnvironmentConfig(kSource / "configs/environments/default.yaml");
+  config.environment =
+      LoadEnvironmentConfig(kSource / "configs/environments" / (environment + ".yaml"));
   config.info_columns = {"ticks", "race_time",  "progress",       "checkpoint",
                          "valid", "end_reason", "episode_length", "episode_return"};
   const auto track = sim::Track::Build(
@@ -251,6 +255,29 @@ TEST(ServeTest, SameActionsGiveTheSameBitsInProcessThroughTheBufferAndOverZeroMQ
   const std::vector<Sight> in_process = Rollout(InProcess(3), steps);
   EXPECT_EQ(Rollout(server.Attach(GameKind::kSimulated, 3), steps), in_process);
   EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 3), steps), in_process);
+}
+
+TEST(ServeTest, RandomisedRowsGiveTheSameBitsServedAndAreRefusedToGamesThatCannotVaryTheirCar) {
+  const int steps = TestCount(60, 400, 4000);
+  RunningServer server(3, 2);
+  const std::vector<Sight> randomised = Rollout(InProcess(3, "randomised"), steps);
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kSimulated, 3, "randomised"), steps), randomised);
+  EXPECT_NE(Rollout(InProcess(3), steps), randomised);
+
+  for (const auto& [kind, rows] : {std::pair{GameKind::kTMInterface, 2}, {GameKind::kAny, 5}}) {
+    const auto refused = server.Connect()->Attach(RunningServer::Request(kind, rows, "randomised"),
+                                                  DeadlineIn(kLongEnough));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, transport::Status::kBadArgument);
+    EXPECT_EQ(refused.error().text,
+              "randomisation.mass cannot be applied to games of kind 'tminterface'");
+  }
+  server.Attach(GameKind::kAny, 5);  // nothing is held back
+  const auto spec = Got(server.Connect()->Spec("randomised", DeadlineIn(kLongEnough)));
+  ASSERT_EQ(spec.randomisation.size(), 5u);
+  EXPECT_EQ(spec.randomisation[0].name, "mass");
+  EXPECT_LT(spec.randomisation[0].low, 1);
+  EXPECT_GT(spec.randomisation[0].high, 1);
 }
 
 TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {

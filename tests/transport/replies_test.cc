@@ -74,11 +74,12 @@ TEST(RepliesTest, AnAttachReplyComesBackAsItWasEncoded) {
 EnvironmentSpec SomeSpec() {
   EnvironmentSpec spec;
   spec.ticks_per_step = 5;
-  spec.observation = {{"velocity.z", "m/s", 0.02f, -5, 5}, {"gear", "1", 0.2f, 0, 1}};
+  spec.observation = {{"velocity.z", "m/s", 0.02f, -5, 5, true}, {"gear", "1", 0.2f, 0, 1}};
   spec.action = {ActionKind::kContinuous, "continuous", {"steer", "gas"}, {-1, -1}, {1, 1}};
   spec.info = {{"ticks", InfoType::kInt32, "1", false}, {"return", InfoType::kFloat32, "1", true}};
   spec.reward = {{"progress", 0.02f, "m"}};
   spec.rules = {{"fall", true}, {"time_limit", false}};
+  spec.randomisation = {{"mass", 0.8f, 1.25f, "1"}, {"input_delay_ticks", 0, 4, "10 ms"}};
   spec.policy_hash = 11;
   spec.task_hash = 12;
   return spec;
@@ -95,6 +96,8 @@ TEST(RepliesTest, ASpecComesBackAsItWasEncoded) {
   EXPECT_EQ(decoded->observation[0].name, "velocity.z");
   EXPECT_EQ(decoded->observation[0].unit, "m/s");
   EXPECT_EQ(decoded->observation[0].scale, 0.02f);
+  EXPECT_TRUE(decoded->observation[0].is_measured);
+  EXPECT_FALSE(decoded->observation[1].is_measured);
   EXPECT_EQ(decoded->observation[1].low, 0);
   EXPECT_EQ(decoded->observation[1].high, 1);
   EXPECT_EQ(decoded->action.kind, ActionKind::kContinuous);
@@ -114,6 +117,11 @@ TEST(RepliesTest, ASpecComesBackAsItWasEncoded) {
   ASSERT_EQ(decoded->rules.size(), 2u);
   EXPECT_EQ(decoded->rules[1].name, "time_limit");
   EXPECT_FALSE(decoded->rules[1].terminates);
+  ASSERT_EQ(decoded->randomisation.size(), 2u);
+  EXPECT_EQ(decoded->randomisation[0].name, "mass");
+  EXPECT_EQ(decoded->randomisation[0].low, 0.8f);
+  EXPECT_EQ(decoded->randomisation[0].high, 1.25f);
+  EXPECT_EQ(decoded->randomisation[1].unit, "10 ms");
 }
 
 TEST(RepliesTest, ListsOfDifferentLengthsAreRefusedByName) {

@@ -113,6 +113,7 @@ class GatedGames : public GameGroup {
   }
   void Abandon(int slot) override { games_->Abandon(slot); }
   std::string_view kind() const override { return games_->kind(); }
+  bool can_vary_vehicle() const override { return games_->can_vary_vehicle(); }
 
  private:
   std::unique_ptr<GameGroup> games_;
