@@ -160,7 +160,7 @@ TEST(RandomisationTest, DrawsCoverTheirRangesEvenly) {
       ASSERT_LE(value, high) << name;
       ++tenths[static_cast<std::size_t>(std::min(9.0f, (value - low) / width * 10))];
     }
-    for (const int count : tenths) EXPECT_NEAR(count, kEpisodes / 10, 150) << name;
+    for (const int count : tenths) EXPECT_NEAR(count, 0.1 * kEpisodes, 150) << name;
     EXPECT_LT(std::ranges::min(parameter.values), low + 0.01f * width) << name;
     EXPECT_GT(std::ranges::max(parameter.values), high - 0.01f * width) << name;
   }
@@ -168,7 +168,7 @@ TEST(RandomisationTest, DrawsCoverTheirRangesEvenly) {
   for (const auto& [ticks, count] : delays) {
     EXPECT_GE(ticks, 2);
     EXPECT_LE(ticks, 6);
-    EXPECT_NEAR(count, kEpisodes / 5, 200) << ticks;
+    EXPECT_NEAR(count, 0.2 * kEpisodes, 200) << ticks;
   }
 }
 
