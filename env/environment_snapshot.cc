@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "env/race_bounds.h"
 
@@ -15,11 +17,12 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr std::uint32_t kSnapshotVersion = 2;
+// docs/protocol.md has the same table.
+constexpr std::uint32_t kSnapshotVersion = 3;
 constexpr std::array<char, 8> kMagic = {'h', 'o', 't', 'l', 'a', 'p', 'E', 'S'};
 constexpr std::size_t kMaxKind = 24;
 
-struct Header {
+struct StoredHeader {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kSnapshotVersion;
   std::uint32_t record_size = sizeof(RowRecord);
@@ -27,16 +30,13 @@ struct Header {
   std::uint64_t track_hash = 0;
   std::uint64_t policy_hash = 0;
   std::uint64_t task_hash = 0;
+  std::int32_t tick = 0;
+  std::uint32_t game_size = 0;
 };
-static_assert(std::is_trivially_copyable_v<Header>);
-static_assert(sizeof(Header) == 8 + 4 + 4 + kMaxKind + std::size_t{3} * 8,
-              "Header changed: bump kSnapshotVersion");
-
-std::array<char, kMaxKind> Padded(std::string_view kind) {
-  std::array<char, kMaxKind> padded{};
-  std::ranges::copy(kind.substr(0, kMaxKind), padded.begin());
-  return padded;
-}
+static_assert(std::is_trivially_copyable_v<StoredHeader>);
+static_assert(sizeof(StoredHeader) == 8 + 4 + 4 + kMaxKind + std::size_t{3} * 8 + 4 + 4,
+              "StoredHeader changed: bump kSnapshotVersion and docs/protocol.md");
+constexpr std::size_t kGameOffset = sizeof(StoredHeader) + sizeof(RowRecord);
 
 // So far beyond any episode that it stands for a broken number, and sums of two fit.
 constexpr std::int32_t kMaxCount = 1'000'000'000;
@@ -86,53 +86,72 @@ bool HasGoodKeys(std::span<const std::byte> record) {
 
 }  // namespace
 
-std::vector<std::byte> PackSnapshot(const SnapshotOrigin& origin, const RowRecord& record,
-                                    std::span<const std::byte> game) {
-  Header header;
-  header.kind = Padded(origin.game_kind);
-  header.track_hash = origin.track_hash;
-  header.policy_hash = origin.policy_hash;
-  header.task_hash = origin.task_hash;
-  std::vector<std::byte> bytes(sizeof header + sizeof record + game.size());
-  std::memcpy(bytes.data(), &header, sizeof header);
-  std::memcpy(bytes.data() + sizeof header, &record, sizeof record);
-  std::ranges::copy(game, bytes.begin() + sizeof header + sizeof record);
-  return bytes;
+void PackSnapshot(const SnapshotHeader& header, const RowRecord& record,
+                  std::span<const std::byte> game, std::vector<std::byte>& out) {
+  const SnapshotOrigin& origin = header.origin;
+  assert(origin.game_kind.size() <= kMaxKind);
+  StoredHeader stored;
+  std::ranges::copy(origin.game_kind, stored.kind.begin());
+  stored.track_hash = origin.track_hash;
+  stored.policy_hash = origin.policy_hash;
+  stored.task_hash = origin.task_hash;
+  stored.tick = header.tick;
+  stored.game_size = static_cast<std::uint32_t>(game.size());
+  out.resize(kGameOffset + game.size());
+  std::memcpy(out.data(), &stored, sizeof stored);
+  std::memcpy(out.data() + sizeof stored, &record, sizeof record);
+  std::ranges::copy(game, out.data() + kGameOffset);
+}
+
+tl::expected<SnapshotHeader, std::string> ReadSnapshotHeader(std::span<const std::byte> bytes) {
+  const auto refuse = [](std::string why) { return tl::unexpected(std::move(why)); };
+  StoredHeader stored;
+  if (bytes.size() < kGameOffset) return refuse("the snapshot is cut short");
+  std::memcpy(&stored, bytes.data(), sizeof stored);
+  if (stored.magic != kMagic) return refuse("this is no snapshot of a row");
+  if (stored.version != kSnapshotVersion || stored.record_size != sizeof(RowRecord)) {
+    return refuse("the snapshot has format version " + std::to_string(stored.version) +
+                  ", this is version " + std::to_string(kSnapshotVersion));
+  }
+  if (stored.game_size != bytes.size() - kGameOffset) {
+    return refuse("the snapshot has " + std::to_string(bytes.size()) + " bytes, must have " +
+                  std::to_string(kGameOffset + stored.game_size));
+  }
+  if (stored.tick < 0 || stored.tick > kMaxCount) return refuse("the snapshot has a wrong tick");
+  const auto* const kind =
+      reinterpret_cast<const char*>(bytes.data() + offsetof(StoredHeader, kind));
+  const std::size_t length =
+      static_cast<std::size_t>(std::find(kind, kind + kMaxKind, '\0') - kind);
+  return SnapshotHeader{{{kind, length}, stored.track_hash, stored.policy_hash, stored.task_hash},
+                        stored.tick};
 }
 
 tl::expected<OpenedSnapshot, std::string> OpenSnapshot(std::span<const std::byte> bytes,
                                                        const SnapshotOrigin& here,
                                                        const Centreline& line, SnapshotUse use) {
-  Header header;
-  OpenedSnapshot opened;
-  if (bytes.size() < sizeof header + sizeof opened.record) {
-    return tl::unexpected(std::string("the snapshot is cut short"));
-  }
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (header.magic != kMagic) return tl::unexpected(std::string("this is no snapshot of a row"));
-  if (header.version != kSnapshotVersion || header.record_size != sizeof opened.record) {
-    return tl::unexpected("the snapshot has format version " + std::to_string(header.version) +
-                          ", this is version " + std::to_string(kSnapshotVersion));
-  }
+  const auto header = ReadSnapshotHeader(bytes);
+  if (!header) return tl::unexpected(header.error());
+  const SnapshotOrigin& origin = header->origin;
   const auto foreign = [](const char* what) {
     return tl::unexpected(std::string("the snapshot is of another ") + what);
   };
-  if (header.kind != Padded(here.game_kind)) return foreign("kind of game");
-  if (header.track_hash != here.track_hash) return foreign("track");
-  if (header.policy_hash != here.policy_hash) {
+  if (origin.game_kind != here.game_kind) return foreign("kind of game");
+  if (origin.track_hash != here.track_hash) return foreign("track");
+  if (origin.policy_hash != here.policy_hash) {
     return foreign("configuration: observation, actions or ticks per step differ");
   }
-  if (use == SnapshotUse::kRestore && header.task_hash != here.task_hash) {
+  if (use == SnapshotUse::kRestore && origin.task_hash != here.task_hash) {
     return foreign("configuration: reward, episode rules or randomisation differ");
   }
   const auto wrong = [](const char* field) {
     return tl::unexpected(std::string("the snapshot's row has a wrong ") + field);
   };
-  const auto record = bytes.subspan(sizeof header, sizeof opened.record);
+  OpenedSnapshot opened;
+  const auto record = bytes.subspan(sizeof(StoredHeader), sizeof opened.record);
   if (!HasGoodKeys(record)) return wrong("past_inputs");
   std::memcpy(&opened.record, record.data(), record.size());
   if (const char* field = WrongField(opened.record, line)) return wrong(field);
-  opened.game = bytes.subspan(sizeof header + sizeof opened.record);
+  opened.game = bytes.subspan(kGameOffset);
   return opened;
 }
 

@@ -22,6 +22,12 @@ struct SnapshotOrigin {
   std::uint64_t task_hash = 0;
 };
 
+// What the bytes tell anybody, whether or not there is a row for them.
+struct SnapshotHeader {
+  SnapshotOrigin origin;  // game_kind points into the bytes
+  std::int32_t tick = 0;  // of the race, 10 ms each; 0 is the release of the car
+};
+
 struct OpenedSnapshot {
   RowRecord record;
   std::span<const std::byte> game;  // into the bytes that were opened
@@ -32,8 +38,12 @@ enum class SnapshotUse : std::uint8_t {
   kReset,    // begins another one there, which draws anew: the task may differ
 };
 
-std::vector<std::byte> PackSnapshot(const SnapshotOrigin& origin, const RowRecord& record,
-                                    std::span<const std::byte> game);
+// `out` is replaced; its memory is used again.
+void PackSnapshot(const SnapshotHeader& header, const RowRecord& record,
+                  std::span<const std::byte> game, std::vector<std::byte>& out);
+
+// The error says what is wrong with the format or the size.
+tl::expected<SnapshotHeader, std::string> ReadSnapshotHeader(std::span<const std::byte> bytes);
 
 // The error says what is foreign or broken. The game's part is left for the game to check.
 tl::expected<OpenedSnapshot, std::string> OpenSnapshot(std::span<const std::byte> bytes,

@@ -11,6 +11,7 @@ namespace hotlap {
 namespace {
 
 constexpr const char* kNotFinite = "its state is not finite";
+constexpr std::int32_t kTickMs = 10;
 
 }  // namespace
 
@@ -79,13 +80,14 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
   Finish(out);
 }
 
-std::vector<std::byte> GroupRunner::Save(std::size_t row) {
+bool GroupRunner::Save(std::size_t row, std::vector<std::byte>& out) {
   const sim::FloatingPointGuard guard;
   Place& place = at(row);
-  if (!place.row.has_game()) return {};
+  if (!place.row.has_game()) return false;
+  place.saved = &out;
   Assign(row, Task::kSave);
   Finish({});
-  return std::exchange(place.saved, {});
+  return place.row.has_game();
 }
 
 tl::expected<void, std::string> GroupRunner::Restore(std::size_t row,
@@ -224,7 +226,8 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
       return WriteAll(r, result, out);
     case Task::kSave:
       EndTask(place);
-      place.saved = PackSnapshot(OriginOf(row), row.record(), completion.snapshot);
+      PackSnapshot({OriginOf(row), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
+                   *place.saved);
       return;
     default:
       assert(false);

@@ -47,7 +47,7 @@ class GroupRunner {
   // row's own place.
   void Step(const ActionView& actions, const BatchView& out);
   bool has_final(std::size_t row) const { return at(row).has_final; }  // of the last Step
-  std::vector<std::byte> Save(std::size_t row);
+  bool Save(std::size_t row, std::vector<std::byte>& out);
   void Restore(std::span<const std::span<const std::byte>> snapshots, const BatchView& out);
   tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
@@ -78,7 +78,7 @@ class GroupRunner {
     OpenedSnapshot snapshot{};            // kRevive, kBeginAt, kContinue
     std::optional<std::uint64_t> seed{};  // of the episode that begins
     std::string error{};                  // why the snapshot was rejected
-    std::vector<std::byte> saved{};       // of kSave
+    std::vector<std::byte>* saved{};      // kSave: where to; of the caller
   };
 
   Place& at(std::size_t row) { return places_[row - first_row_]; }

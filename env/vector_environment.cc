@@ -191,8 +191,14 @@ BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& 
   return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
 }
 
+bool VectorEnvironment::Save(int row, std::vector<std::byte>& out) {
+  return impl_->RunnerOf(row).Save(Size(row), out);
+}
+
 std::vector<std::byte> VectorEnvironment::Save(int row) {
-  return impl_->RunnerOf(row).Save(Size(row));
+  std::vector<std::byte> bytes;
+  Save(row, bytes);
+  return bytes;
 }
 
 void VectorEnvironment::Restore(std::span<const std::span<const std::byte>> snapshots,

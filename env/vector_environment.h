@@ -116,8 +116,10 @@ class VectorEnvironment {
   // that are waited for.
   BatchResult Step(const ActionView& actions, const BatchView& out);
 
-  // The whole row: game and record. Empty when the row has no game now or was never reset.
-  std::vector<std::byte> Save(int row);
+  // The whole row: game and record. `out` is replaced and its memory used again. False, and `out`
+  // as it was, when the row has no game now or was never reset.
+  bool Save(int row, std::vector<std::byte>& out);
+  std::vector<std::byte> Save(int row);  // likewise; empty instead of false
   // Continues the snapshots' episodes, bit for bit: writes observations and infos, reward 0 and
   // flags false. One per row, [n]; an empty one leaves its row alone (kSkipped). kBadSnapshot where
   // it is foreign or broken, or the row's game is lost and does not come back in time.

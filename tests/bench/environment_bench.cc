@@ -1,6 +1,7 @@
 // Environment steps per second in process, by rows and threads, with the default spec and with
 // `compact`; and without ticks, without an observation, and reward and rules alone, so that the
-// parts of a step can be told: run_benchmarks.py does.
+// parts of a step can be told: run_benchmarks.py does. And what it takes to save and to restore one
+// row.
 
 #include <benchmark/benchmark.h>
 
@@ -137,6 +138,54 @@ BENCHMARK_CAPTURE(Steps, bookkeeping, {.games = Games::kStanding, .observes = fa
     ->Arg(256)
     ->UseRealTime();
 BENCHMARK(RewardAndRules)->Arg(256)->UseRealTime();
+
+// The rows of one group, somewhere on the road.
+class RowsOnTheRoad {
+ public:
+  RowsOnTheRoad() : environment_(Config(), Groups(), RowConfigs()), batch_(environment_) {
+    environment_.Reset({}, batch_.view());
+    const std::vector<std::int32_t> actions(kRowsPerGroup, 0);
+    for (int step = 0; step < 40; ++step) {
+      environment_.Step({.discrete = actions, .continuous = {}}, batch_.view());
+    }
+  }
+  VectorEnvironment& environment() { return environment_; }
+  BatchView view() { return batch_.view(); }
+
+ private:
+  static VectorEnvironmentConfig Config() {
+    VectorEnvironmentConfig config;
+    config.environment = LoadEnvironmentConfig(kConfigs + "environments/default.yaml");
+    return config;
+  }
+  static std::vector<std::unique_ptr<GameGroup>> Groups() {
+    std::vector<std::unique_ptr<GameGroup>> groups;
+    groups.push_back(Simulated(kRowsPerGroup));
+    return groups;
+  }
+  static std::vector<RowConfig> RowConfigs() {
+    return std::vector<RowConfig>(kRowsPerGroup, {Centreline::FromTrack(*Road()), Road()->hash()});
+  }
+
+  VectorEnvironment environment_;
+  BatchBuffer batch_;
+};
+
+void SaveRow(benchmark::State& state) {
+  RowsOnTheRoad rows;
+  for (auto _ : state) benchmark::DoNotOptimize(rows.environment().Save(3));
+}
+BENCHMARK(SaveRow);
+
+// With the observation of the restored row.
+void RestoreRow(benchmark::State& state) {
+  RowsOnTheRoad rows;
+  const std::vector<std::byte> snapshot = rows.environment().Save(3);
+  for (auto _ : state) {
+    if (!rows.environment().Restore(5, snapshot, rows.view())) state.SkipWithError("not restored");
+  }
+}
+BENCHMARK(RestoreRow);
 
 }  // namespace
 }  // namespace hotlap

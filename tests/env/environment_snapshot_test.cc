@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <random>
@@ -18,6 +19,7 @@
 namespace hotlap {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 class EnvironmentSnapshotTest : public ::testing::Test {
@@ -31,7 +33,12 @@ class EnvironmentSnapshotTest : public ::testing::Test {
     record.past_inputs[0] = {.steer = -kMaxAnalog, .accelerate = true};
     record.reward_sums[2] = 1.5;
   }
-  std::vector<std::byte> Packed() const { return PackSnapshot(origin, record, game); }
+  std::vector<std::byte> Packed() const { return Packed(record); }
+  std::vector<std::byte> Packed(const RowRecord& with) const {
+    std::vector<std::byte> bytes;
+    PackSnapshot({origin, tick}, with, game, bytes);
+    return bytes;
+  }
   std::string ErrorOf(const std::vector<std::byte>& bytes, const SnapshotOrigin& here,
                       SnapshotUse use = SnapshotUse::kRestore) const {
     const auto opened = OpenSnapshot(bytes, here, *line, use);
@@ -41,6 +48,7 @@ class EnvironmentSnapshotTest : public ::testing::Test {
   const std::shared_ptr<const Centreline> line = LineOf(StraightRoad(400));
   const std::vector<std::byte> game = {std::byte{1}, std::byte{2}, std::byte{3}};
   const SnapshotOrigin origin{"simulated", 11, 22, 33};
+  const std::int32_t tick = 440;
   RowRecord record;
 };
 
@@ -48,10 +56,51 @@ TEST_F(EnvironmentSnapshotTest, ComesBackAsItWas) {
   const auto bytes = Packed();
   const auto opened = OpenSnapshot(bytes, origin, *line, SnapshotUse::kRestore);
   ASSERT_TRUE(opened);
-  EXPECT_EQ(PackSnapshot(origin, opened->record, opened->game), bytes);
+  EXPECT_EQ(Packed(opened->record), bytes);
   EXPECT_EQ(opened->record.episode, 7u);
   EXPECT_EQ(opened->record.place.s_m, 120);
   EXPECT_EQ(std::vector(opened->game.begin(), opened->game.end()), game);
+}
+
+TEST_F(EnvironmentSnapshotTest, HeaderTellsWhatItIsOfAndItsTick) {
+  const auto bytes = Packed();
+  const auto header = ReadSnapshotHeader(bytes);
+  ASSERT_TRUE(header) << header.error();
+  EXPECT_EQ(header->origin.game_kind, "simulated");
+  EXPECT_EQ(header->origin.track_hash, 11u);
+  EXPECT_EQ(header->origin.policy_hash, 22u);
+  EXPECT_EQ(header->origin.task_hash, 33u);
+  EXPECT_EQ(header->tick, 440);
+}
+
+// Where docs/protocol.md says that they are, so that another language can read them.
+TEST_F(EnvironmentSnapshotTest, HeaderHasThesePlaces) {
+  const auto bytes = Packed();
+  const auto text = [&](std::size_t at, std::size_t size) {
+    return std::string(reinterpret_cast<const char*>(&bytes[at]), size);
+  };
+  const auto number = [&]<class T>(std::size_t at, T value) {
+    std::memcpy(&value, &bytes[at], sizeof value);
+    return value;
+  };
+  EXPECT_EQ(text(0, 8), "hotlapES");
+  EXPECT_EQ(number(8, std::uint32_t{}), 2u);
+  EXPECT_EQ(number(12, std::uint32_t{}), sizeof(RowRecord));
+  EXPECT_EQ(text(16, 24), "simulated" + std::string(15, '\0'));
+  EXPECT_EQ(number(40, std::uint64_t{}), 11u);
+  EXPECT_EQ(number(48, std::uint64_t{}), 22u);
+  EXPECT_EQ(number(56, std::uint64_t{}), 33u);
+  EXPECT_EQ(number(64, std::int32_t{}), 440);
+  EXPECT_EQ(number(68, std::uint32_t{}), game.size());
+  EXPECT_EQ(bytes.size(), 72 + sizeof(RowRecord) + game.size());
+}
+
+TEST_F(EnvironmentSnapshotTest, PacksIntoMemoryThatItWasGiven) {
+  std::vector<std::byte> bytes(10'000, std::byte{7});
+  const std::byte* const memory = bytes.data();
+  PackSnapshot({origin, tick}, record, game, bytes);
+  EXPECT_EQ(bytes, Packed());
+  EXPECT_EQ(bytes.data(), memory);
 }
 
 TEST_F(EnvironmentSnapshotTest, BelongsToItsKindTrackAndConfiguration) {
@@ -80,15 +129,30 @@ TEST_F(EnvironmentSnapshotTest, AnotherFormatIsRefused) {
   bytes[8] = std::byte{99};
   EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 2"));
   bytes = Packed();
-  bytes.resize(bytes.size() - game.size() - 1);
-  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("cut short"));
+  bytes[67] = std::byte{0xFF};
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("wrong tick"));
+}
+
+TEST_F(EnvironmentSnapshotTest, AnyOtherLengthIsRefused) {
+  const auto whole = Packed();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::vector<std::byte> cut(whole.begin(),
+                                     whole.begin() + static_cast<std::ptrdiff_t>(size));
+    ASSERT_THAT(ErrorOf(cut, origin), AnyOf(HasSubstr("cut short"), HasSubstr("must have")))
+        << size;
+  }
+  auto longer = whole;
+  longer.push_back(std::byte{0});
+  EXPECT_THAT(ErrorOf(longer, origin),
+              HasSubstr("has " + std::to_string(longer.size()) + " bytes, must have " +
+                        std::to_string(whole.size())));
 }
 
 TEST_F(EnvironmentSnapshotTest, NumbersThatCannotBeAreNamed) {
   const auto error_of = [&](const std::function<void(RowRecord&)>& change) {
     RowRecord changed = record;
     change(changed);
-    return ErrorOf(PackSnapshot(origin, changed, game), origin);
+    return ErrorOf(Packed(changed), origin);
   };
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(error_of([](auto& r) { r.phase = RowPhase::kNew; }), HasSubstr("wrong phase"));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/allocation_count.h"
 #include "tests/env/fleet.h"
@@ -39,6 +40,21 @@ TEST_P(StepAllocationTest, StepsAndResetsTakeNoMemory) {
     }
     EXPECT_EQ(NumAllocations() - before, 0) << num_threads << " threads";
   }
+}
+
+TEST(SaveAllocationTest, SavesIntoUsedMemoryAndRestoresTakeNone) {
+  Fleet fleet;
+  fleet.Reset();
+  std::vector<std::byte> snapshot;
+  ASSERT_TRUE(fleet.rows().Save(0, snapshot));
+  fleet.Step(kThrottle);
+  ASSERT_TRUE(fleet.Restore(1, snapshot));
+  const long before = NumAllocations();
+  for (int i = 0; i < 10; ++i) {
+    fleet.rows().Save(0, snapshot);
+    static_cast<void>(fleet.Restore(1, snapshot));
+  }
+  EXPECT_EQ(NumAllocations() - before, 0);
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ TEST(VectorEnvironmentTest, ForeignSnapshotsAreRefusedWithTheReason) {
   EXPECT_THAT(fleet.Restore(0, saved_with(track)).error(), HasSubstr("another track"));
   EXPECT_THAT(fleet.Restore(0, saved_with(actions)).error(), HasSubstr("observation, actions"));
   EXPECT_THAT(fleet.Restore(0, saved_with(reward)).error(), HasSubstr("reward, episode rules"));
-  EXPECT_THAT(fleet.Restore(0, cut).error(), HasSubstr("wrong size")) << "the game's reason";
+  EXPECT_THAT(fleet.Restore(0, cut).error(), HasSubstr("must have"));
   EXPECT_THAT(fleet.Restore(0, noise).error(), HasSubstr("no snapshot of a row"));
   EXPECT_THAT(fleet.Restore(0, {}).error(), HasSubstr("cut short"));
   EXPECT_EQ(fleet.Save(0), good) << "the row is as it was";
@@ -233,9 +233,31 @@ TEST(VectorEnvironmentTest, ForeignSnapshotsAreRefusedWithTheReason) {
   EXPECT_EQ(fleet.status(0), RowStatus::kOk) << "a new episode may have another task";
 }
 
+TEST(VectorEnvironmentTest, GamePartsOfSnapshotsAreForTheGameToRefuse) {
+  Fleet fleet;
+  fleet.Reset();
+  fleet.Step(kThrottle);
+  const auto good = fleet.Save(0);
+  auto bad = good;
+  bad[72 + sizeof(RowRecord)] = std::byte{7};  // the first byte of the game's
+  EXPECT_THAT(fleet.Restore(0, bad).error(), HasSubstr("wrong magic"));
+  EXPECT_EQ(fleet.Save(0), good);
+}
+
 TEST(VectorEnvironmentTest, RowThatWasNeverResetHasNothingToSave) {
   Fleet fleet;
   EXPECT_TRUE(fleet.Save(0).empty());
+  std::vector<std::byte> bytes = {std::byte{7}};
+  EXPECT_FALSE(fleet.rows().Save(0, bytes));
+  EXPECT_EQ(bytes, std::vector{std::byte{7}}) << "left as it was";
+}
+
+TEST(VectorEnvironmentTest, SnapshotTellsItsTick) {
+  Fleet fleet;
+  fleet.Reset();
+  for (int step = 0; step < 7; ++step) fleet.Step(kThrottle);
+  const auto snapshot = fleet.Save(0);
+  EXPECT_EQ(ReadSnapshotHeader(snapshot)->tick, 35);
 }
 
 // ---- Inside a step ----
