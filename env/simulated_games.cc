@@ -115,9 +115,13 @@ const char* WrongField(const RaceState& state, const Race& race) {
     if (time_ms != -1 && !IsPassTime(time_ms)) return "last_times";
   }
   if (state.finished != (state.num_passed == race.target())) return "finished";
-  for (const std::int32_t time_ms : state.times_ms) {
-    if (!IsPassTime(time_ms)) return "times";
-  }
+  const std::span<const std::int32_t> times_ms(state.times_ms);
+  const auto passed = static_cast<std::size_t>(state.num_passed);
+  if (!std::ranges::all_of(times_ms.first(passed), IsPassTime)) return "times";
+  // Of the rest none is set. One by one they would take as long as the rest of a restore.
+  constexpr std::array<std::int32_t, sim::kMaxPasses> kNone{};
+  const auto rest = times_ms.subspan(passed);
+  if (std::memcmp(rest.data(), kNone.data(), rest.size_bytes()) != 0) return "times";
   return nullptr;
 }
 

@@ -291,8 +291,12 @@ TEST_F(SimulatedGamesTest, SnapshotWithAFieldOutOfRangeIsRejectedByName) {
   static_assert(kFar % 10 == 0);
   for (const std::int32_t time_ms : {kFar, -kFar, -10, 15}) {
     expect_rejected("race_time", [&](State& s) { s.race_time_ms = time_ms; });
-    expect_rejected("times", [&](State& s) { s.times_ms[0] = time_ms; });
+    expect_rejected("times", [&](State& s) {
+      s.num_passed = 1;
+      s.times_ms[0] = time_ms;
+    });
   }
+  expect_rejected("times", [](State& s) { s.times_ms[sim::kMaxPasses - 1] = 10; });
   for (const std::int32_t time_ms : {kFar, -kFar, 15}) {
     expect_rejected("clock", [&](State& s) { s.clock_ms = time_ms; });
   }
