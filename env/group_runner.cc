@@ -113,8 +113,9 @@ void GroupRunner::Restore(std::span<const std::span<const std::byte>> snapshots,
   Finish(out);
 }
 
-SnapshotOrigin GroupRunner::OriginOf(const Row& row) const {
-  return {games_->kind(), row.track_hash(), settings_.spec.policy_hash, settings_.spec.task_hash};
+SnapshotOrigin GroupRunner::OriginOf(std::size_t row) const {
+  return {games_->kind(), at(row).row.track_hash(), settings_.spec.policy_hash,
+          settings_.spec.task_hash};
 }
 
 void GroupRunner::Assign(std::size_t row, Task task) {
@@ -159,7 +160,7 @@ void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snap
                                 const BatchView& out) {
   Place& place = at(row);
   const auto use = task == Task::kContinue ? SnapshotUse::kRestore : SnapshotUse::kReset;
-  const auto opened = OpenSnapshot(snapshot, OriginOf(place.row), place.row.line(), use);
+  const auto opened = OpenSnapshot(snapshot, OriginOf(row), line(row), use);
   if (!opened) return Reject(row, opened.error(), out);
   place.snapshot = *opened;
   place.after_revival = task;
@@ -226,7 +227,7 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
       return WriteAll(r, result, out);
     case Task::kSave:
       EndTask(place);
-      PackSnapshot({OriginOf(row), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
+      PackSnapshot({OriginOf(r), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
                    *place.saved);
       return;
     default:

@@ -52,6 +52,8 @@ class GroupRunner {
   tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
   const GameState& state(std::size_t row) const { return at(row).row.state(); }
+  const Centreline& line(std::size_t row) const { return at(row).row.line(); }
+  SnapshotOrigin OriginOf(std::size_t row) const;  // of its snapshots
 
  private:
   // What a row waits for.
@@ -84,7 +86,6 @@ class GroupRunner {
   Place& at(std::size_t row) { return places_[row - first_row_]; }
   const Place& at(std::size_t row) const { return places_[row - first_row_]; }
   int SlotOf(std::size_t row) const { return static_cast<int>(row - first_row_); }
-  SnapshotOrigin OriginOf(const Row& row) const;
 
   // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
   // under way already.

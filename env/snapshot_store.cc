@@ -11,7 +11,7 @@ std::uint64_t SnapshotStore::Put(std::uint64_t owner, Bytes bytes) {
   const std::size_t size = bytes->size();
   if (size > budget_bytes_) return id;
   Holding& holding = holdings_[owner];
-  holding.ids.push_back(id);
+  holding.ids.insert(holding.ids.end(), id);
   holding.bytes += size;
   bytes_ += size;
   entries_.emplace(id, Entry{owner, std::move(bytes)});
@@ -23,14 +23,25 @@ std::uint64_t SnapshotStore::Put(std::uint64_t owner, Bytes bytes) {
 void SnapshotStore::EvictOne() {
   const auto most = std::ranges::max_element(
       holdings_, {}, [](const auto& holding) { return holding.second.bytes; });
-  Holding& holding = most->second;
-  const auto oldest = entries_.find(holding.ids.front());
-  const std::size_t size = oldest->second.bytes->size();
-  holding.ids.pop_front();
-  holding.bytes -= size;
-  bytes_ -= size;
-  entries_.erase(oldest);
-  if (holding.ids.empty()) holdings_.erase(most);
+  Remove(entries_.find(*most->second.ids.begin()));
+}
+
+SnapshotStore::Bytes SnapshotStore::Remove(Entries::iterator entry) {
+  const auto holding = holdings_.find(entry->second.owner);
+  Bytes bytes = std::move(entry->second.bytes);
+  bytes_ -= bytes->size();
+  holding->second.bytes -= bytes->size();
+  holding->second.ids.erase(entry->first);
+  if (holding->second.ids.empty()) holdings_.erase(holding);
+  entries_.erase(entry);
+  return bytes;
+}
+
+void SnapshotStore::Drop(std::uint64_t id) {
+  Bytes dropped;  // freed after the lock is
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(id);
+  if (entry != entries_.end()) dropped = Remove(entry);
 }
 
 std::optional<SnapshotStore::Entry> SnapshotStore::Get(std::uint64_t id) const {

@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -27,20 +27,23 @@ class SnapshotStore {
   // REQUIRES: bytes is not null.
   std::uint64_t Put(std::uint64_t owner, Bytes bytes);
   std::optional<Entry> Get(std::uint64_t id) const;  // empty: never given, evicted or dropped
+  void Drop(std::uint64_t id);                       // nothing, when it names nothing
   void DropOwner(std::uint64_t owner);
 
   std::size_t bytes() const;  // kept now
 
  private:
   struct Holding {
-    std::deque<std::uint64_t> ids;  // oldest first
+    std::set<std::uint64_t> ids;  // the first is the oldest
     std::size_t bytes = 0;
   };
+  using Entries = std::unordered_map<std::uint64_t, Entry>;
   void EvictOne();
+  Bytes Remove(Entries::iterator entry);
 
   const std::size_t budget_bytes_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::uint64_t, Entry> entries_;     // by id
+  Entries entries_;                                      // by id
   std::unordered_map<std::uint64_t, Holding> holdings_;  // by owner; none is empty
   std::size_t bytes_ = 0;
   std::uint64_t last_id_ = 0;

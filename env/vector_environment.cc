@@ -216,6 +216,39 @@ tl::expected<void, std::string> VectorEnvironment::Restore(int row,
   return impl_->RunnerOf(row).Restore(Size(row), snapshot, out);
 }
 
+void VectorEnvironment::Branch(int row, std::span<const std::uint8_t> mask, const BatchView& out) {
+  const std::size_t n = impl_->settings.num_rows;
+  assert(mask.empty() || mask.size() == n);
+  const std::vector<std::byte> state = Save(row);
+  std::vector<std::span<const std::byte>> states(n);
+  for (std::size_t r = 0; r < n; ++r) {
+    if (mask.empty() || mask[r] == 1) states[r] = state;
+  }
+  Restore(states, out);
+  if (!state.empty()) return;
+  for (std::size_t r = 0; r < n; ++r) {
+    if (mask.empty() || mask[r] == 1) {
+      out.status[r] = static_cast<std::uint8_t>(RowStatus::kNotReset);
+    }
+  }
+}
+
+tl::expected<void, std::string> VectorEnvironment::Check(
+    std::span<const std::byte> snapshot) const {
+  const auto header = ReadSnapshotHeader(snapshot);
+  if (!header) return tl::unexpected(header.error());
+  for (const GroupRunner& runner : impl_->runners) {
+    for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
+      const SnapshotOrigin here = runner.OriginOf(r);
+      if (header->origin.game_kind != here.game_kind) continue;
+      if (header->origin.track_hash != here.track_hash) continue;
+      return OpenSnapshot(snapshot, here, runner.line(r), SnapshotUse::kReset)
+          .map([](const OpenedSnapshot&) {});
+    }
+  }
+  return tl::unexpected<std::string>("no row has the snapshot's kind of game and track");
+}
+
 const GameState& VectorEnvironment::game_state(int row) const {
   return impl_->RunnerOf(row).state(Size(row));
 }

@@ -128,6 +128,13 @@ class VectorEnvironment {
   tl::expected<void, std::string> Restore(int row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
 
+  // Gives the rows of the mask ([n], empty: all) the state of one row, which may be among them:
+  // they go on with its episode as after Restore. kNotReset where that row has no state.
+  void Branch(int row, std::span<const std::uint8_t> mask, const BatchView& out);
+  // Whether these bytes fit one of the rows, at least for a reset. The error says what is wrong.
+  // The game's part is left for the game to check.
+  tl::expected<void, std::string> Check(std::span<const std::byte> snapshot) const;
+
   // What the game of a row told last, as far as it was good: for spectators, pictures and tests;
   // not part of the observation.
   const GameState& game_state(int row) const;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "transport/learner_environment.h"
 #include "transport/row_snapshots.h"
 
 namespace hotlap::transport {
@@ -33,6 +34,19 @@ tl::expected<std::span<const T>, Refusal> ReadArray(const Work& work, std::size_
   return std::span<const T>(memory);
 }
 
+// Likewise, as many elements as there are.
+template <typename T>
+tl::expected<std::span<const T>, Refusal> ReadList(const Work& work, std::size_t index,
+                                                   const char* name, std::vector<T>& memory) {
+  const zmq::message_t& array = work.arrays[index];
+  if (array.size() % sizeof(T) != 0) {
+    return Refuse(Status::kBadArgument,
+                  "array '" + std::string(name) + "' has " + std::to_string(array.size()) +
+                      " bytes, must have a multiple of " + std::to_string(sizeof(T)));
+  }
+  return ReadArray(work, index, name, array.size() / sizeof(T), false, memory);
+}
+
 tl::expected<void, Refusal> CheckMask(std::span<const std::uint8_t> mask) {
   for (std::size_t row = 0; row < mask.size(); ++row) {
     if (mask[row] > 1) {
@@ -52,6 +66,7 @@ AttachedEnvironment::AttachedEnvironment(GameLoan games, std::uint64_t owner,
       layout_(BatchShape{}),
       owner_(owner),
       snapshots_(context.snapshots),
+      transfer_bytes_(context.transfer_bytes),
       ring_(context.window + 2) {}
 
 tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment::Attach(
@@ -156,6 +171,18 @@ Reply AttachedEnvironment::Run(const Work& work) {
     case Operation::kRestore:
       reply = Restore(work);
       break;
+    case Operation::kBranch:
+      reply = Branch(work);
+      break;
+    case Operation::kExport:
+      reply = Export(work);
+      break;
+    case Operation::kImport:
+      reply = Import(work);
+      break;
+    case Operation::kDrop:
+      reply = Drop(work);
+      break;
     default:
       reply = Refuse(Status::kUnknownError, "not an operation on environments");
   }
@@ -214,18 +241,9 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Save(const Work& work) {
   if (!mask) return tl::make_unexpected(mask.error());
   if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
   const SavedRows saved = SaveRows(*environment_, *mask, snapshots_, owner_);
-  std::vector<std::uint32_t> sizes(work.request.bytes ? n : 0);
-  std::vector<std::byte> all_bytes;
-  for (std::size_t row = 0; row < sizes.size(); ++row) {
-    if (saved.bytes[row] == nullptr) continue;
-    sizes[row] = static_cast<std::uint32_t>(saved.bytes[row]->size());
-    all_bytes.insert(all_bytes.end(), saved.bytes[row]->begin(), saved.bytes[row]->end());
-  }
   Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
   reply.frames.emplace_back(saved.ids.data(), n * sizeof(std::uint64_t));
   reply.frames.emplace_back(saved.status.data(), n);
-  reply.frames.emplace_back(sizes.data(), sizes.size() * sizeof(std::uint32_t));
-  reply.frames.emplace_back(all_bytes.data(), all_bytes.size());
   return reply;
 }
 
@@ -238,6 +256,83 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Restore(const Work& work) {
   return RestoreRows(*environment_, *ids, snapshots_, owner_, view).map([&] {
     FinishBatch(layout_.shape(), 0, view);
     return MakeBatchReply(work.request.id, 0, buffer);
+  });
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Branch(const Work& work) {
+  const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
+  if (auto good = CheckRow(work.request.row, layout_.shape().rows); !good) {
+    return tl::make_unexpected(good.error());
+  }
+  const auto mask = ReadArray(work, 0, "mask", n, true, mask_);
+  if (!mask) return tl::make_unexpected(mask.error());
+  if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
+  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  const BatchView view = layout_.View(buffer.data());
+  environment_->Branch(work.request.row, *mask, view);
+  FinishBatch(layout_.shape(), 0, view);
+  return MakeBatchReply(work.request.id, 0, buffer);
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Export(const Work& work) {
+  const auto ids = ReadList(work, 0, "snapshots", snapshot_ids_);
+  if (!ids) return tl::make_unexpected(ids.error());
+  const auto held = FindSnapshots(snapshots_, owner_, *ids);
+  if (!held) return tl::make_unexpected(held.error());
+  std::vector<std::uint32_t> sizes(held->size());
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if ((*held)[i] == nullptr) continue;
+    sizes[i] = static_cast<std::uint32_t>((*held)[i]->size());
+    total += sizes[i];
+  }
+  if (total > transfer_bytes_) {
+    return Refuse(Status::kBadArgument, "array 'snapshots' names " + std::to_string(total) +
+                                            " bytes of states, one export has at most " +
+                                            std::to_string(transfer_bytes_));
+  }
+  zmq::message_t bytes(total);
+  auto* out = bytes.data<std::byte>();
+  for (const SnapshotStore::Bytes& state : *held) {
+    if (state != nullptr) out = std::ranges::copy(*state, out).out;
+  }
+  Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  reply.frames.emplace_back(sizes.data(), sizes.size() * sizeof(std::uint32_t));
+  reply.frames.push_back(std::move(bytes));
+  return reply;
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Import(const Work& work) {
+  const auto sizes = ReadList(work, 0, "sizes", sizes_);
+  if (!sizes) return tl::make_unexpected(sizes.error());
+  const std::span<const std::byte> bytes{work.arrays[1].data<std::byte>(), work.arrays[1].size()};
+  std::uint64_t total = 0;
+  for (const std::uint32_t size : *sizes) total += size;
+  if (total != bytes.size() || total > transfer_bytes_) {
+    return Refuse(Status::kBadArgument, "array 'bytes' has " + std::to_string(bytes.size()) +
+                                            " bytes, must have as many as 'sizes' says, " +
+                                            std::to_string(total) + ", and at most " +
+                                            std::to_string(transfer_bytes_));
+  }
+  std::vector<std::span<const std::byte>> states;
+  states.reserve(sizes->size());
+  std::size_t begin = 0;
+  for (const std::uint32_t size : *sizes) {
+    states.push_back(bytes.subspan(begin, size));
+    begin += size;
+  }
+  return ImportSnapshots(*environment_, states, snapshots_, owner_).map([&](const auto& ids) {
+    Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+    reply.frames.emplace_back(ids.data(), ids.size() * sizeof(std::uint64_t));
+    return reply;
+  });
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Drop(const Work& work) {
+  const auto ids = ReadList(work, 0, "snapshots", snapshot_ids_);
+  if (!ids) return tl::make_unexpected(ids.error());
+  return DropSnapshots(snapshots_, owner_, *ids).map([&] {
+    return Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
   });
 }
 

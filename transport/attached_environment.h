@@ -28,6 +28,7 @@ struct AttachContext {
   GamePool& games;
   SnapshotStore& snapshots;
   int max_rows = 0;
+  std::size_t transfer_bytes = 0;         // of one export or import at most
   int window = 0;                         // replies that stay referenced
   std::shared_ptr<WorkerPool> workers{};  // share the steps of many rows
 };
@@ -41,7 +42,8 @@ class AttachedEnvironment {
 
   AttachReply Describe() const;
 
-  // Reset, step, save or restore. Refusals become replies like everything else.
+  // An operation on the rows or on the session's saved states. Refusals become replies like
+  // everything else.
   Reply Run(const Work& work);
 
   // No game behind a mapped buffer among the rows: nothing waits.
@@ -56,6 +58,10 @@ class AttachedEnvironment {
   tl::expected<Reply, Refusal> Step(const Work& work);
   tl::expected<Reply, Refusal> Save(const Work& work);
   tl::expected<Reply, Refusal> Restore(const Work& work);
+  tl::expected<Reply, Refusal> Branch(const Work& work);
+  tl::expected<Reply, Refusal> Export(const Work& work);
+  tl::expected<Reply, Refusal> Import(const Work& work);
+  tl::expected<Reply, Refusal> Drop(const Work& work);
   Reply MakeBatchReply(std::uint64_t id, int num_final, ReplyBuffer& buffer) const;
 
   GameLoan games_;  // outlives the environment that drives them
@@ -64,12 +70,14 @@ class AttachedEnvironment {
   BatchLayout layout_;
   std::uint64_t owner_;
   SnapshotStore& snapshots_;
+  std::size_t transfer_bytes_;
   ReplyRing ring_;
   std::array<double, kNumOperations> cost_us_{};  // smoothed; 0: never measured
 
   // Copies of a request's arrays, aligned as the environment reads them.
   std::vector<std::uint8_t> mask_;
   std::vector<std::uint64_t> seeds_, snapshot_ids_;
+  std::vector<std::uint32_t> sizes_;
   std::vector<std::int32_t> discrete_;
   std::vector<float> continuous_;
 };

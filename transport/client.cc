@@ -171,6 +171,15 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const Arrays& arrays,
                                                           Deadline deadline) {
+  const std::size_t limit = MaxRequestFrameBytes(hello_.max_rows, hello_.max_transfer_bytes);
+  for (const std::span<const std::byte> array : arrays) {
+    if (array.size() > limit) {
+      return Refuse(Status::kBadArgument,
+                    "an array of '" + std::string(OperationName(request.operation)) + "' has " +
+                        std::to_string(array.size()) + " bytes, the server takes at most " +
+                        std::to_string(limit));
+    }
+  }
   if (auto settled = Settle(deadline); !settled) return settled;
   request.token = hello_.token;
   request.id = ++last_id_;
@@ -292,41 +301,64 @@ tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Save(
     std::span<const std::uint8_t> mask, Deadline deadline) {
   return CheckSize("mask", mask.size(), num_rows(), true)
       .and_then([&] { return Call(Make(Operation::kSave), {std::as_bytes(mask)}, deadline); })
-      .and_then([&]() -> tl::expected<std::vector<SnapshotId>, Refusal> {
-        const std::size_t n = static_cast<std::size_t>(num_rows());
-        if (received_.size() != 5 || received_[1].size() != n * sizeof(SnapshotId)) {
-          return BadReply("array 'ids' has another size");
-        }
-        std::vector<SnapshotId> ids(n);
-        std::memcpy(ids.data(), received_[1].data(), received_[1].size());
-        return ids;
-      });
+      .and_then([&] { return Ids(2, static_cast<std::size_t>(num_rows())); });
 }
 
-tl::expected<std::vector<std::vector<std::byte>>, Refusal> RemoteVectorEnvironment::SaveBytes(
-    std::span<const std::uint8_t> mask, Deadline deadline) {
-  if (auto good = CheckSize("mask", mask.size(), num_rows(), true); !good) {
-    return tl::make_unexpected(good.error());
-  }
-  Request request = Make(Operation::kSave);
-  request.bytes = true;
-  if (auto called = Call(std::move(request), {std::as_bytes(mask)}, deadline); !called) {
+tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Branch(
+    int row, std::span<const std::uint8_t> mask, Deadline deadline) {
+  Request request = Make(Operation::kBranch);
+  request.row = row;
+  return CheckRow(row, num_rows())
+      .and_then([&] { return CheckSize("mask", mask.size(), num_rows(), true); })
+      .and_then([&] { return Call(std::move(request), {std::as_bytes(mask)}, deadline); })
+      .and_then([&] { return Batch(); });
+}
+
+tl::expected<std::vector<std::vector<std::byte>>, Refusal> RemoteVectorEnvironment::Export(
+    std::span<const SnapshotId> snapshots, Deadline deadline) {
+  if (auto called = Call(Make(Operation::kExport), {std::as_bytes(snapshots)}, deadline); !called) {
     return tl::make_unexpected(called.error());
   }
-  const std::size_t n = static_cast<std::size_t>(num_rows());
-  if (received_.size() != 5 || received_[3].size() != n * sizeof(std::uint32_t)) {
+  const std::size_t count = snapshots.size();
+  if (received_.size() != 3 || received_[1].size() != count * sizeof(std::uint32_t)) {
     return BadReply("array 'sizes' has another size");
   }
-  std::vector<std::uint32_t> sizes(n);
-  std::memcpy(sizes.data(), received_[3].data(), received_[3].size());
-  std::span<const std::byte> rest = BytesOf(received_[4]);
-  std::vector<std::vector<std::byte>> states(n);
-  for (std::size_t row = 0; row < n; ++row) {
-    if (sizes[row] > rest.size()) return BadReply("array 'bytes' is cut short");
-    states[row].assign(rest.begin(), rest.begin() + sizes[row]);
-    rest = rest.subspan(sizes[row]);
+  const std::span<const std::uint32_t> sizes = Aligned<std::uint32_t>(1);
+  std::span<const std::byte> rest = BytesOf(received_[2]);
+  std::vector<std::vector<std::byte>> states(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (sizes[i] > rest.size()) return BadReply("array 'bytes' is cut short");
+    states[i].assign(rest.begin(), rest.begin() + sizes[i]);
+    rest = rest.subspan(sizes[i]);
   }
   return states;
+}
+
+tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Import(
+    std::span<const std::vector<std::byte>> states, Deadline deadline) {
+  std::vector<std::uint32_t> sizes;
+  std::vector<std::byte> bytes;
+  for (const std::vector<std::byte>& state : states) {
+    sizes.push_back(static_cast<std::uint32_t>(state.size()));
+    bytes.insert(bytes.end(), state.begin(), state.end());
+  }
+  return Call(Make(Operation::kImport), {std::as_bytes(std::span(sizes)), bytes}, deadline)
+      .and_then([&] { return Ids(1, states.size()); });
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Drop(std::span<const SnapshotId> snapshots,
+                                                          Deadline deadline) {
+  return Call(Make(Operation::kDrop), {std::as_bytes(snapshots)}, deadline);
+}
+
+tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Ids(std::size_t num_arrays,
+                                                                            std::size_t count) {
+  if (received_.size() != num_arrays + 1 || received_[1].size() != count * sizeof(SnapshotId)) {
+    return BadReply("array 'ids' has another size");
+  }
+  std::vector<SnapshotId> ids(count);
+  std::ranges::copy(Aligned<SnapshotId>(1), ids.begin());
+  return ids;
 }
 
 // ZeroMQ aligns large frames alone; the others are copied, which costs nothing at their size.

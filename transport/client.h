@@ -76,16 +76,20 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
                                                       Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
                                                 Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Branch(int row, std::span<const std::uint8_t> mask,
+                                               Deadline deadline) override;
+  tl::expected<std::vector<std::vector<std::byte>>, Refusal> Export(
+      std::span<const SnapshotId> snapshots, Deadline deadline) override;
+  tl::expected<std::vector<SnapshotId>, Refusal> Import(
+      std::span<const std::vector<std::byte>> states, Deadline deadline) override;
+  tl::expected<void, Refusal> Drop(std::span<const SnapshotId> snapshots,
+                                   Deadline deadline) override;
 
-  // What a Reset, Step or Restore that timed out would have returned. REQUIRES: it was the last
-  // call.
+  // What a Reset, Step, Restore or Branch that timed out would have returned. REQUIRES: it was the
+  // last call.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
   bool session_is_lost() const { return keep_alive_->session_is_lost(); }
-
-  // The bytes of the rows' states too, in row order; empty where there is none.
-  tl::expected<std::vector<std::vector<std::byte>>, Refusal> SaveBytes(
-      std::span<const std::uint8_t> mask, Deadline deadline);
 
  private:
   using Frames = std::vector<zmq::message_t>;  // header and arrays
@@ -104,6 +108,8 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<void, Refusal> Await(Deadline deadline);
   bool Receive(Deadline until);
   tl::expected<ConstBatchView, Refusal> Batch();
+  // The first of the arrays of a reply to save or import.
+  tl::expected<std::vector<SnapshotId>, Refusal> Ids(std::size_t num_arrays, std::size_t count);
   template <typename T>
   std::span<const T> Aligned(std::size_t frame);
 

@@ -22,6 +22,12 @@ tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int ro
                                           (may_be_empty ? " or none" : ""));
 }
 
+tl::expected<void, Refusal> CheckRow(int row, int rows) {
+  if (row >= 0 && row < rows) return {};
+  return Refuse(Status::kBadArgument,
+                "'row' is " + std::to_string(row) + ", must be below " + std::to_string(rows));
+}
+
 tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows) {
   return CheckSize("mask", request.mask.size(), rows, true)
       .and_then([&] { return CheckSize("seeds", request.seeds.size(), rows, true); })
@@ -104,6 +110,38 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Restore(
   return RestoreRows(*environment_, snapshots, snapshots_, kOwner, view_).map([&] {
     return Finished(0);
   });
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Branch(
+    int row, std::span<const std::uint8_t> mask, Deadline) {
+  return CheckRow(row, num_rows())
+      .and_then([&] { return CheckSize("mask", mask.size(), num_rows(), true); })
+      .map([&] {
+        environment_->Branch(row, mask, view_);
+        return Finished(0);
+      });
+}
+
+tl::expected<std::vector<std::vector<std::byte>>, Refusal> LocalVectorEnvironment::Export(
+    std::span<const SnapshotId> snapshots, Deadline) {
+  return FindSnapshots(snapshots_, kOwner, snapshots).map([](const auto& held) {
+    std::vector<std::vector<std::byte>> states(held.size());
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      if (held[i] != nullptr) states[i] = *held[i];
+    }
+    return states;
+  });
+}
+
+tl::expected<std::vector<SnapshotId>, Refusal> LocalVectorEnvironment::Import(
+    std::span<const std::vector<std::byte>> states, Deadline) {
+  const std::vector<std::span<const std::byte>> spans(states.begin(), states.end());
+  return ImportSnapshots(*environment_, spans, snapshots_, kOwner);
+}
+
+tl::expected<void, Refusal> LocalVectorEnvironment::Drop(std::span<const SnapshotId> snapshots,
+                                                         Deadline) {
+  return DropSnapshots(snapshots_, kOwner, snapshots);
 }
 
 }  // namespace hotlap::transport

@@ -51,6 +51,20 @@ class LearnerEnvironment {
   // Continues the snapshots' episodes ([n], 0 leaves the row alone: its status is kSkipped).
   virtual tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
                                                         Deadline deadline) = 0;
+  // Gives the rows of the mask ([n]; empty: all) the state of one row: they go on with its episode,
+  // bit for bit. kNotReset where that row has none.
+  virtual tl::expected<ConstBatchView, Refusal> Branch(int row, std::span<const std::uint8_t> mask,
+                                                       Deadline deadline) = 0;
+
+  // The states as bytes, for a file or another source; empty under id 0.
+  virtual tl::expected<std::vector<std::vector<std::byte>>, Refusal> Export(
+      std::span<const SnapshotId> snapshots, Deadline deadline) = 0;
+  // An id for each. kBadArgument, and none is kept, when one of them fits no row here.
+  virtual tl::expected<std::vector<SnapshotId>, Refusal> Import(
+      std::span<const std::vector<std::byte>> states, Deadline deadline) = 0;
+  // Frees them; ids that name nothing any more are passed over.
+  virtual tl::expected<void, Refusal> Drop(std::span<const SnapshotId> snapshots,
+                                           Deadline deadline) = 0;
 };
 
 // The interface over a VectorEnvironment of this process.
@@ -71,6 +85,14 @@ class LocalVectorEnvironment : public LearnerEnvironment {
                                                       Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
                                                 Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Branch(int row, std::span<const std::uint8_t> mask,
+                                               Deadline deadline) override;
+  tl::expected<std::vector<std::vector<std::byte>>, Refusal> Export(
+      std::span<const SnapshotId> snapshots, Deadline deadline) override;
+  tl::expected<std::vector<SnapshotId>, Refusal> Import(
+      std::span<const std::vector<std::byte>> states, Deadline deadline) override;
+  tl::expected<void, Refusal> Drop(std::span<const SnapshotId> snapshots,
+                                   Deadline deadline) override;
 
  private:
   struct FreeAligned {
@@ -90,5 +112,7 @@ tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows);
 tl::expected<void, Refusal> CheckSizes(const ActionView& actions, const ActionSpec& spec, int rows);
 tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,
                                       bool may_be_empty);
+// Whether it is one of n rows.
+tl::expected<void, Refusal> CheckRow(int row, int rows);
 
 }  // namespace hotlap::transport

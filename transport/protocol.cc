@@ -26,14 +26,21 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     {"attach", 1, " token environment policy_hash task_hash rows tracks kind autoreset info "},
     {"reset", 3, " token "},
     {"step", 1, " token "},
-    {"save", 1, " token bytes "},
+    {"save", 1, " token "},
     {"restore", 1, " token "},
+    {"branch", 1, " token row "},
+    {"export", 1, " token "},
+    {"import", 2, " token "},
+    {"drop", 1, " token "},
     {"detach", 0, " token close "},
     {"ping", 0, " token "},
 }};
 
 constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
 constexpr std::array<std::string_view, 3> kAutoresets = {"next_step", "same_step", "disabled"};
+
+// Of a request's array: more than any operation on rows needs.
+constexpr std::size_t kBytesPerRow = 64;
 
 const OperationEntry& Entry(Operation operation) {
   return kOperations[static_cast<std::size_t>(operation)];
@@ -86,7 +93,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
   if (reader.Has("autoreset"))
     ReadChoice(reader, header, "autoreset", kAutoresets, request.autoreset);
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
-  if (reader.Has("bytes")) reader.Keep(header.Bool("bytes"), request.bytes);
+  if (request.operation == Operation::kBranch) {
+    reader.Keep(header.Unsigned("row", 0, kMaxRows - 1), request.row);
+  }
   if (reader.Has("close")) reader.Keep(header.Bool("close"), request.close);
   return reader.Finish(std::move(request));
 }
@@ -95,6 +104,11 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
 
 const char* OperationName(Operation operation) { return Entry(operation).name.data(); }
 int NumRequestArrays(Operation operation) { return Entry(operation).num_arrays; }
+
+std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes) {
+  return std::max(kMaxRequestHeaderBytes + kBytesPerRow * static_cast<std::size_t>(max_rows),
+                  max_transfer_bytes);
+}
 
 const char* GameKindName(GameKind kind) { return kKinds[static_cast<std::size_t>(kind)].data(); }
 
@@ -176,7 +190,9 @@ std::string EncodeRequest(const Request& request) {
         .String("autoreset", AutoresetName(request.autoreset));
     if (!request.info.empty()) writer.Strings("info", request.info);
   }
-  if (request.bytes) writer.Bool("bytes", true);
+  if (request.operation == Operation::kBranch) {
+    writer.Unsigned("row", static_cast<std::uint64_t>(request.row));
+  }
   if (request.close) writer.Bool("close", true);
   return writer.Finish();
 }

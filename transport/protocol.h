@@ -24,6 +24,9 @@ inline constexpr std::size_t kMaxNameBytes = 64;     // of environments, tracks,
 inline constexpr std::size_t kMaxRequestArrays = 3;  // no operation takes more
 inline constexpr int kMaxRows = 65536;               // of any attach; servers allow less
 
+// The largest frame that a server reads, by what its hello tells.
+std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes);
+
 enum class Operation : std::uint8_t {
   kHello,    // opens a session
   kSpec,     // describes an environment
@@ -32,10 +35,14 @@ enum class Operation : std::uint8_t {
   kStep,     // arrays: actions
   kSave,     // arrays: mask
   kRestore,  // arrays: snapshots
+  kBranch,   // arrays: mask
+  kExport,   // arrays: snapshots
+  kImport,   // arrays: sizes, bytes
+  kDrop,     // arrays: snapshots
   kDetach,   // gives the rows back
   kPing,     // keeps a session alive, or just answers
 };
-inline constexpr int kNumOperations = 9;
+inline constexpr int kNumOperations = 13;
 const char* OperationName(Operation operation);
 int NumRequestArrays(Operation operation);
 
@@ -66,7 +73,7 @@ struct Request {
   Autoreset autoreset = Autoreset::kNextStep;  // attach
   std::vector<std::string> info;               // attach: names of columns; empty: the default ones
 
-  bool bytes = false;  // save: the snapshots themselves too
+  int row = 0;         // branch: whose state the others get, [0, kMaxRows)
   bool close = false;  // detach: the session ends too
 };
 

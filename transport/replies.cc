@@ -108,6 +108,7 @@ std::string EncodeReply(std::uint64_t id, const HelloReply& reply) {
       .Unsigned("session_timeout_ms", static_cast<std::uint64_t>(reply.session_timeout_ms))
       .Unsigned("window", static_cast<std::uint64_t>(reply.window))
       .Unsigned("max_rows", static_cast<std::uint64_t>(reply.max_rows))
+      .Unsigned("max_transfer_bytes", reply.max_transfer_bytes)
       .Strings("environments", reply.environments)
       .UnsignedList("policy_hashes", reply.policy_hashes)
       .UnsignedList("task_hashes", reply.task_hashes)
@@ -186,6 +187,7 @@ tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte
   reader.Number("session_timeout_ms", INT32_MAX, reply.session_timeout_ms);
   reader.Number("window", INT32_MAX, reply.window);
   reader.Number("max_rows", INT32_MAX, reply.max_rows);
+  reader.Number("max_transfer_bytes", INT64_MAX, reply.max_transfer_bytes);
   reader.Names("environments", reply.environments);
   reader.Numbers("policy_hashes", reply.policy_hashes);
   reader.Numbers("task_hashes", reply.task_hashes);

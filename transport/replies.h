@@ -1,6 +1,7 @@
 // Headers of the replies that carry more than a status: what hello, spec and attach tell.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,6 +26,7 @@ struct HelloReply {
   std::int64_t session_timeout_ms = 0;
   int window = 0;  // requests in flight, and latest replies kept
   int max_rows = 0;
+  std::size_t max_transfer_bytes = 0;     // of the states of one export or import
   std::vector<std::string> environments;  // all that the server offers, with both hashes of each
   std::vector<std::uint64_t> policy_hashes, task_hashes;
   std::vector<std::string> tracks;

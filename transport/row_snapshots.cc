@@ -8,33 +8,20 @@ namespace {
 
 std::uint8_t Wire(RowStatus status) { return static_cast<std::uint8_t>(status); }
 
-// Holds what the spans point to: the store may drop it meanwhile.
-struct FoundSnapshots {
-  std::vector<SnapshotStore::Bytes> held;
-  std::vector<std::span<const std::byte>> spans;  // one per id, empty for id 0
-};
+std::string Place(std::uint64_t id, std::size_t place) {
+  return "array 'snapshots' has id " + std::to_string(id) + " at place " + std::to_string(place);
+}
 
-tl::expected<FoundSnapshots, Refusal> FindSnapshots(const SnapshotStore& store, std::uint64_t owner,
-                                                    std::span<const std::uint64_t> ids) {
-  FoundSnapshots found;
-  found.spans.resize(ids.size());
-  for (std::size_t row = 0; row < ids.size(); ++row) {
-    if (ids[row] == 0) continue;
-    const auto entry = store.Get(ids[row]);
-    if (entry && entry->owner == owner) {
-      found.spans[row] = *entry->bytes;
-      found.held.push_back(entry->bytes);
-      continue;
-    }
-    const std::string text =
-        "array 'snapshots' has id " + std::to_string(ids[row]) + " at row " + std::to_string(row);
-    if (entry) {
-      return Refuse(Status::kPermissionDenied, text + ", which another session saved");
-    }
-    return Refuse(Status::kInvalidId,
-                  text + ", which was never given or had to make room for newer ones");
+tl::unexpected<Refusal> RefuseForeign(std::uint64_t id, std::size_t place) {
+  return Refuse(Status::kPermissionDenied, Place(id, place) + ", which another session saved");
+}
+
+std::vector<std::span<const std::byte>> SpansOf(const std::vector<SnapshotStore::Bytes>& held) {
+  std::vector<std::span<const std::byte>> spans(held.size());
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (held[i] != nullptr) spans[i] = *held[i];
   }
-  return found;
+  return spans;
 }
 
 }  // namespace
@@ -43,20 +30,35 @@ SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t>
                    SnapshotStore& store, std::uint64_t owner) {
   const std::size_t n = static_cast<std::size_t>(environment.num_rows());
   SavedRows saved{std::vector<std::uint64_t>(n),
-                  std::vector<std::uint8_t>(n, Wire(RowStatus::kSkipped)),
-                  std::vector<SnapshotStore::Bytes>(n)};
+                  std::vector<std::uint8_t>(n, Wire(RowStatus::kSkipped))};
   for (std::size_t row = 0; row < n; ++row) {
     if (!mask.empty() && mask[row] == 0) continue;
-    std::vector<std::byte> bytes = environment.Save(static_cast<int>(row));
-    if (bytes.empty()) {
+    auto bytes = std::make_shared<std::vector<std::byte>>();
+    if (!environment.Save(static_cast<int>(row), *bytes)) {
       saved.status[row] = Wire(RowStatus::kNotReset);
       continue;
     }
     saved.status[row] = Wire(RowStatus::kOk);
-    saved.bytes[row] = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
-    saved.ids[row] = store.Put(owner, saved.bytes[row]);
+    saved.ids[row] = store.Put(owner, std::move(bytes));
   }
   return saved;
+}
+
+tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
+    const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids) {
+  std::vector<SnapshotStore::Bytes> held(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == 0) continue;
+    auto entry = store.Get(ids[i]);
+    if (!entry) {
+      return Refuse(Status::kInvalidId, Place(ids[i], i) +
+                                            ", which was never given, was dropped or had to make "
+                                            "room for newer ones");
+    }
+    if (entry->owner != owner) return RefuseForeign(ids[i], i);
+    held[i] = std::move(entry->bytes);
+  }
+  return held;
 }
 
 tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
@@ -65,19 +67,45 @@ tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
                                       std::span<const std::uint64_t> ids,
                                       const SnapshotStore& store, std::uint64_t owner,
                                       const BatchView& out) {
-  const auto found = FindSnapshots(store, owner, ids);
-  if (!found) return tl::make_unexpected(found.error());
-  environment.Reset({.mask = mask, .seeds = seeds, .snapshots = found->spans}, out);
-  return {};
+  return FindSnapshots(store, owner, ids).map([&](const auto& held) {
+    environment.Reset({.mask = mask, .seeds = seeds, .snapshots = SpansOf(held)}, out);
+  });
 }
 
 tl::expected<void, Refusal> RestoreRows(VectorEnvironment& environment,
                                         std::span<const std::uint64_t> ids,
                                         const SnapshotStore& store, std::uint64_t owner,
                                         const BatchView& out) {
-  const auto found = FindSnapshots(store, owner, ids);
-  if (!found) return tl::make_unexpected(found.error());
-  environment.Restore(found->spans, out);
+  return FindSnapshots(store, owner, ids).map([&](const auto& held) {
+    environment.Restore(SpansOf(held), out);
+  });
+}
+
+tl::expected<std::vector<std::uint64_t>, Refusal> ImportSnapshots(
+    const VectorEnvironment& environment, std::span<const std::span<const std::byte>> states,
+    SnapshotStore& store, std::uint64_t owner) {
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (const auto good = environment.Check(states[i]); !good) {
+      return Refuse(Status::kBadArgument, "array 'bytes' has a bad state at place " +
+                                              std::to_string(i) + ": " + good.error());
+    }
+  }
+  std::vector<std::uint64_t> ids;
+  ids.reserve(states.size());
+  for (const std::span<const std::byte> state : states) {
+    ids.push_back(store.Put(
+        owner, std::make_shared<const std::vector<std::byte>>(state.begin(), state.end())));
+  }
+  return ids;
+}
+
+tl::expected<void, Refusal> DropSnapshots(SnapshotStore& store, std::uint64_t owner,
+                                          std::span<const std::uint64_t> ids) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto entry = store.Get(ids[i]);
+    if (entry && entry->owner != owner) return RefuseForeign(ids[i], i);
+  }
+  for (const std::uint64_t id : ids) store.Drop(id);
   return {};
 }
 

@@ -19,9 +19,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kMaxMessagesPerTurn = 256;   // then finished work gets its turn
-constexpr int kPeerQueue = 64;             // messages of one connection held in either direction
-constexpr std::int64_t kBytesPerRow = 64;  // of a request's array: more than any operation needs
+constexpr int kMaxMessagesPerTurn = 256;  // then finished work gets its turn
+constexpr int kPeerQueue = 64;            // messages of one connection held in either direction
 constexpr int kLingerMs = 200;
 constexpr auto kStoppingTurn = 10ms;
 
@@ -61,6 +60,20 @@ std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   return socket.get(zmq::sockopt::last_endpoint);
 }
 
+// Those on rows. The others build, free, or move as many states as a client likes.
+bool TakesAsLongAsBefore(Operation operation) {
+  switch (operation) {
+    case Operation::kReset:
+    case Operation::kStep:
+    case Operation::kSave:
+    case Operation::kRestore:
+    case Operation::kBranch:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
   return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
 }
@@ -88,6 +101,7 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
                       games,
                       snapshots_,
                       settings.max_rows,
+                      settings.transfer_bytes,
                       settings.sessions.window,
                       std::make_shared<WorkerPool>(settings.threads)},
       own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
@@ -99,14 +113,15 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   router_.set(zmq::sockopt::linger, kLingerMs);
   router_.set(zmq::sockopt::sndhwm, kPeerQueue);
   router_.set(zmq::sockopt::rcvhwm, kPeerQueue);
-  router_.set(zmq::sockopt::maxmsgsize,
-              static_cast<std::int64_t>(kMaxRequestHeaderBytes) + kBytesPerRow * settings.max_rows);
+  router_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(MaxRequestFrameBytes(
+                                            settings.max_rows, settings.transfer_bytes)));
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));
   }
   hello_.session_timeout_ms = settings.sessions.timeout.count();
   hello_.window = settings.sessions.window;
   hello_.max_rows = settings.max_rows;
+  hello_.max_transfer_bytes = settings.transfer_bytes;
   for (const auto& [name, environment] : catalogue.environments()) {
     hello_.environments.push_back(name);
     hello_.policy_hashes.push_back(environment.spec.policy_hash);
@@ -301,8 +316,7 @@ void Server::Dispatch() {
 bool Server::RunsHere(const Session& session) const {
   const Operation operation = session.waiting.front().request.operation;
   return session.environment != nullptr && session.environment->is_simulated() &&
-         operation != Operation::kDetach && operation != Operation::kAttach &&
-         operation != Operation::kSpec &&
+         TakesAsLongAsBefore(operation) &&
          session.environment->EstimateUs(operation) <= settings_.inline_limit_us;
 }
 

@@ -33,6 +33,9 @@ void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
   const int snapshots_mib =
       map.Int("snapshots_mib", 1, 1 << 20, static_cast<int>(settings.snapshot_bytes >> 20));
   settings.snapshot_bytes = static_cast<std::size_t>(snapshots_mib) << 20;
+  const int transfer_mib =
+      map.Int("transfer_mib", 1, 1024, static_cast<int>(settings.transfer_bytes >> 20));
+  settings.transfer_bytes = static_cast<std::size_t>(transfer_mib) << 20;
 }
 
 void ReadGames(const ConfigMap& map, ServeConfig& config) {

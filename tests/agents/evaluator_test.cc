@@ -84,6 +84,16 @@ class ScriptedEnvironment : public transport::LearnerEnvironment {
     return std::vector<SnapshotId>(n_, 0);
   }
   Batch Restore(std::span<const SnapshotId>, Deadline) override { return View(); }
+  Batch Branch(int, std::span<const std::uint8_t>, Deadline) override { return View(); }
+  tl::expected<std::vector<std::vector<std::byte>>, Refusal> Export(std::span<const SnapshotId>,
+                                                                    Deadline) override {
+    return {};
+  }
+  tl::expected<std::vector<SnapshotId>, Refusal> Import(std::span<const std::vector<std::byte>>,
+                                                        Deadline) override {
+    return {};
+  }
+  tl::expected<void, Refusal> Drop(std::span<const SnapshotId>, Deadline) override { return {}; }
 
   std::vector<std::uint64_t> reset_seeds, lost;
   Autoreset mode = Autoreset::kDisabled;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "env/centreline.h"
+#include "env/environment_snapshot.h"
 #include "env/vector_environment.h"
 #include "tests/conformance/games_under_test.h"
 
@@ -47,6 +48,12 @@ class Rows {
     return {first, first + static_cast<std::ptrdiff_t>(width)};
   }
   std::vector<std::byte> Save(int row) { return rows_.Save(row); }
+  void Branch(int row, const std::vector<std::uint8_t>& mask) {
+    rows_.Branch(row, mask, batch_.view());
+  }
+  tl::expected<void, std::string> Check(std::span<const std::byte> snapshot) const {
+    return rows_.Check(snapshot);
+  }
   RowStatus status(std::size_t row) const { return static_cast<RowStatus>(batch_.status[row]); }
   bool truncated(std::size_t row) const { return batch_.truncated[row] != 0; }
   int race_time(std::size_t row) const { return Info(0, row); }
@@ -158,6 +165,45 @@ TEST_P(RowsConformanceTest, DelayAndNoiseGoOnBitForBitAfterARestore) {
   EXPECT_EQ(drive(), seen);
   rows.ResetTo(snapshot);
   EXPECT_NE(drive(), seen) << "a new episode draws anew";
+}
+
+TEST_P(RowsConformanceTest, BranchGivesAnotherRowTheSameFuture) {
+  Rows rows(GetParam());
+  rows.Branch(0, {0, 1});
+  EXPECT_EQ(rows.status(0), RowStatus::kSkipped);
+  EXPECT_EQ(rows.status(1), RowStatus::kNotReset) << "there is no state yet";
+  rows.Reset();
+  for (int step = 0; step < 5; ++step) rows.Step();
+  const auto snapshot = rows.Save(0);
+  rows.ResetTo({});
+  ASSERT_TRUE(rows.Restore(0, snapshot));
+  rows.Branch(0, {0, 1});
+  EXPECT_EQ(rows.status(0), RowStatus::kSkipped);
+  EXPECT_EQ(rows.status(1), RowStatus::kOk);
+  EXPECT_EQ(rows.Save(1), snapshot);
+  EXPECT_EQ(rows.Save(0), snapshot) << "the one stays as it is";
+  rows.Branch(0, {1, 1});
+  EXPECT_EQ(rows.status(0), RowStatus::kOk);
+  EXPECT_EQ(rows.Save(0), snapshot);
+  for (int step = 0; step < 20; ++step) {
+    rows.Step();
+    ASSERT_EQ(BitsOf(rows.state(0)), BitsOf(rows.state(1)));
+  }
+}
+
+TEST_P(RowsConformanceTest, SnapshotTellsItsTickAndFitsTheRowsOfItsKind) {
+  Rows rows(GetParam());
+  rows.Reset();
+  for (int step = 0; step < 5; ++step) rows.Step();
+  const auto snapshot = rows.Save(0);
+  const auto header = ReadSnapshotHeader(snapshot);
+  ASSERT_TRUE(header) << header.error();
+  EXPECT_EQ(header->origin.game_kind, GetParam());
+  EXPECT_EQ(header->tick, 25);
+  EXPECT_TRUE(rows.Check(snapshot));
+  auto foreign = snapshot;
+  foreign[16] = std::byte{'x'};
+  EXPECT_EQ(rows.Check(foreign).error(), "no row has the snapshot's kind of game and track");
 }
 
 // With the game's place empty for a while, in which the other row is waited for and not held up.

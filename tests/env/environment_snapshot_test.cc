@@ -127,7 +127,7 @@ TEST_F(EnvironmentSnapshotTest, AnotherFormatIsRefused) {
   EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("no snapshot"));
   bytes = Packed();
   bytes[8] = std::byte{99};
-  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 2"));
+  EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("format version 99, this is version 3"));
   bytes = Packed();
   bytes[67] = std::byte{0xFF};
   EXPECT_THAT(ErrorOf(bytes, origin), HasSubstr("wrong tick"));

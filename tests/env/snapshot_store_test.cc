@@ -52,6 +52,32 @@ TEST(SnapshotStoreTest, OneLargerThanTheBudgetIsNotKeptAndEvictsNothing) {
   EXPECT_EQ(store.bytes(), 10u);
 }
 
+TEST(SnapshotStoreTest, ADroppedSnapshotMakesRoomAndLeavesTheOthers) {
+  SnapshotStore store(30);
+  const auto first = store.Put(1, BytesOf(10)), second = store.Put(1, BytesOf(10));
+  const auto third = store.Put(1, BytesOf(10));
+  store.Drop(second);
+  store.Drop(second);
+  store.Drop(0);
+  EXPECT_FALSE(store.Get(second));
+  EXPECT_EQ(store.bytes(), 20u);
+  const auto fourth = store.Put(1, BytesOf(10));
+  EXPECT_TRUE(store.Get(first));
+  store.Put(1, BytesOf(10));
+  EXPECT_FALSE(store.Get(first)) << "the oldest that is left";
+  EXPECT_TRUE(store.Get(third));
+  EXPECT_TRUE(store.Get(fourth));
+}
+
+TEST(SnapshotStoreTest, WhoeverDroppedAllHoldsNothing) {
+  SnapshotStore store(25);
+  store.Drop(store.Put(1, BytesOf(20)));
+  const auto other = store.Put(2, BytesOf(15));
+  store.Put(1, BytesOf(10));
+  EXPECT_TRUE(store.Get(other));
+  EXPECT_EQ(store.bytes(), 25u);
+}
+
 TEST(SnapshotStoreTest, DroppedOwnersHoldNothing) {
   SnapshotStore store(25);
   store.Put(1, BytesOf(20));

@@ -240,11 +240,9 @@ class WireTest(unittest.TestCase):
         self.started()
         for _ in range(10):
             self.client.step(0)
-        _, frames = self.client.call('save', b'', bytes=True)
-        ids, status, sizes, states = frames
+        _, (ids, status) = self.client.call('save', b'')
         self.assertEqual(len(ids), 8 * ROWS)
         self.assertEqual(list(status), [0] * ROWS)
-        self.assertEqual(sum(struct.unpack(f'<{ROWS}I', sizes)), len(states))
         first = [self.client.step(2) for _ in range(10)]
         restored = self.client.batch('restore', ids)
         self.assertEqual(restored['info']['race_time'].tolist(), [500] * ROWS)
@@ -255,6 +253,38 @@ class WireTest(unittest.TestCase):
         batch = self.client.batch('reset', mask, b'', ids)
         self.assertEqual(batch['status'].tolist(), [4, 0, 4, 4])
         self.assertEqual(batch['info']['race_time'].tolist()[1], 500)
+
+    def test_states_move_as_bytes_and_tell_what_they_are_of(self):
+        self.started()
+        for _ in range(10):
+            self.client.step(0)
+        _, (ids, _) = self.client.call('save', b'')
+        first = [self.client.step(2) for _ in range(10)]
+        _, (sizes, states) = self.client.call('export', ids)
+        self.client.call('drop', ids)
+        with self.assertRaisesRegex(Refused, 'dropped') as refusal:
+            self.client.call('export', ids)
+        self.assertEqual(refusal.exception.status, -20)
+        size = struct.unpack(f'<{ROWS}I', sizes)[0]
+        magic, version, _, kind, _, policy_hash, task_hash, tick, game_size = struct.unpack_from(
+            '<8sII24sQQQiI', states)
+        self.assertEqual((magic, version, kind.rstrip(b'\0'), tick), (b'hotlapES', 2, b'simulated', 50))
+        self.assertEqual(policy_hash, self.client.attached['policy_hash'])
+        self.assertEqual(task_hash, self.client.attached['task_hash'])
+        self.assertLess(game_size, size)
+        _, (imported,) = self.client.call('import', sizes, states)
+        self.client.batch('restore', imported)
+        for batch in first:
+            self.assertEqualBatches(self.client.step(2), batch)
+
+    def test_branched_rows_share_a_future(self):
+        self.started()
+        for step in range(10):
+            self.client.batch('step', struct.pack(f'<{ROWS}i', *range(ROWS)))
+        self.client.call('branch', b'', row=1)
+        batch = self.client.step(0)
+        for row in range(ROWS):
+            self.assertEqual(batch['observations'][row].tobytes(), batch['observations'][1].tobytes())
 
     def test_same_step_brings_the_end_of_an_episode_beside_the_next_beginning(self):
         self.started(autoreset='same_step')

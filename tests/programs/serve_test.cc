@@ -223,6 +223,7 @@ class Learner {
   }
   // All that was seen of a row so far.
   const Sight& seen(int row) const { return seen_[static_cast<std::size_t>(row)]; }
+  void Forget() { seen_.clear(); }  // what was seen, not what comes next
 
  private:
   ConstBatchView Note(const ConstBatchView& batch) {
@@ -278,6 +279,40 @@ TEST(ServeTest, RandomisedRowsGiveTheSameBitsServedAndAreRefusedToGamesThatCanno
   EXPECT_EQ(spec.randomisation[0].name, "mass");
   EXPECT_LT(spec.randomisation[0].low, 1);
   EXPECT_GT(spec.randomisation[0].high, 1);
+}
+
+class MovedStatesTest : public ::testing::TestWithParam<GameKind> {};
+INSTANTIATE_TEST_SUITE_P(EveryKind, MovedStatesTest,
+                         ::testing::Values(GameKind::kSimulated, GameKind::kTMInterface),
+                         [](const auto& kind) { return transport::GameKindName(kind.param); });
+
+TEST_P(MovedStatesTest, HaveTheSameFutureOnAnotherServer) {
+  constexpr int kRows = 2, kSteps = 40;
+  const bool is_simulated = GetParam() == GameKind::kSimulated;
+  RunningServer here(is_simulated ? kRows : 0, is_simulated ? 0 : kRows);
+  RunningServer there(is_simulated ? kRows : 0, is_simulated ? 0 : kRows);
+  Learner one(here.Attach(GetParam(), kRows)), other(there.Attach(GetParam(), kRows));
+  one.Reset();
+  other.Reset();
+  for (int i = 0; i < kSteps; ++i) {
+    one.Step();
+    other.Step();
+  }
+  const auto ids = Got(one.environment().Save({}, DeadlineIn(kLongEnough)));
+  const auto states = Got(one.environment().Export(ids, DeadlineIn(kLongEnough)));
+  other.Reset();  // anywhere but where the states are
+  const auto imported = Got(other.environment().Import(states, DeadlineIn(kLongEnough)));
+  Got(other.environment().Restore(imported, DeadlineIn(kLongEnough)));
+  for (int row = 0; row < kRows; ++row) {
+    EXPECT_NE(one.seen(row), other.seen(row));
+  }
+  one.Forget();
+  other.Forget();
+  for (int i = 0; i < kSteps; ++i) {
+    one.Step();
+    other.Step();
+  }
+  for (int row = 0; row < kRows; ++row) EXPECT_EQ(one.seen(row), other.seen(row)) << "row " << row;
 }
 
 TEST(ServeTest, GameKilledDuringAStepTruncatesItsEpisodeAloneAndIsReplaced) {

@@ -78,6 +78,92 @@ TEST_F(ClientTest, RowsInProcessAreSavedAndRestoredLikeRowsBehindAServer) {
   EXPECT_EQ(local->Restore(unknown, DeadlineIn(kPatience)).error().status, Status::kInvalidId);
 }
 
+// What both kinds of LearnerEnvironment promise of saved states.
+class SavedStatesTest : public ServingTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  std::unique_ptr<LearnerEnvironment> Rows(int rows) {
+    if (GetParam() == std::string_view("remote")) return Attached(rows);
+    return Local(rows);
+  }
+  static Deadline Soon() { return DeadlineIn(kPatience); }
+};
+
+INSTANTIATE_TEST_SUITE_P(LocalAndRemote, SavedStatesTest, ::testing::Values("local", "remote"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(SavedStatesTest, ExportedStatesGoOnBitForBitWhereTheyAreImported) {
+  Start();
+  const auto here = Rows(kRows), there = Rows(kRows);
+  Race(*here, 20);
+  const auto ids = here->Save({}, Soon()).value();
+  const auto states = here->Export(ids, Soon()).value();
+  const auto future = Drive(*here, 20, 30);
+  ASSERT_TRUE(here->Drop(ids, Soon()));
+
+  const auto imported = there->Import(states, Soon());
+  ASSERT_TRUE(imported) << imported.error().text;
+  ASSERT_TRUE(there->Restore(*imported, Soon()));
+  EXPECT_EQ(Drive(*there, 20, 30), future);
+  EXPECT_EQ(there->Export(*imported, Soon()).value(), states);
+}
+
+TEST_P(SavedStatesTest, ADroppedStateIsGoneAndTheOthersAreNot) {
+  Start();
+  const auto rows = Rows(2);
+  Race(*rows, 5);
+  const auto ids = rows->Save({}, Soon()).value();
+  ASSERT_TRUE(rows->Drop(std::span(ids).first(1), Soon()));
+  const auto gone = rows->Export(ids, Soon());
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().status, Status::kInvalidId);
+  EXPECT_THAT(gone.error().text,
+              ::testing::AllOf(::testing::HasSubstr("'snapshots' has id " + std::to_string(ids[0])),
+                               ::testing::HasSubstr("was dropped")));
+  EXPECT_TRUE(rows->Export(std::span(ids).subspan(1), Soon()));
+  EXPECT_TRUE(rows->Drop(ids, Soon())) << "what is gone already is passed over";
+}
+
+TEST_P(SavedStatesTest, ABadStateIsRefusedByItsPlaceAndNoneIsKept) {
+  Start();
+  const auto rows = Rows(2);
+  Race(*rows, 5);
+  const auto ids = rows->Save({}, Soon()).value();
+  auto states = rows->Export(ids, Soon()).value();
+  states[1].pop_back();
+  const auto refused = rows->Import(states, Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::kBadArgument);
+  EXPECT_THAT(refused.error().text, ::testing::AllOf(::testing::HasSubstr("bad state at place 1"),
+                                                     ::testing::HasSubstr("must have")));
+  states[1].push_back(std::byte{0});
+  const auto imported = rows->Import(std::span(states).first(1), Soon()).value();
+  EXPECT_EQ(imported[0], ids[1] + 1) << "no id was given in between";
+}
+
+TEST_P(SavedStatesTest, BranchGivesTheRowsOfTheMaskTheFutureOfOne) {
+  Start();
+  const auto rows = Rows(4);
+  Race(*rows, 20);
+  const std::vector<std::uint8_t> mask = {1, 0, 1, 1};
+  const auto branched = rows->Branch(2, mask, Soon());
+  ASSERT_TRUE(branched) << branched.error().text;
+  EXPECT_THAT(branched->status, ::testing::ElementsAre(0, 4, 0, 0));
+  const std::size_t d = branched->observations.size() / 4;
+  for (int step = 0; step < 30; ++step) {
+    const std::vector<std::int32_t> actions = {step % 5, 0, step % 5, step % 5};
+    const auto batch = rows->Step({.discrete = actions, .continuous = {}}, Soon());
+    ASSERT_TRUE(batch);
+    const auto row = [&](std::size_t r) {
+      const auto observation = batch->observations.subspan(r * d, d);
+      return std::vector<float>(observation.begin(), observation.end());
+    };
+    ASSERT_EQ(row(0), row(2));
+    ASSERT_EQ(row(3), row(2));
+    ASSERT_EQ(batch->rewards[0], batch->rewards[2]);
+  }
+  EXPECT_EQ(rows->Branch(4, mask, Soon()).error().status, Status::kBadArgument);
+}
+
 TEST_F(ClientTest, LearnsTheSpecOfAnEnvironment) {
   Start();
   const auto remote = Connected();
@@ -141,18 +227,32 @@ TEST_F(ClientTest, AResetToASnapshotBeginsThere) {
               ::testing::ElementsAreArray(std::span(observations).first(10)));
 }
 
-TEST_F(ClientTest, SavedBytesAreThoseOfTheEnvironment) {
+TEST_F(ClientTest, ExportedBytesAreThoseOfTheEnvironment) {
   Start();
   const auto remote = Attached(2);
-  Race(*remote, 10);
+  const auto rows = LocalRows(2, Autoreset::kNextStep);
+  BatchBuffer batch(*rows);
+  rows->Reset({}, batch.view());
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
   const std::vector<std::uint8_t> mask = {0, 1};
-  const auto once = remote->SaveBytes(mask, DeadlineIn(kPatience));
-  const auto again = remote->SaveBytes(mask, DeadlineIn(kPatience));
-  ASSERT_TRUE(once) << once.error().text;
-  ASSERT_TRUE(again);
-  EXPECT_TRUE((*once)[0].empty());
-  EXPECT_FALSE((*once)[1].empty());
-  EXPECT_EQ(*once, *again);
+  const auto ids = remote->Save(mask, DeadlineIn(kPatience)).value();
+  const auto states = remote->Export(ids, DeadlineIn(kPatience));
+  ASSERT_TRUE(states) << states.error().text;
+  EXPECT_TRUE((*states)[0].empty());
+  EXPECT_EQ((*states)[1], rows->Save(1));
+}
+
+TEST_F(ClientTest, WhatTheServerWouldNotReadIsRefusedHere) {
+  server_settings.max_rows = 16;
+  server_settings.transfer_bytes = 1000;
+  Start();
+  const auto remote = Attached(2);
+  const std::vector<std::vector<std::byte>> states(70, std::vector<std::byte>(1000));
+  const auto refused = remote->Import(states, DeadlineIn(kPatience));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::kBadArgument);
+  EXPECT_THAT(refused.error().text, ::testing::HasSubstr("the server takes at most 66560"));
+  EXPECT_TRUE(remote->Reset({}, DeadlineIn(kPatience))) << "the session goes on";
 }
 
 TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
@@ -163,7 +263,8 @@ TEST_F(ClientTest, SeedsOfTheClientReachTheirRows) {
         .environment = "five", .rows = 2, .tracks = {"short_sprint"}, .seeds = std::move(seeds)};
     EXPECT_TRUE(remote->Attach(options, DeadlineIn(kPatience)));
     EXPECT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
-    return remote->SaveBytes({}, DeadlineIn(kPatience)).value();
+    const auto ids = remote->Save({}, DeadlineIn(kPatience)).value();
+    return remote->Export(ids, DeadlineIn(kPatience)).value();
   };
   const auto rows = LocalRows(2, Autoreset::kNextStep, 7);
   BatchBuffer batch(*rows);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <iterator>
 #include <random>
 
 #include "tests/test_size.h"
@@ -52,9 +53,11 @@ class Flooder {
     return noise;
   }
   std::string GoodHeader(std::uint64_t id) {
-    constexpr Operation kAny[] = {Operation::kReset, Operation::kStep, Operation::kSave,
-                                  Operation::kRestore};
-    return EncodeRequest(SessionRequest(kAny[Below(4)], token_, id));
+    constexpr Operation kAny[] = {Operation::kReset,   Operation::kStep,   Operation::kSave,
+                                  Operation::kRestore, Operation::kBranch, Operation::kExport,
+                                  Operation::kImport,  Operation::kDrop};
+    return EncodeRequest(
+        SessionRequest(kAny[Below(static_cast<unsigned>(std::size(kAny)))], token_, id));
   }
 
   std::vector<std::string> Next() {

@@ -68,7 +68,7 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.autoreset, b.autoreset);
   EXPECT_EQ(a.info, b.info);
-  EXPECT_EQ(a.bytes, b.bytes);
+  EXPECT_EQ(a.row, b.row);
   EXPECT_EQ(a.close, b.close);
 }
 
@@ -87,14 +87,15 @@ TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
   Request spec = SessionRequest(Operation::kSpec);
   spec.environment = "compact";
   requests.push_back(spec);
-  Request save = SessionRequest(Operation::kSave);
-  save.bytes = true;
-  requests.push_back(save);
+  Request branch = SessionRequest(Operation::kBranch);
+  branch.row = 3;
+  requests.push_back(branch);
   Request detach = SessionRequest(Operation::kDetach);
   detach.close = true;
   requests.push_back(detach);
   for (const Operation operation :
-       {Operation::kReset, Operation::kStep, Operation::kRestore, Operation::kPing}) {
+       {Operation::kReset, Operation::kStep, Operation::kSave, Operation::kRestore,
+        Operation::kExport, Operation::kImport, Operation::kDrop, Operation::kPing}) {
     requests.push_back(SessionRequest(operation));
   }
   for (const Request& request : requests) {

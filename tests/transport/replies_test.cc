@@ -30,6 +30,7 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
   hello.session_timeout_ms = 5000;
   hello.window = 4;
   hello.max_rows = 8192;
+  hello.max_transfer_bytes = std::size_t{4} << 30;
   hello.environments = {"compact", "default"};
   hello.policy_hashes = {1, UINT64_MAX};
   hello.task_hashes = {3, 4};
@@ -42,6 +43,7 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
   EXPECT_EQ(decoded->session_timeout_ms, 5000);
   EXPECT_EQ(decoded->window, 4);
   EXPECT_EQ(decoded->max_rows, 8192);
+  EXPECT_EQ(decoded->max_transfer_bytes, std::size_t{4} << 30);
   EXPECT_EQ(decoded->environments, hello.environments);
   EXPECT_EQ(decoded->policy_hashes, hello.policy_hashes);
   EXPECT_EQ(decoded->task_hashes, hello.task_hashes);

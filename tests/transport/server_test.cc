@@ -3,9 +3,11 @@
 #include <atomic>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <set>
 #include <stdexcept>
 
+#include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
 namespace hotlap::transport {
@@ -266,6 +268,11 @@ TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
       {Operation::kReset, {"", "", three_seeds}, "'snapshots' has 24 bytes"},
       {Operation::kSave, {"\1"}, "'mask' has 1 bytes"},
       {Operation::kRestore, {""}, "'snapshots' has 0 bytes, must have 32"},
+      {Operation::kBranch, {bad_mask}, "'mask' is 2 at row 2"},
+      {Operation::kExport, {"1234567"}, "'snapshots' has 7 bytes, must have a multiple of 8"},
+      {Operation::kDrop, {"1234567"}, "'snapshots' has 7 bytes, must have a multiple of 8"},
+      {Operation::kImport, {"12345", ""}, "'sizes' has 5 bytes, must have a multiple of 4"},
+      {Operation::kImport, {std::string(4, '\1'), "1"}, "'bytes' has 1 bytes, must have as many"},
   };
   std::uint64_t id = 3;
   for (const auto& one : cases) {
@@ -350,6 +357,92 @@ TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   const RawReply reply = client.Ask(SessionRequest(Operation::kRestore, token, 4), {first + first});
   EXPECT_EQ(reply.header.status, Status::kOk);
   EXPECT_EQ(reply.frames[5], std::string("\0\3", 2));
+  Request branch = SessionRequest(Operation::kBranch, token, 5);
+  EXPECT_EQ(client.Ask(branch, {""}).frames[5], std::string("\0\3", 2));
+  branch.id = 6;
+  branch.row = 2;
+  EXPECT_THAT(client.Ask(branch, {""}).header.error,
+              ::testing::HasSubstr("'row' is 2, must be below 2"));
+}
+
+TEST_F(ServerTest, StatesOfAnotherSessionAreNeitherExportedNorDropped) {
+  Start();
+  RawClient owner = Raw(), other = Raw();
+  const Token token = Ready(owner), other_token = Ready(other, 2);
+  const std::string ids = owner.Ask(SessionRequest(Operation::kSave, token, 3), {""}).frames[1];
+  for (const Operation operation : {Operation::kExport, Operation::kDrop}) {
+    const auto id = static_cast<std::uint64_t>(operation == Operation::kExport ? 3 : 4);
+    const RawReply reply = other.Ask(SessionRequest(operation, other_token, id), {ids});
+    EXPECT_EQ(reply.header.status, Status::kPermissionDenied);
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("which another session saved"));
+  }
+  EXPECT_EQ(owner.Ask(SessionRequest(Operation::kExport, token, 4), {ids}).header.status,
+            Status::kOk);
+}
+
+TEST_F(ServerTest, AnExportHasAtMostTheBytesThatHelloTells) {
+  server_settings.transfer_bytes = 4000;  // two states
+  Start();
+  EXPECT_EQ(Connected()->hello().max_transfer_bytes, 4000u);
+  RawClient client = Raw();
+  const Token token = Ready(client);
+  const std::string ids = client.Ask(SessionRequest(Operation::kSave, token, 3), {""}).frames[1];
+  const auto two = client.Ask(SessionRequest(Operation::kExport, token, 4), {ids.substr(0, 16)});
+  ASSERT_EQ(two.header.status, Status::kOk);
+  const auto three = client.Ask(SessionRequest(Operation::kExport, token, 5), {ids.substr(8)});
+  EXPECT_EQ(three.header.status, Status::kBadArgument);
+  EXPECT_THAT(three.header.error, ::testing::HasSubstr("one export has at most 4000"));
+  const auto import = [&](std::uint64_t id, int times) {
+    std::string sizes, bytes;
+    for (; times > 0; --times) {
+      sizes += two.frames[1];
+      bytes += two.frames[2];
+    }
+    return client.Ask(SessionRequest(Operation::kImport, token, id), {sizes, bytes}).header;
+  };
+  EXPECT_EQ(import(6, 1).status, Status::kOk);
+  EXPECT_THAT(import(7, 2).error, ::testing::HasSubstr("at most 4000"));
+}
+
+// Whatever is imported is refused by name, or is a state that rows take or refuse each for itself.
+TEST_F(ServerTest, DamagedStatesNeverHarmTheServer) {
+  Start();
+  RawClient client = Raw();
+  const Token token = Ready(client, 1, 1);
+  const std::string saved = client.Ask(SessionRequest(Operation::kSave, token, 3), {""}).frames[1];
+  const std::string state =
+      client.Ask(SessionRequest(Operation::kExport, token, 4), {saved}).frames[2];
+  std::uint64_t id = 5;
+  const auto import = [&](const std::string& bytes) {
+    const std::vector<std::uint32_t> sizes = {static_cast<std::uint32_t>(bytes.size())};
+    return client.Ask(SessionRequest(Operation::kImport, token, id++), {Packed(sizes), bytes});
+  };
+  for (std::size_t size = 0; size < state.size(); size += size < 500 ? 1 : 37) {
+    const RawReply reply = import(state.substr(0, size));
+    ASSERT_EQ(reply.header.status, Status::kBadArgument) << size;
+    ASSERT_THAT(reply.header.error, ::testing::HasSubstr("bad state at place 0: the snapshot"));
+  }
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  int num_taken = 0;
+  for (int i = 0; i < TestCount(200, 2000, 50000); ++i) {
+    std::string damaged = state;
+    for (auto k = random() % 3 + 1; k > 0; --k) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    const RawReply imported = import(damaged);
+    if (imported.header.status != Status::kOk) {
+      ASSERT_EQ(imported.header.status, Status::kBadArgument);
+      continue;
+    }
+    const RawReply restored =
+        client.Ask(SessionRequest(Operation::kRestore, token, id++), {imported.frames[1]});
+    ASSERT_EQ(restored.header.status, Status::kOk) << restored.header.error;
+    num_taken += restored.frames[5] == std::string(1, '\0') ? 1 : 0;
+    ASSERT_EQ(client.Ask(StepRequest(token, id++), {SomeActions(1)}).header.status, Status::kOk);
+  }
+  EXPECT_GT(num_taken, 0);
 }
 
 class FailingGames : public GatedGames {
