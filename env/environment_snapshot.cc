@@ -151,6 +151,7 @@ tl::expected<OpenedSnapshot, std::string> OpenSnapshot(std::span<const std::byte
   if (!HasGoodKeys(record)) return wrong("past_inputs");
   std::memcpy(&opened.record, record.data(), record.size());
   if (const char* field = WrongField(opened.record, line)) return wrong(field);
+  opened.bytes = bytes;
   opened.game = bytes.subspan(kGameOffset);
   return opened;
 }

@@ -30,7 +30,8 @@ struct SnapshotHeader {
 
 struct OpenedSnapshot {
   RowRecord record;
-  std::span<const std::byte> game;  // into the bytes that were opened
+  std::span<const std::byte> bytes;  // that were opened
+  std::span<const std::byte> game;   // into them
 };
 
 enum class SnapshotUse : std::uint8_t {

@@ -25,6 +25,7 @@ GroupRunner::GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGrou
     const int slot = static_cast<int>(places_.size());
     places_.push_back(
         {Row(std::move(row.centreline), row.track_hash, row.seed, games_->state(slot))});
+    places_.back().starts = settings.starts;
   }
 }
 
@@ -37,12 +38,16 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
     }
     Place& place = at(r);
     place.seed.reset();
+    place.at_snapshot = false;
     if (!options.seeds.empty()) place.seed = options.seeds[r];
-    if (options.snapshots.empty() || options.snapshots[r].empty()) {
+    place.new_starts = options.starts;
+    if (options.snapshots.empty()) {
+      AssignBegin(r, Task::kBegin, out);
+    } else if (options.snapshots[r].empty()) {
       Assign(r, Task::kBegin);
-      continue;
+    } else {
+      AssignRestore(r, options.snapshots[r], Task::kBegin, out);
     }
-    AssignRestore(r, options.snapshots[r], Task::kBeginAt, out);
   }
   Finish(out);
 }
@@ -52,6 +57,8 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
   for (std::size_t r = first_row(); r < end_row(); ++r) {
     Place& place = at(r);
     place.seed.reset();
+    place.new_starts.reset();
+    place.at_snapshot = false;
     place.has_final = false;
     const RowPhase phase = place.row.phase();
     if (phase == RowPhase::kNew ||
@@ -60,7 +67,11 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
       continue;
     }
     if (phase == RowPhase::kEnded) {
-      Assign(r, place.row.has_game() ? Task::kBeginStep : Task::kLook);
+      if (place.row.has_game()) {
+        AssignBegin(r, Task::kBeginStep, out);
+      } else {
+        Assign(r, Task::kLook);
+      }
       continue;
     }
     const std::optional<Inputs> inputs = InputsAt(actions, r);
@@ -140,20 +151,41 @@ void GroupRunner::Assign(std::size_t row, Task task) {
     case Task::kBegin:
     case Task::kBeginStep:
     case Task::kBeginAfter:
+      if (place.at_snapshot) {
+        command.kind = CommandKind::kRestore;
+        command.snapshot = place.snapshot.game;
+        break;
+      }
+      [[fallthrough]];
     case Task::kLook:
     case Task::kRevive:
       command.kind = CommandKind::kRestart;
       place.is_restarting = true;
       break;
-    case Task::kBeginAt:
     case Task::kContinue:
       command.kind = CommandKind::kRestore;
       command.snapshot = place.snapshot.game;
       break;
     case Task::kSave:
+    case Task::kKeep:
       command.kind = CommandKind::kSave;
       break;
   }
+}
+
+void GroupRunner::AssignBegin(std::size_t row, Task task, const BatchView& out) {
+  Place& place = at(row);
+  if (settings_.archive != nullptr) {
+    const std::span<const std::byte> drawn =
+        settings_.archive->Draw(row, place.new_starts.value_or(place.starts),
+                                place.row.NextStream(place.seed, RandomPurpose::kStart));
+    if (!drawn.empty()) {
+      AssignRestore(row, drawn, task, out);
+      place.is_drawn = true;
+      return;
+    }
+  }
+  Assign(row, task);
 }
 
 void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
@@ -163,6 +195,8 @@ void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snap
   const auto opened = OpenSnapshot(snapshot, OriginOf(row), line(row), use);
   if (!opened) return Reject(row, opened.error(), out);
   place.snapshot = *opened;
+  place.at_snapshot = task != Task::kContinue;
+  place.is_drawn = false;
   place.after_revival = task;
   Assign(row, place.row.has_game() ? task : Task::kRevive);
 }
@@ -203,9 +237,13 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
   const Task task = place.task;
   if (completion.status == CompletionStatus::kGameLost) return Lose(r, completion.error, out);
   if (completion.status == CompletionStatus::kRejected) {
-    if (task != Task::kBeginAt && task != Task::kContinue) return Abandon(r, completion.error, out);
+    if (task == Task::kAdvance || task == Task::kSave || task == Task::kKeep) {
+      return Abandon(r, completion.error, out);
+    }
     EndTask(place);
-    return Reject(r, completion.error, out);
+    if (!place.is_drawn) return Reject(r, completion.error, out);
+    place.is_drawn = place.at_snapshot = false;  // kept from a game that was another
+    return Assign(r, task);
   }
 
   const GameState& state = games_->state(completion.slot);
@@ -216,15 +254,25 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
         return Abandon(r, kNotFinite, out);
       }
       EndTask(place);
-      return EndStep(r, result, out);
-    case Task::kBeginAt:
+      EndStep(r, result, out);
+      return TellArchive(r, result.failed);
+    case Task::kBegin:
+    case Task::kBeginStep:
+    case Task::kBeginAfter:
       return Begin(r, &place.snapshot.record, out);
     case Task::kContinue:
       if (!row.Continue(settings_.config, state, place.snapshot.record, result)) {
         return Abandon(r, kNotFinite, out);
       }
       EndTask(place);
+      if (settings_.archive != nullptr) {
+        settings_.archive->Begin(r, row.record(), place.snapshot.bytes);
+      }
       return WriteAll(r, result, out);
+    case Task::kKeep:
+      EndTask(place);
+      return settings_.archive->Keep(r, {OriginOf(r), state.race_time_ms / kTickMs}, row.record(),
+                                     completion.snapshot);
     case Task::kSave:
       EndTask(place);
       PackSnapshot({OriginOf(r), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
@@ -259,12 +307,22 @@ void GroupRunner::Restarted(std::size_t row, const Completion& completion, const
   }
 }
 
+void GroupRunner::TakeWhatResetGave(Place& place) {
+  if (place.seed) place.row.Reseed(*place.seed);
+  if (place.new_starts) place.starts = *place.new_starts;
+}
+
 void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out) {
   Place& place = at(row);
-  if (place.seed) place.row.Reseed(*place.seed);
+  TakeWhatResetGave(place);
   RowResult result;
   if (!place.row.Begin(settings_.config, games_->state(SlotOf(row)), snapshot, result)) {
     return Abandon(row, kNotFinite, out);
+  }
+  if (settings_.archive != nullptr) {
+    settings_.archive->Begin(
+        row, place.row.record(),
+        snapshot == nullptr ? std::span<const std::byte>() : place.snapshot.bytes);
   }
   const bool is_after_end = place.task == Task::kBeginAfter;
   EndTask(place);
@@ -289,12 +347,12 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
   EndTask(place);
   const bool is_restore =
       task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);
-  if (is_restore || task == Task::kSave) {  // the next step tells of it
+  if (is_restore || task == Task::kSave || task == Task::kKeep) {  // the next step tells of it
     place.row.set_has_game(false);
     if (is_restore) Reject(row, "the game is lost: " + error, out);
     return;
   }
-  if (place.seed) place.row.Reseed(*place.seed);
+  TakeWhatResetGave(place);
   RowResult result;
   place.row.Lose(task == Task::kAdvance, result);
   if (task == Task::kAdvance) return EndStep(row, result, out);
@@ -315,11 +373,20 @@ void GroupRunner::EndStep(std::size_t row, const RowResult& result, const BatchV
   WriteFlags(row, result, out);
   WriteFinal(row, result, out);
   Place& place = at(row);
-  if (place.row.has_game()) return Assign(row, Task::kBeginAfter);
+  if (place.row.has_game()) return AssignBegin(row, Task::kBeginAfter, out);
   RowResult next;  // it cannot begin yet
   place.row.Lose(/*in_step=*/false, next);
   WriteObservation(row, out.observations);
   WriteInfo(row, next.info, out.info);
+}
+
+void GroupRunner::TellArchive(std::size_t row, bool has_failed) {
+  if (settings_.archive == nullptr) return;
+  if (has_failed) settings_.archive->Fail(row);
+  const Row& its = at(row).row;
+  if (its.phase() == RowPhase::kRunning && settings_.archive->Passes(row, its.record())) {
+    Assign(row, Task::kKeep);
+  }
 }
 
 std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t row) const {

@@ -18,6 +18,7 @@
 
 #include "env/environment_snapshot.h"
 #include "env/row.h"
+#include "env/state_archive.h"
 #include "env/vector_environment.h"
 
 namespace hotlap {
@@ -30,6 +31,8 @@ struct BatchSettings {
   Autoreset autoreset = Autoreset::kNextStep;
   std::vector<std::size_t> chosen_info;  // indices of spec.info
   std::size_t num_rows = 0;
+  Starts starts{};                  // of every row at first
+  StateArchive* archive = nullptr;  // null: no state is kept
 };
 
 class GroupRunner {
@@ -60,25 +63,29 @@ class GroupRunner {
   enum class Task : std::uint8_t {
     kNone,
     kAdvance,
-    kBegin,       // reset: the game restarts, then an episode begins
+    kBegin,       // reset: the game restarts or goes to a snapshot, then an episode begins
     kBeginStep,   // step after an end: likewise
     kBeginAfter,  // in the step of the end (kSameStep): likewise
     kLook,        // step of a row without a game: likewise, but nobody waits for the restart
     kRevive,      // a lost game restarts, then `after_revival`
-    kBeginAt,     // reset: a snapshot is restored, then an episode begins there
     kContinue,    // restore: a snapshot is restored, and its episode goes on
     kSave,
+    kKeep,  // in a step that has come to a mark of the archive: its state is saved
   };
   struct Place {
     Row row;
     bool has_final = false;
     bool is_restarting = false;  // a kRestart is under way, for the call under way or for none
+    Starts starts{};
     // Of the call under way.
     Task task = Task::kNone;
     Task after_revival = Task::kNone;
     Inputs inputs{};                      // kAdvance
-    OpenedSnapshot snapshot{};            // kRevive, kBeginAt, kContinue
+    OpenedSnapshot snapshot{};            // kRevive, kContinue; of the episode that begins
+    bool at_snapshot = false;             // the episode that begins does so at `snapshot`
+    bool is_drawn = false;                // `snapshot` is, from the archive
     std::optional<std::uint64_t> seed{};  // of the episode that begins
+    std::optional<Starts> new_starts{};   // from the episode that begins on
     std::string error{};                  // why the snapshot was rejected
     std::vector<std::byte>* saved{};      // kSave: where to; of the caller
   };
@@ -90,7 +97,10 @@ class GroupRunner {
   // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
   // under way already.
   void Assign(std::size_t row, Task task);
-  // kBeginAt, kContinue: unless the snapshot is rejected at once; a lost game restarts first.
+  // The tasks that begin an episode: where the row's starts have it begin.
+  void AssignBegin(std::size_t row, Task task, const BatchView& out);
+  // Those at a snapshot, or kContinue: unless the snapshot is rejected at once; a lost game
+  // restarts first.
   void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
                      const BatchView& out);
   void StartCommands();
@@ -100,12 +110,16 @@ class GroupRunner {
   void Handle(std::span<const Completion> completions, const BatchView& out);
   void Handle(const Completion& completion, const BatchView& out);
   void Restarted(std::size_t row, const Completion& completion, const BatchView& out);
+  // Seed and starts; not those of a reset that is rejected.
+  static void TakeWhatResetGave(Place& place);
   void Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out);
   void Reject(std::size_t row, const std::string& error, const BatchView& out);
   // The group does not know that this game is of no use.
   void Abandon(std::size_t row, const std::string& error, const BatchView& out);
   void Lose(std::size_t row, const std::string& error, const BatchView& out);
   void EndStep(std::size_t row, const RowResult& result, const BatchView& out);
+  // What a step has brought for the archive.
+  void TellArchive(std::size_t row, bool has_failed);
 
   std::optional<Inputs> InputsAt(const ActionView& actions, std::size_t row) const;
   void WriteStatus(std::size_t row, RowStatus status, const BatchView& out) const;

@@ -11,6 +11,7 @@ enum class RandomPurpose : std::uint64_t {
   kTrack = 4,
   kParameters = 5,        // of an episode
   kObservationNoise = 6,  // of an episode, a draw for each column of each observation
+  kStart = 7,             // where an episode begins
 };
 
 class RandomStream {

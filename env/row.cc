@@ -49,6 +49,10 @@ void Row::Reseed(std::uint64_t base_seed) {
   next_episode_ = 0;
 }
 
+RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose purpose) const {
+  return seed ? RandomStream(*seed, 0, purpose) : RandomStream(base_seed_, next_episode_, purpose);
+}
+
 void Row::FollowLine(float reach_m) {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
@@ -149,6 +153,7 @@ bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const
   }
   result.terminated = verdict.terminated;
   result.truncated = verdict.truncated;
+  result.failed = verdict.failed;
   result.info = Info(completion.ticks, !completion.inputs_missed);
   for (std::size_t i = 0; i < kNumRewardTerms; ++i) result.info[kReward + i] = Word(rewards[i]);
   if (verdict.reason != EndReason::kNone) {

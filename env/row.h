@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "env/environment_config.h"
 #include "env/game_group.h"
+#include "env/random.h"
 #include "env/randomisation.h"
 #include "env/row_record.h"
 
@@ -23,6 +25,7 @@ struct RowResult {
   float reward = 0;
   bool terminated = false;
   bool truncated = false;
+  bool failed = false;  // ended by a failure: no progress, off road, fall or roof
   InfoWords info{};
 };
 
@@ -41,6 +44,8 @@ class Row {
 
   // The next episode is the first of this base seed.
   void Reseed(std::uint64_t base_seed);
+  // Of the episode that begins next: the first of `seed`, if it is given.
+  RandomStream NextStream(std::optional<std::uint64_t> seed, RandomPurpose purpose) const;
 
   // The game stands at s(0), or at the state of a snapshot, whose record this is. False when the
   // state is not finite: then nothing has changed.

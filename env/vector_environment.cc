@@ -52,7 +52,30 @@ BatchSettings MakeSettings(const VectorEnvironmentConfig& config, std::size_t nu
   EnvironmentSpec spec = MakeSpec(environment);
   std::vector<std::size_t> chosen_info = ChooseInfo(spec, config.info_columns);
   return {environment,      std::move(spec),        Observer(environment.observation),
-          config.autoreset, std::move(chosen_info), num_rows};
+          config.autoreset, std::move(chosen_info), num_rows,
+          config.starts};
+}
+
+// Null when no state is to be kept.
+std::unique_ptr<StateArchive> MakeArchive(const VectorEnvironmentConfig& config,
+                                          const std::vector<std::unique_ptr<GameGroup>>& groups,
+                                          const std::vector<RowConfig>& rows) {
+  if (!(config.starts.start_share >= 0 && config.starts.start_share <= 1)) {
+    throw std::invalid_argument("starts.start_share must be in [0, 1]");
+  }
+  if (config.archive.every_m == 0) {
+    if (config.starts.at == StartPlace::kStart) return nullptr;
+    throw std::invalid_argument(
+        "starts are at kept states, but archive.every_m is 0: none is kept");
+  }
+  std::vector<StateArchive::Row> archived;
+  for (const auto& group : groups) {
+    for (int slot = 0; slot < group->num_slots(); ++slot) {
+      const RowConfig& row = rows[archived.size()];
+      archived.push_back({group->kind(), row.track_hash, row.centreline.get()});
+    }
+  }
+  return std::make_unique<StateArchive>(config.archive, archived);
 }
 
 void CheckGames(const EnvironmentConfig& config,
@@ -85,7 +108,8 @@ struct VectorEnvironment::Impl {
   // Moves the ended episodes from their rows' places to the front; no row moves backwards.
   BatchResult CompactFinals(const BatchView& out) const;
 
-  const BatchSettings settings;
+  std::unique_ptr<StateArchive> archive;  // null: off
+  BatchSettings settings;
   std::vector<InfoColumn> info_columns;
   std::vector<GroupRunner> runners;
   std::shared_ptr<WorkerPool> pool;
@@ -102,6 +126,8 @@ VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
     throw std::invalid_argument("there are " + std::to_string(rows.size()) +
                                 " rows, but the groups have " + std::to_string(slots) + " slots");
   }
+  archive = MakeArchive(config, groups, rows);
+  settings.archive = archive.get();
   for (const std::size_t column : settings.chosen_info) {
     info_columns.push_back(settings.spec.info[column]);
   }
@@ -172,6 +198,7 @@ int VectorEnvironment::num_rows() const { return static_cast<int>(impl_->setting
 const EnvironmentSpec& VectorEnvironment::spec() const { return impl_->settings.spec; }
 std::span<const InfoColumn> VectorEnvironment::info_columns() const { return impl_->info_columns; }
 Autoreset VectorEnvironment::autoreset() const { return impl_->settings.autoreset; }
+bool VectorEnvironment::keeps_states() const { return impl_->archive != nullptr; }
 
 void VectorEnvironment::Reset(const ResetOptions& options, const BatchView& out) {
   [[maybe_unused]] const std::size_t n = impl_->settings.num_rows;
@@ -188,6 +215,7 @@ BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& 
   impl_->CheckSizes(out);
   impl_->pool->Run(static_cast<int>(impl_->runners.size()),
                    [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
+  if (impl_->archive != nullptr) impl_->archive->Gather();
   return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
 }
 

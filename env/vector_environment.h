@@ -16,6 +16,7 @@
 #include "env/environment_config.h"
 #include "env/game_group.h"
 #include "env/spec.h"
+#include "env/state_archive.h"
 
 namespace hotlap {
 
@@ -70,16 +71,21 @@ struct VectorEnvironmentConfig {
   Autoreset autoreset = Autoreset::kNextStep;
   std::vector<std::string> info_columns;  // names of EnvironmentSpec::info; empty: ticks ..
                                           // end_reason and the columns of an end
+  ArchiveSettings archive;                // of states that rows keep for episodes to begin at
+  Starts starts;                          // of every row, until a reset gives it others
   int num_threads = 1;                    // of the pool, the caller's included
   std::shared_ptr<WorkerPool> workers{};  // shared with others; null: a pool of its own
 };
 
 struct ResetOptions {
-  std::span<const std::uint8_t> mask;  // [n], 1 resets; empty: all
+  std::span<const std::uint8_t> mask{};  // [n], 1 resets; empty: all
   std::span<const std::uint64_t>
-      seeds;  // [n], the rows' new base seeds; empty: go on with the next episode
-  // [n] bytes of Save, empty span: from the start; or empty: all from the start
-  std::span<const std::span<const std::byte>> snapshots;
+      seeds{};  // [n], the rows' new base seeds; empty: go on with the next episode
+  // [n] bytes of Save, empty span: from the start; or empty: where the rows' starts have it
+  std::span<const std::span<const std::byte>> snapshots{};
+  // Of the rows that are reset from now on, autoresets included; none: as before. REQUIRES: an
+  // archive, unless at kStart.
+  std::optional<Starts> starts{};
 };
 
 // REQUIRES: the one that the action set wants has its size, and the other is empty. Not checked but
@@ -91,12 +97,12 @@ struct ActionView {
 
 // Not thread-safe: one caller at a time. May only be destroyed after a call that threw, which
 // happens where a GameGroup throws or memory is used up. Nothing here allocates in Step after the
-// first one on simulated games.
+// first one on simulated games, but for the first states at each place of an archive.
 class VectorEnvironment {
  public:
   // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws
-  // std::invalid_argument on a bad configuration (unknown info column; a randomised parameter that
-  // these games cannot apply).
+  // std::invalid_argument on a bad configuration (unknown info column, marks, starts without an
+  // archive, a randomised parameter that these games cannot apply).
   VectorEnvironment(const VectorEnvironmentConfig& config,
                     std::vector<std::unique_ptr<GameGroup>> groups, std::vector<RowConfig> rows);
   ~VectorEnvironment();
@@ -107,6 +113,7 @@ class VectorEnvironment {
   const EnvironmentSpec& spec() const;
   std::span<const InfoColumn> info_columns() const;  // as chosen
   Autoreset autoreset() const;
+  bool keeps_states() const;  // an archive
 
   // Begins new episodes: observations and infos; rewards 0 and flags false. A game that is lost is
   // asked for again; a row whose game does not come back in time stays lost: its observation is the

@@ -22,15 +22,18 @@ namespace {
 const std::vector<std::string> kTracks = {"straight", "ring", "straight"};
 constexpr std::size_t kRows = 3;
 
-// A mode, and whether what every kind of game can apply is randomised.
 struct Variant {
+  const char* name;
   Autoreset autoreset = Autoreset::kNextStep;
-  bool is_randomised = false;
+  Starts starts{};
+  bool is_randomised = false;  // what every kind of game can apply
 };
 
 VectorEnvironmentConfig Config(const Variant& variant) {
   VectorEnvironmentConfig config;
   config.autoreset = variant.autoreset;
+  config.archive.every_m = 20;
+  config.starts = variant.starts;
   if (variant.is_randomised) {
     config.environment.randomisation.input_delay_ticks = {0, 8};
     config.environment.randomisation.observation_noise = {0, 0.02f};
@@ -96,6 +99,10 @@ class Rows {
     }
     return told;
   }
+  // The episode has just begun, and not at s(0).
+  bool began_at_a_state(std::size_t row) const {
+    return Info("ticks", row) == 0 && Info("race_time", row) > 0;
+  }
   bool terminated(std::size_t row) const { return batch_.terminated[row] != 0; }
   bool has_ended(std::size_t row) const { return terminated(row) || batch_.truncated[row] != 0; }
 
@@ -104,6 +111,16 @@ class Rows {
     std::vector<std::unique_ptr<GameGroup>> groups;
     groups.push_back(std::move(group));
     return groups;
+  }
+
+  std::int32_t Info(std::string_view column, std::size_t row) const {
+    const auto columns = environment_.info_columns();
+    const auto found = std::ranges::find(columns, column, &InfoColumn::name);
+    std::int32_t value = 0;
+    std::memcpy(&value,
+                &batch_.info[(static_cast<std::size_t>(found - columns.begin()) * kRows + row) * 4],
+                sizeof value);
+    return value;
   }
 
   GamesUnderTest games_;
@@ -117,8 +134,6 @@ class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
   void SetUp() override {
     for (const std::string& track : kTracks) tracks_.push_back(LoadTestTrack(track));
   }
-
-  static Autoreset mode() { return GetParam().autoreset; }
 
   // Mostly along the road to the finish; some rows stand, some leave it.
   void Drive() {
@@ -134,8 +149,9 @@ class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
     }
     num_final_ += simulated_.Step(actions);
     behind_buffers_.Step(actions);
-    if (mode() == Autoreset::kNextStep) ended_.assign(kRows, 0);
+    if (mode_ == Autoreset::kNextStep) ended_.assign(kRows, 0);
     for (std::size_t row = 0; row < kRows; ++row) {
+      if (simulated_.began_at_a_state(row)) ++num_drawn_;
       if (!simulated_.has_ended(row)) continue;
       ++(simulated_.terminated(row) ? num_terminated_ : num_truncated_);
       ended_[row] = 1;
@@ -145,7 +161,7 @@ class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
   // Of some rows, each from the start or from a state of its own.
   void ResetSome() {
     std::vector<std::uint8_t> mask(kRows, 1);
-    if (mode() == Autoreset::kDisabled) mask = ended_;
+    if (mode_ == Autoreset::kDisabled) mask = ended_;
     if (dice_.OneIn(3)) mask[static_cast<std::size_t>(dice_.Below(kRows))] ^= 1;
     std::vector<std::uint64_t> seeds;
     if (dice_.OneIn(2)) seeds = {dice_.Next(), dice_.Next(), dice_.Next()};
@@ -159,8 +175,11 @@ class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
     }
     simulated_.Reset({.mask = mask, .seeds = seeds, .snapshots = here});
     behind_buffers_.Reset({.mask = mask, .seeds = seeds, .snapshots = there});
-    for (std::size_t row = 0; row < kRows; ++row)
-      if (mask[row] == 1) ended_[row] = 0;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      if (mask[row] == 0) continue;
+      ended_[row] = 0;
+      if (here.empty() && simulated_.began_at_a_state(row)) ++num_drawn_;
+    }
   }
 
   void Save() {
@@ -188,28 +207,29 @@ class RowsAgreementTest : public ::testing::TestWithParam<Variant> {
     ++num_restored_;
   }
 
+  const Autoreset mode_ = GetParam().autoreset;
   Rows simulated_{"simulated", GetParam()};
   Rows behind_buffers_{"tminterface", GetParam()};
-  Dice dice_{static_cast<std::uint64_t>(mode()) + 1};
+  Dice dice_{static_cast<std::uint64_t>(mode_) + 1};
   std::vector<std::shared_ptr<const sim::Track>> tracks_;
   std::vector<int> mood_ = std::vector<int>(kRows, 3);
   std::vector<std::uint8_t> ended_ = std::vector<std::uint8_t>(kRows, 0);
   std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> saved_[kRows];
-  int num_terminated_ = 0, num_truncated_ = 0, num_final_ = 0, num_restored_ = 0;
+  int num_terminated_ = 0, num_truncated_ = 0, num_final_ = 0, num_restored_ = 0, num_drawn_ = 0;
 };
-
-std::string NameOf(const ::testing::TestParamInfo<Variant>& instance) {
-  constexpr std::string_view kNames[] = {"next_step", "same_step", "disabled"};
-  return std::string(kNames[static_cast<std::size_t>(instance.param.autoreset)]) +
-         (instance.param.is_randomised ? "_randomised" : "");
-}
 
 INSTANTIATE_TEST_SUITE_P(
     EveryMode, RowsAgreementTest,
-    ::testing::Values(Variant{Autoreset::kNextStep, false}, Variant{Autoreset::kSameStep, false},
-                      Variant{Autoreset::kDisabled, false}, Variant{Autoreset::kNextStep, true},
-                      Variant{Autoreset::kSameStep, true}, Variant{Autoreset::kDisabled, true}),
-    NameOf);
+    ::testing::Values(
+        Variant{"next_step", Autoreset::kNextStep}, Variant{"same_step", Autoreset::kSameStep},
+        Variant{"disabled", Autoreset::kDisabled},
+        Variant{"next_step_at_marks", Autoreset::kNextStep, {StartPlace::kLine, 0.2f}},
+        Variant{"same_step_at_checkpoints", Autoreset::kSameStep, {StartPlace::kCheckpoints, 0.2f}},
+        Variant{"disabled_at_failures", Autoreset::kDisabled, {StartPlace::kFailures, 0.2f}},
+        Variant{"next_step_randomised", Autoreset::kNextStep, {}, true},
+        Variant{"same_step_randomised", Autoreset::kSameStep, {StartPlace::kLine, 0.2f}, true},
+        Variant{"disabled_randomised", Autoreset::kDisabled, {}, true}),
+    [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   simulated_.Reset({});
@@ -218,7 +238,7 @@ TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   for (int call = 0; call < num_calls; ++call) {
     SCOPED_TRACE("call " + std::to_string(call));
     const bool some_wait =
-        mode() == Autoreset::kDisabled && std::ranges::count(ended_, 1) > 0 && dice_.OneIn(10);
+        mode_ == Autoreset::kDisabled && std::ranges::count(ended_, 1) > 0 && dice_.OneIn(10);
     if (some_wait || dice_.OneIn(200)) {
       ASSERT_NO_FATAL_FAILURE(ResetSome());
     } else if (dice_.OneIn(40)) {
@@ -233,7 +253,8 @@ TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
   EXPECT_GT(num_terminated_, 0);
   EXPECT_GT(num_truncated_ + num_terminated_, num_calls / 500);
   EXPECT_GT(num_restored_, 0);
-  if (mode() == Autoreset::kSameStep) {
+  EXPECT_EQ(num_drawn_ > 0, GetParam().starts.at != StartPlace::kStart);
+  if (mode_ == Autoreset::kSameStep) {
     EXPECT_EQ(num_final_, num_terminated_ + num_truncated_);
   } else {
     EXPECT_EQ(num_final_, 0);

@@ -135,6 +135,27 @@ TEST_P(BatchDeterminismTest, ThreadsAndGroupsChangeNoBit) {
               "three threads");
 }
 
+TEST_P(BatchDeterminismTest, ThreadsAndGroupsChangeNoStartAtAKeptState) {
+  const int steps = TestCount(200, 600, 4000);
+  for (const StartPlace place :
+       {StartPlace::kCheckpoints, StartPlace::kLine, StartPlace::kFailures}) {
+    const auto settings = [&](std::vector<int> groups, int num_threads) {
+      FleetSettings made = Settings(std::move(groups), num_threads, GetParam());
+      made.road = StraightRoad(400, 5);
+      made.archive.every_m = 3;
+      made.starts = {place, 0.2f};
+      return made;
+    };
+    const auto reference = Drive(settings({6}, 1), steps);
+    ExpectEqual(Drive(settings({1, 1, 1, 1, 1, 1}, 1), steps), reference, "alone");
+    ExpectEqual(DriveOnThreads(settings({1, 3, 2}, 2), steps), reference, "two threads");
+    auto from_the_start = settings({6}, 1);
+    from_the_start.starts = {};
+    if (GetParam() == Autoreset::kDisabled) continue;  // the drive's resets name their snapshots
+    EXPECT_TRUE(Drive(from_the_start, steps) != reference) << "none began at a state";
+  }
+}
+
 #if defined(__SSE2__)
 // What a learner's libraries may leave behind: rounding up, denormals flushed.
 class WrongFloatingPoint {

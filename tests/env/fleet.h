@@ -32,6 +32,8 @@ struct FleetSettings {
   std::vector<std::string> info_columns;  // empty: all of them
   sim::TrackSpec road = StraightRoad(400, 100);
   std::uint64_t seed = 100;  // row i has seed + i
+  ArchiveSettings archive{};
+  Starts starts{};
 };
 
 // Everything that one call gave, to compare bit for bit.
@@ -164,6 +166,8 @@ class Fleet {
     config.autoreset = settings.autoreset;
     config.num_threads = settings.num_threads;
     config.info_columns = settings.info_columns;
+    config.archive = settings.archive;
+    config.starts = settings.starts;
     if (config.info_columns.empty()) {
       for (const InfoColumn& column : MakeSpec(settings.environment).info) {
         config.info_columns.push_back(column.name);
