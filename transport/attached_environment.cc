@@ -111,6 +111,8 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   config.environment = (*offered)->config;
   config.autoreset = request.autoreset;
   config.info_columns = request.info;
+  config.archive = {request.keep_every_m, context.kept_bytes};
+  config.starts = request.starts.value_or(Starts{});
   if (request.rows >= kRowsWorthThreads) config.workers = context.workers;
   try {
     attached->environment_ =
@@ -208,7 +210,9 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
 
   ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
   const BatchView view = layout_.View(buffer.data());
-  return ResetRows(*environment_, *mask, *seeds, *ids, snapshots_, owner_, view).map([&] {
+  const ResetOptions options{
+      .mask = *mask, .seeds = *seeds, .snapshots = {}, .starts = work.request.starts};
+  return ResetRows(*environment_, options, *ids, snapshots_, owner_, view).map([&] {
     FinishBatch(layout_.shape(), 0, view);
     return MakeBatchReply(work.request.id, 0, buffer);
   });

@@ -29,6 +29,7 @@ struct AttachContext {
   SnapshotStore& snapshots;
   int max_rows = 0;
   std::size_t transfer_bytes = 0;         // of one export or import at most
+  std::size_t kept_bytes = 0;             // of the states that one session's rows keep
   int window = 0;                         // replies that stay referenced
   std::shared_ptr<WorkerPool> workers{};  // share the steps of many rows
 };

@@ -231,6 +231,8 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   request.kind = options.kind;
   request.autoreset = options.autoreset;
   request.info = options.info;
+  request.keep_every_m = options.keep_every_m;
+  request.starts = options.starts;
   if (auto called = Call(std::move(request), {std::as_bytes(std::span(options.seeds))}, deadline);
       !called) {
     return tl::make_unexpected(called.error());
@@ -264,9 +266,11 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Detach(Deadline deadline) {
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Reset(const ResetRequest& request,
                                                                      Deadline deadline) {
+  Request reset = Make(Operation::kReset);
+  reset.starts = request.starts;
   return CheckSizes(request, num_rows())
       .and_then([&] {
-        return Call(Make(Operation::kReset),
+        return Call(std::move(reset),
                     {std::as_bytes(request.mask), std::as_bytes(request.seeds),
                      std::as_bytes(request.snapshots)},
                     deadline);

@@ -45,6 +45,8 @@ struct AttachOptions {
   GameKind kind = GameKind::kAny;
   Autoreset autoreset = Autoreset::kNextStep;
   std::vector<std::string> info{};     // columns; empty: the default ones
+  float keep_every_m = 0;              // of the line, states are kept to begin at; 0: none
+  Starts starts{};                     // of all rows at first
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
 };
 

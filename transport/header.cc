@@ -1,10 +1,13 @@
 #include "transport/header.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <msgpack.hpp>
+#include <optional>
 
 #include "transport/status.h"
 
@@ -114,6 +117,23 @@ std::string Range(const std::string& low, const std::string& high) {
   return "an integer in [" + low + ", " + high + "]";
 }
 
+std::string Plain(float number) {
+  std::array<char, 24> text{};
+  std::snprintf(text.data(), text.size(), "%g", static_cast<double>(number));
+  return text.data();
+}
+
+std::optional<float> FloatOf(const Scalar& scalar) {
+  if (const auto* value = std::get_if<double>(&scalar)) return static_cast<float>(*value);
+  if (const auto* positive = std::get_if<std::uint64_t>(&scalar)) {
+    return static_cast<float>(*positive);
+  }
+  if (const auto* negative = std::get_if<std::int64_t>(&scalar)) {
+    return static_cast<float>(*negative);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Header::Result<Header> Header::Parse(std::span<const std::byte> frame) {
@@ -182,6 +202,15 @@ Header::Result<std::int64_t> Header::Signed(std::string_view name, std::int64_t 
   return value;
 }
 
+Header::Result<float> Header::Float(std::string_view name, float low, float high) const {
+  const Scalar* scalar = FindScalar(name);
+  const auto value = scalar == nullptr ? std::nullopt : FloatOf(*scalar);
+  if (!value || !(*value >= low && *value <= high)) {
+    return Wrong(name, "a number in [" + Plain(low) + ", " + Plain(high) + "]");
+  }
+  return *value;
+}
+
 Header::Result<bool> Header::Bool(std::string_view name) const {
   const Scalar* scalar = FindScalar(name);
   const auto* value = scalar == nullptr ? nullptr : std::get_if<bool>(scalar);
@@ -244,15 +273,9 @@ Header::Result<std::vector<float>> Header::FloatList(std::string_view name) cons
   std::vector<float> out;
   out.reserve(field->values.size());
   for (const Scalar& scalar : field->values) {
-    if (const auto* value = std::get_if<double>(&scalar)) {
-      out.push_back(static_cast<float>(*value));
-    } else if (const auto* positive = std::get_if<std::uint64_t>(&scalar)) {
-      out.push_back(static_cast<float>(*positive));
-    } else if (const auto* negative = std::get_if<std::int64_t>(&scalar)) {
-      out.push_back(static_cast<float>(*negative));
-    } else {
-      return Wrong(name, "a list of numbers");
-    }
+    const auto value = FloatOf(scalar);
+    if (!value) return Wrong(name, "a list of numbers");
+    out.push_back(*value);
   }
   return out;
 }
@@ -281,6 +304,13 @@ HeaderWriter& HeaderWriter::Signed(std::string_view name, std::int64_t value) {
   Name(name);
   StringStream stream{frame_};
   msgpack::packer<StringStream>(stream).pack_int64(value);
+  return *this;
+}
+
+HeaderWriter& HeaderWriter::Float(std::string_view name, float value) {
+  Name(name);
+  StringStream stream{frame_};
+  msgpack::packer<StringStream>(stream).pack_float(value);
   return *this;
 }
 

@@ -41,16 +41,16 @@ class Header {
   std::span<const HeaderField> fields() const { return fields_; }
   const HeaderField* Find(std::string_view name) const;  // nullptr when absent
 
-  // An absent field is an error of these.
+  // An absent field is an error of these. Floats that are whole may be encoded as integers.
   Result<std::uint64_t> Unsigned(std::string_view name, std::uint64_t low,
                                  std::uint64_t high) const;
   Result<std::int64_t> Signed(std::string_view name, std::int64_t low, std::int64_t high) const;
+  Result<float> Float(std::string_view name, float low, float high) const;
   Result<bool> Bool(std::string_view name) const;
   Result<std::string_view> String(std::string_view name, std::size_t max_length) const;
   Result<std::span<const std::byte>> Bytes(std::string_view name, std::size_t length) const;
   Result<std::vector<std::string>> Strings(std::string_view name, std::size_t max_length) const;
   Result<std::vector<std::uint64_t>> UnsignedList(std::string_view name) const;
-  // Whole numbers may be encoded as integers.
   Result<std::vector<float>> FloatList(std::string_view name) const;
 
  private:
@@ -67,6 +67,7 @@ class HeaderWriter {
   HeaderWriter();
   HeaderWriter& Unsigned(std::string_view name, std::uint64_t value);
   HeaderWriter& Signed(std::string_view name, std::int64_t value);
+  HeaderWriter& Float(std::string_view name, float value);
   HeaderWriter& Bool(std::string_view name, bool value);
   HeaderWriter& String(std::string_view name, std::string_view value);
   HeaderWriter& Bytes(std::string_view name, std::span<const std::byte> value);

@@ -81,9 +81,11 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Reset(const ResetR
   if (auto good = CheckSizes(request, num_rows()); !good) {
     return tl::make_unexpected(good.error());
   }
-  return ResetRows(*environment_, request.mask, request.seeds, request.snapshots, snapshots_,
-                   kOwner, view_)
-      .map([&] { return Finished(0); });
+  const ResetOptions options{
+      .mask = request.mask, .seeds = request.seeds, .snapshots = {}, .starts = request.starts};
+  return ResetRows(*environment_, options, request.snapshots, snapshots_, kOwner, view_).map([&] {
+    return Finished(0);
+  });
 }
 
 tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Step(const ActionView& actions,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
@@ -26,7 +27,8 @@ struct ResetRequest {
   std::span<const std::uint64_t>
       seeds{};  // [n], new base seeds; empty: go on with the next episode
   std::span<const SnapshotId>
-      snapshots{};  // [n], where to begin, 0: at the start; empty: all there
+      snapshots{};  // [n], where to begin, 0: at the start; empty: where the rows' starts have it
+  std::optional<Starts> starts{};  // of these rows from now on; none: as before
 };
 
 // Not thread-safe. Deadlines: a call gives up with kTimedOut once its own has passed; in process

@@ -23,8 +23,10 @@ struct OperationEntry {
 constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     {"hello", 0, " key environment policy_hash task_hash "},
     {"spec", 0, " token environment "},
-    {"attach", 1, " token environment policy_hash task_hash rows tracks kind autoreset info "},
-    {"reset", 3, " token "},
+    {"attach", 1,
+     " token environment policy_hash task_hash rows tracks kind autoreset info "
+     "keep_every_m starts start_share "},
+    {"reset", 3, " token starts start_share "},
     {"step", 1, " token "},
     {"save", 1, " token "},
     {"restore", 1, " token "},
@@ -41,6 +43,9 @@ constexpr std::array<std::string_view, 3> kAutoresets = {"next_step", "same_step
 
 // Of a request's array: more than any operation on rows needs.
 constexpr std::size_t kBytesPerRow = 64;
+
+constexpr std::array<std::string_view, 4> kStartPlaces = {"start", "checkpoints", "line",
+                                                          "failures"};
 
 const OperationEntry& Entry(Operation operation) {
   return kOperations[static_cast<std::size_t>(operation)];
@@ -93,6 +98,19 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
   if (reader.Has("autoreset"))
     ReadChoice(reader, header, "autoreset", kAutoresets, request.autoreset);
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
+  if (reader.Has("keep_every_m")) {
+    reader.Keep(header.Float("keep_every_m", 1, 10000), request.keep_every_m);
+  }
+  if (reader.Has("starts") || reader.Has("start_share")) {
+    Starts& starts = request.starts.emplace();
+    ReadChoice(reader, header, "starts", kStartPlaces, starts.at);
+    if (reader.Has("start_share")) {
+      reader.Keep(header.Float("start_share", 0, 1), starts.start_share);
+    }
+    if (is_attach && starts.at != StartPlace::kStart && request.keep_every_m == 0) {
+      reader.Fail("starts", "is at kept states and needs 'keep_every_m'");
+    }
+  }
   if (request.operation == Operation::kBranch) {
     reader.Keep(header.Unsigned("row", 0, kMaxRows - 1), request.row);
   }
@@ -189,6 +207,11 @@ std::string EncodeRequest(const Request& request) {
         .String("kind", GameKindName(request.kind))
         .String("autoreset", AutoresetName(request.autoreset));
     if (!request.info.empty()) writer.Strings("info", request.info);
+    if (request.keep_every_m != 0) writer.Float("keep_every_m", request.keep_every_m);
+  }
+  if (request.starts) {
+    writer.String("starts", kStartPlaces[static_cast<std::size_t>(request.starts->at)])
+        .Float("start_share", request.starts->start_share);
   }
   if (request.operation == Operation::kBranch) {
     writer.Unsigned("row", static_cast<std::uint64_t>(request.row));

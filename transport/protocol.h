@@ -72,6 +72,8 @@ struct Request {
   GameKind kind = GameKind::kAny;              // attach
   Autoreset autoreset = Autoreset::kNextStep;  // attach
   std::vector<std::string> info;               // attach: names of columns; empty: the default ones
+  float keep_every_m = 0;                      // attach: [1, 10000], or 0: no state is kept
+  std::optional<Starts> starts;                // attach, reset
 
   int row = 0;         // branch: whose state the others get, [0, kMaxRows)
   bool close = false;  // detach: the session ends too

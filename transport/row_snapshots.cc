@@ -61,14 +61,19 @@ tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
   return held;
 }
 
-tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
-                                      std::span<const std::uint8_t> mask,
-                                      std::span<const std::uint64_t> seeds,
+tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment, ResetOptions options,
                                       std::span<const std::uint64_t> ids,
                                       const SnapshotStore& store, std::uint64_t owner,
                                       const BatchView& out) {
+  if (options.starts && options.starts->at != StartPlace::kStart && !environment.keeps_states()) {
+    return Refuse(Status::kBadArgument,
+                  "field 'starts' is at kept states, but the rows keep none: attach them with "
+                  "'keep_every_m'");
+  }
   return FindSnapshots(store, owner, ids).map([&](const auto& held) {
-    environment.Reset({.mask = mask, .seeds = seeds, .snapshots = SpansOf(held)}, out);
+    const auto snapshots = SpansOf(held);
+    options.snapshots = snapshots;
+    environment.Reset(options, out);
   });
 }
 

@@ -28,11 +28,9 @@ tl::expected<std::vector<SnapshotStore::Bytes>, Refusal> FindSnapshots(
     const SnapshotStore& store, std::uint64_t owner, std::span<const std::uint64_t> ids);
 
 // The environment's Reset and Restore of rows at stored snapshots, one id per row: 0 is none; no
-// ids at all are none either, which Reset alone allows. Refused as by FindSnapshots; then nothing
-// has changed.
-tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment,
-                                      std::span<const std::uint8_t> mask,
-                                      std::span<const std::uint64_t> seeds,
+// ids at all are none either, which Reset alone allows. Refused as by FindSnapshots, and
+// kBadArgument for starts at kept states where none is kept; then nothing has changed.
+tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment, ResetOptions options,
                                       std::span<const std::uint64_t> ids,
                                       const SnapshotStore& store, std::uint64_t owner,
                                       const BatchView& out);

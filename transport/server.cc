@@ -102,6 +102,7 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
                       snapshots_,
                       settings.max_rows,
                       settings.transfer_bytes,
+                      settings.kept_bytes,
                       settings.sessions.window,
                       std::make_shared<WorkerPool>(settings.threads)},
       own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),

@@ -30,6 +30,7 @@ struct ServerSettings {
   int max_rows = 8192;                                  // of a session
   std::size_t snapshot_bytes = std::size_t{256} << 20;  // of all sessions
   std::size_t transfer_bytes = std::size_t{4} << 20;    // of one export or import at most
+  std::size_t kept_bytes = std::size_t{16} << 20;       // of states that one session's rows keep
   int threads = 1;                                      // that compute simulated rows
   double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
   std::chrono::milliseconds stop_within{600};   // for what runs when the server is stopped

@@ -36,6 +36,8 @@ void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
   const int transfer_mib =
       map.Int("transfer_mib", 1, 1024, static_cast<int>(settings.transfer_bytes >> 20));
   settings.transfer_bytes = static_cast<std::size_t>(transfer_mib) << 20;
+  const int kept_mib = map.Int("kept_mib", 1, 1 << 20, static_cast<int>(settings.kept_bytes >> 20));
+  settings.kept_bytes = static_cast<std::size_t>(kept_mib) << 20;
 }
 
 void ReadGames(const ConfigMap& map, ServeConfig& config) {

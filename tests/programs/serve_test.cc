@@ -115,8 +115,11 @@ class RunningServer {
 
   std::unique_ptr<RemoteVectorEnvironment> Attach(
       GameKind kind, int rows, const std::string& environment = "default") const {
+    return Attach(Request(kind, rows, environment));
+  }
+  std::unique_ptr<RemoteVectorEnvironment> Attach(const transport::AttachOptions& options) const {
     auto remote = Connect();
-    Got(remote->Attach(Request(kind, rows, environment), DeadlineIn(kLongEnough)));
+    Got(remote->Attach(options, DeadlineIn(kLongEnough)));
     return remote;
   }
   static transport::AttachOptions Request(GameKind kind, int rows,
@@ -144,9 +147,12 @@ class RunningServer {
 };
 
 // The same rows in this process, with nobody between.
-std::unique_ptr<LearnerEnvironment> InProcess(int rows,
-                                              const std::string& environment = "default") {
+std::unique_ptr<LearnerEnvironment> InProcess(int rows, const std::string& environment = "default",
+                                              const ArchiveSettings& archive = {},
+                                              const Starts& starts = {}) {
   VectorEnvironmentConfig config;
+  config.archive = archive;
+  config.starts = starts;
   config.environment =
       LoadEnvironmentConfig(kSource / "configs/environments" / (environment + ".yaml"));
   config.info_columns = {"ticks", "race_time",  "progress",       "checkpoint",
@@ -281,6 +287,22 @@ TEST(ServeTest, RandomisedRowsGiveTheSameBitsServedAndAreRefusedToGamesThatCanno
   EXPECT_GT(spec.randomisation[0].high, 1);
 }
 
+TEST(ServeTest, EpisodesBeginAtTheSameKeptStatesEverywhere) {
+  const int steps = TestCount(100, 400, 4000);
+  constexpr float kEveryM = 10;
+  constexpr Starts kStarts{StartPlace::kLine, 0.2f};
+  RunningServer server(3, 3);
+  const std::vector<Sight> in_process =
+      Rollout(InProcess(3, "default", {.every_m = kEveryM}, kStarts), steps);
+  for (const GameKind kind : {GameKind::kSimulated, GameKind::kTMInterface}) {
+    transport::AttachOptions options = RunningServer::Request(kind, 3);
+    options.keep_every_m = kEveryM;
+    options.starts = kStarts;
+    EXPECT_EQ(Rollout(server.Attach(options), steps), in_process);
+  }
+  EXPECT_NE(Rollout(InProcess(3), steps), in_process);
+}
+
 class MovedStatesTest : public ::testing::TestWithParam<GameKind> {};
 INSTANTIATE_TEST_SUITE_P(EveryKind, MovedStatesTest,
                          ::testing::Values(GameKind::kSimulated, GameKind::kTMInterface),
@@ -300,6 +322,7 @@ TEST_P(MovedStatesTest, HaveTheSameFutureOnAnotherServer) {
   }
   const auto ids = Got(one.environment().Save({}, DeadlineIn(kLongEnough)));
   const auto states = Got(one.environment().Export(ids, DeadlineIn(kLongEnough)));
+  ASSERT_TRUE(one.environment().Drop(ids, DeadlineIn(kLongEnough)));
   other.Reset();  // anywhere but where the states are
   const auto imported = Got(other.environment().Import(states, DeadlineIn(kLongEnough)));
   Got(other.environment().Restore(imported, DeadlineIn(kLongEnough)));

@@ -164,6 +164,59 @@ TEST_P(SavedStatesTest, BranchGivesTheRowsOfTheMaskTheFutureOfOne) {
   EXPECT_EQ(rows->Branch(4, mask, Soon()).error().status, Status::kBadArgument);
 }
 
+TEST_F(ClientTest, EpisodesBeginAtKeptStatesAsInProcess) {
+  Start();
+  const int steps = TestCount(150, 400, 4000);
+  for (const Autoreset autoreset : {Autoreset::kNextStep, Autoreset::kSameStep}) {
+    const auto remote = Connected();
+    const Starts starts{StartPlace::kLine, 0.2f};
+    ASSERT_TRUE(remote->Attach({.environment = "five",
+                                .rows = kRows,
+                                .tracks = {"short_sprint"},
+                                .autoreset = autoreset,
+                                .keep_every_m = 10,
+                                .starts = starts},
+                               DeadlineIn(kPatience)));
+    LocalVectorEnvironment local(LocalRows(kRows, autoreset, 0, {.every_m = 10}, starts));
+    const auto expected = Race(local, steps);
+    EXPECT_EQ(Race(*remote, steps), expected);
+    EXPECT_NE(Race(*Local(kRows, autoreset), steps), expected);
+  }
+}
+
+TEST_F(ClientTest, AResetGivesRowsOtherStarts) {
+  Start();
+  const auto remote = Connected();
+  ASSERT_TRUE(remote->Attach({.environment = "five",
+                              .rows = 2,
+                              .tracks = {"short_sprint"},
+                              .info = {"race_time"},
+                              .keep_every_m = 5},
+                             DeadlineIn(kPatience)));
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  const std::vector<std::int32_t> throttle(2, 0);
+  for (int step = 0; step < 60; ++step) {
+    ASSERT_TRUE(remote->Step({.discrete = throttle, .continuous = {}}, DeadlineIn(kPatience)));
+  }
+  const std::vector<std::uint8_t> mask = {0, 1};
+  const auto batch =
+      remote->Reset({.mask = mask, .starts = Starts{StartPlace::kLine}}, DeadlineIn(kPatience));
+  ASSERT_TRUE(batch) << batch.error().text;
+  std::int32_t race_time_ms = 0;
+  std::memcpy(&race_time_ms, &batch->info[4], sizeof race_time_ms);
+  EXPECT_GT(race_time_ms, 0);
+}
+
+TEST_P(SavedStatesTest, StartsAtStatesThatNobodyKeepsAreRefused) {
+  Start();
+  const auto rows = Rows(2);
+  const auto refused = rows->Reset({.starts = Starts{StartPlace::kFailures}}, Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::kBadArgument);
+  EXPECT_THAT(refused.error().text, ::testing::HasSubstr("'starts'"));
+  EXPECT_TRUE(rows->Reset({.starts = Starts{}}, Soon()));
+}
+
 TEST_F(ClientTest, LearnsTheSpecOfAnEnvironment) {
   Start();
   const auto remote = Connected();

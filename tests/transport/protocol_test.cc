@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
+#include <limits>
 #include <random>
 #include <string>
 
@@ -37,6 +39,8 @@ Request AttachRequest() {
   request.kind = GameKind::kTMInterface;
   request.autoreset = Autoreset::kSameStep;
   request.info = {"ticks", "progress"};
+  request.keep_every_m = 40;
+  request.starts = {StartPlace::kFailures, 0.25f};
   request.policy_hash = 0xfedcba9876543210;
   request.task_hash = 5;
   return request;
@@ -68,6 +72,8 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.autoreset, b.autoreset);
   EXPECT_EQ(a.info, b.info);
+  EXPECT_EQ(a.keep_every_m, b.keep_every_m);
+  EXPECT_EQ(a.starts, b.starts);
   EXPECT_EQ(a.row, b.row);
   EXPECT_EQ(a.close, b.close);
 }
@@ -90,6 +96,9 @@ TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
   Request branch = SessionRequest(Operation::kBranch);
   branch.row = 3;
   requests.push_back(branch);
+  Request reset = SessionRequest(Operation::kReset);
+  reset.starts = {StartPlace::kLine, 0};
+  requests.push_back(reset);
   Request detach = SessionRequest(Operation::kDetach);
   detach.close = true;
   requests.push_back(detach);
@@ -188,6 +197,31 @@ TEST(ProtocolTest, AnUnknownChoiceIsRefusedWithTheChoices) {
   writer.Strings("tracks", tracks).String("autoreset", "never");
   EXPECT_THAT(Refused(writer.Finish()).refusal.text,
               ::testing::HasSubstr("'next_step' 'same_step' 'disabled'"));
+}
+
+TEST(ProtocolTest, StartsAndMarksOutOfRangeAreRefusedByName) {
+  const std::vector<std::string> tracks = {"oval"};
+  const auto refused = [&](const std::function<void(HeaderWriter&)>& add) {
+    HeaderWriter writer = Begin("attach");
+    writer.Bytes("token", TokenOf(3)).String("environment", "default").Unsigned("rows", 1);
+    writer.Strings("tracks", tracks);
+    add(writer);
+    return Refused(writer.Finish()).refusal.text;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float every_m : {0.5f, 10001.0f, -1.0f, nan}) {
+    EXPECT_THAT(refused([&](auto& writer) { writer.Float("keep_every_m", every_m); }),
+                ::testing::HasSubstr("'keep_every_m' must be a number in [1, 10000]"));
+  }
+  EXPECT_THAT(refused([](auto& writer) { writer.String("starts", "line"); }),
+              ::testing::HasSubstr("'starts' is at kept states and needs 'keep_every_m'"));
+  EXPECT_THAT(refused([](auto& writer) { writer.String("starts", "end"); }),
+              ::testing::HasSubstr("'start' 'checkpoints' 'line' 'failures'"));
+  EXPECT_THAT(refused([](auto& writer) { writer.Float("start_share", 0.5f); }),
+              ::testing::HasSubstr("'starts' must be one of"));
+  EXPECT_THAT(
+      refused([](auto& writer) { writer.String("starts", "start").Unsigned("start_share", 2); }),
+      ::testing::HasSubstr("'start_share' must be a number in [0, 1]"));
 }
 
 TEST(ProtocolTest, AttachWithoutTracksIsRefused) {

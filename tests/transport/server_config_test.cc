@@ -43,6 +43,7 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.server.max_rows, bare.server.max_rows);
   EXPECT_EQ(file.server.snapshot_bytes, bare.server.snapshot_bytes);
   EXPECT_EQ(file.server.transfer_bytes, bare.server.transfer_bytes);
+  EXPECT_EQ(file.server.kept_bytes, bare.server.kept_bytes);
   EXPECT_EQ(file.server.sessions.max_sessions, bare.server.sessions.max_sessions);
   EXPECT_EQ(file.server.sessions.timeout, bare.server.sessions.timeout);
   EXPECT_EQ(file.server.sessions.window, bare.server.sessions.window);
@@ -61,12 +62,13 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
                                   "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
                                   "  game_timeout_s: 3, start_timeout_s: 30}\n"
                                   "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
-                                  "  snapshots_mib: 8, transfer_mib: 2}\n");
+                                  "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3}\n");
   EXPECT_EQ(config.server.threads, 3);
   EXPECT_EQ(config.server.inline_limit_us, 7);
   EXPECT_EQ(config.server.max_rows, 6);
   EXPECT_EQ(config.server.snapshot_bytes, std::size_t{8} << 20);
   EXPECT_EQ(config.server.transfer_bytes, std::size_t{2} << 20);
+  EXPECT_EQ(config.server.kept_bytes, std::size_t{3} << 20);
   EXPECT_EQ(config.server.sessions.max_sessions, 5);
   EXPECT_EQ(config.server.sessions.timeout, 500ms);
   EXPECT_EQ(config.server.sessions.window, 2);

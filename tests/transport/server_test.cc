@@ -417,7 +417,7 @@ TEST_F(ServerTest, DamagedStatesNeverHarmTheServer) {
     const std::vector<std::uint32_t> sizes = {static_cast<std::uint32_t>(bytes.size())};
     return client.Ask(SessionRequest(Operation::kImport, token, id++), {Packed(sizes), bytes});
   };
-  for (std::size_t size = 0; size < state.size(); size += size < 500 ? 1 : 37) {
+  for (std::size_t size = 0; size < state.size(); ++size) {
     const RawReply reply = import(state.substr(0, size));
     ASSERT_EQ(reply.header.status, Status::kBadArgument) << size;
     ASSERT_THAT(reply.header.error, ::testing::HasSubstr("bad state at place 0: the snapshot"));

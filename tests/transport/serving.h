@@ -265,7 +265,9 @@ class ServingTest : public ::testing::Test {
   }
   // Row i has seed first_seed + i.
   std::unique_ptr<VectorEnvironment> LocalRows(int rows, Autoreset autoreset,
-                                               std::uint64_t first_seed = 0) {
+                                               std::uint64_t first_seed = 0,
+                                               const ArchiveSettings& archive = {},
+                                               const Starts& starts = {}) {
     const OfferedTrack* track = catalogue->FindTrack("short_sprint").value();
     std::vector<SimulatedGame> settings(static_cast<std::size_t>(rows),
                                         {track->track, catalogue->vehicle()});
@@ -278,6 +280,8 @@ class ServingTest : public ::testing::Test {
     VectorEnvironmentConfig config;
     config.environment = catalogue->FindEnvironment("five").value()->config;
     config.autoreset = autoreset;
+    config.archive = archive;
+    config.starts = starts;
     return std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs));
   }
 
