@@ -55,10 +55,6 @@ std::int32_t Analog(float value) {
   return static_cast<std::int32_t>(scaled + (scaled < 0 ? -0.5 : 0.5));
 }
 
-float UnitOf(std::int32_t analog) {
-  return static_cast<float>(std::clamp(analog, -kMaxAnalog, kMaxAnalog)) / float{kMaxAnalog};
-}
-
 }  // namespace
 
 std::vector<Inputs> ActionSet::DefaultKeys() {
@@ -128,20 +124,6 @@ std::optional<Inputs> InputsOf(std::span<const float> action) {
   inputs.steer = Analog(action[0]);
   inputs.gas = Analog(action[1]);
   return inputs;
-}
-
-AppliedAction AppliedActionOf(const Inputs& inputs) {
-  assert(!SteersBothWays(inputs));
-  AppliedAction action;
-  if (inputs.steer != 0) {
-    action.steer = UnitOf(inputs.steer);
-  } else {
-    action.steer = (inputs.right ? 1.0f : 0.0f) - (inputs.left ? 1.0f : 0.0f);
-  }
-  const float gas = UnitOf(inputs.gas);
-  action.gas = gas > 0 ? gas : inputs.accelerate ? 1.0f : 0.0f;
-  action.brake = gas < 0 ? -gas : inputs.brake ? 1.0f : 0.0f;
-  return action;
 }
 
 }  // namespace hotlap

@@ -2,6 +2,7 @@
 // sets all six channels.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -33,13 +34,24 @@ std::optional<Inputs> InputsOf(const ActionSet& set, std::int32_t action);
 std::optional<Inputs> InputsOf(std::span<const float> action);
 
 // Inputs as the car resolves them, the same for keys and analog channels: what the observation of
-// past actions shows. REQUIRES: not left and right at once, which no action set has.
+// past actions shows. REQUIRES: analog values within their channel; not left and right at once,
+// which no action set has.
 struct AppliedAction {
   float steer = 0;  // [-1, 1], positive is right
   float gas = 0;    // [0, 1]
   float brake = 0;  // [0, 1]
   friend bool operator==(const AppliedAction&, const AppliedAction&) = default;
 };
-AppliedAction AppliedActionOf(const Inputs& inputs);
+// Inline: an observation asks for several.
+inline AppliedAction AppliedActionOf(const Inputs& inputs) {
+  assert(!(inputs.left && inputs.right));
+  constexpr float kUnit = 1.0f / static_cast<float>(kMaxAnalog);
+  const float steer = static_cast<float>(inputs.steer) * kUnit;
+  const float gas = static_cast<float>(inputs.gas) * kUnit;
+  const float keys = static_cast<float>(inputs.right) - static_cast<float>(inputs.left);
+  return {.steer = steer != 0 ? steer : keys,
+          .gas = gas > 0 ? gas : static_cast<float>(inputs.accelerate),
+          .brake = gas < 0 ? -gas : static_cast<float>(inputs.brake)};
+}
 
 }  // namespace hotlap
