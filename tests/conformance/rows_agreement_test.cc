@@ -101,7 +101,8 @@ class Rows {
   }
   // The episode has just begun, and not at s(0).
   bool began_at_a_state(std::size_t row) const {
-    return Info("ticks", row) == 0 && Info("race_time", row) > 0;
+    const bool is_served = batch_.status[row] == static_cast<std::uint8_t>(RowStatus::kOk);
+    return is_served && Info("ticks", row) == 0 && Info("race_time", row) > 0;
   }
   bool terminated(std::size_t row) const { return batch_.terminated[row] != 0; }
   bool has_ended(std::size_t row) const { return terminated(row) || batch_.truncated[row] != 0; }

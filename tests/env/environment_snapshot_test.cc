@@ -84,7 +84,7 @@ TEST_F(EnvironmentSnapshotTest, HeaderHasThesePlaces) {
     return value;
   };
   EXPECT_EQ(text(0, 8), "hotlapES");
-  EXPECT_EQ(number(8, std::uint32_t{}), 2u);
+  EXPECT_EQ(number(8, std::uint32_t{}), 3u);
   EXPECT_EQ(number(12, std::uint32_t{}), sizeof(RowRecord));
   EXPECT_EQ(text(16, 24), "simulated" + std::string(15, '\0'));
   EXPECT_EQ(number(40, std::uint64_t{}), 11u);
