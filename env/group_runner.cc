@@ -18,13 +18,18 @@ constexpr std::int32_t kTickMs = 10;
 GroupRunner::GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGroup> games,
                          std::size_t first_row, std::span<RowConfig> rows)
     : settings_(settings), games_(std::move(games)), first_row_(first_row) {
+  const std::size_t num_final_columns =
+      settings_.autoreset == Autoreset::kSameStep ? settings_.spec.observation.size() : 0;
   places_.reserve(rows.size());
   commands_.reserve(rows.size());
+  finished_.reserve(rows.size());
+  arrived_.reserve(rows.size());
   for (RowConfig& row : rows) {
     assert(row.centreline != nullptr);
     const int slot = static_cast<int>(places_.size());
     places_.push_back(
-        {Row(std::move(row.centreline), row.track_hash, row.seed, games_->state(slot))});
+        {Row(std::move(row.centreline), row.track_hash, row.seed, games_->state(slot)),
+         std::vector<float>(num_final_columns)});
     places_.back().starts = settings.starts;
   }
 }
@@ -36,17 +41,19 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
       WriteStatus(r, RowStatus::kSkipped, out);
       continue;
     }
-    Place& place = at(r);
-    place.seed.reset();
-    place.at_snapshot = false;
+    if (is_sent(r)) {
+      WriteStatus(r, RowStatus::kUnderWay, out);
+      continue;
+    }
+    Place& place = Ask(r, r);
     if (!options.seeds.empty()) place.seed = options.seeds[r];
     place.new_starts = options.starts;
     if (options.snapshots.empty()) {
-      AssignBegin(r, Task::kBegin, out);
+      AssignBegin(r, Task::kBegin);
     } else if (options.snapshots[r].empty()) {
       Assign(r, Task::kBegin);
     } else {
-      AssignRestore(r, options.snapshots[r], Task::kBegin, out);
+      AssignRestore(r, options.snapshots[r], Task::kBegin);
     }
   }
   Finish(out);
@@ -54,47 +61,14 @@ void GroupRunner::Reset(const ResetOptions& options, const BatchView& out) {
 
 void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
   const sim::FloatingPointGuard guard;
-  for (std::size_t r = first_row(); r < end_row(); ++r) {
-    Place& place = at(r);
-    place.seed.reset();
-    place.new_starts.reset();
-    place.at_snapshot = false;
-    place.has_final = false;
-    const RowPhase phase = place.row.phase();
-    if (phase == RowPhase::kNew ||
-        (phase == RowPhase::kEnded && settings_.autoreset == Autoreset::kDisabled)) {
-      WriteStatus(r, RowStatus::kNotReset, out);
-      continue;
-    }
-    if (phase == RowPhase::kEnded) {
-      if (place.row.has_game()) {
-        AssignBegin(r, Task::kBeginStep, out);
-      } else {
-        Assign(r, Task::kLook);
-      }
-      continue;
-    }
-    const std::optional<Inputs> inputs = InputsAt(actions, r);
-    if (!inputs) {
-      WriteStatus(r, RowStatus::kBadAction, out);
-      continue;
-    }
-    place.inputs = *inputs;
-    if (!place.row.has_game()) {  // it was lost after the last step
-      RowResult result;
-      place.row.Lose(/*in_step=*/true, result);
-      EndStep(r, result, out);
-      continue;
-    }
-    Assign(r, Task::kAdvance);
-  }
+  for (std::size_t r = first_row(); r < end_row(); ++r) BeginStep(r, actions, r, out);
   Finish(out);
 }
 
 bool GroupRunner::Save(std::size_t row, std::vector<std::byte>& out) {
   const sim::FloatingPointGuard guard;
-  Place& place = at(row);
-  if (!place.row.has_game()) return false;
+  if (is_sent(row) || !at(row).row.has_game()) return false;
+  Place& place = Ask(row, row);
   place.saved = &out;
   Assign(row, Task::kSave);
   Finish({});
@@ -105,10 +79,15 @@ tl::expected<void, std::string> GroupRunner::Restore(std::size_t row,
                                                      std::span<const std::byte> snapshot,
                                                      const BatchView& out) {
   const sim::FloatingPointGuard guard;
-  AssignRestore(row, snapshot, Task::kContinue, out);
+  if (is_sent(row)) {
+    WriteStatus(row, RowStatus::kUnderWay, out);
+    return tl::unexpected(std::string("the row is under way"));
+  }
+  Place& place = Ask(row, row);
+  AssignRestore(row, snapshot, Task::kContinue);
   Finish(out);
-  if (out.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) return {};
-  return tl::unexpected(std::exchange(at(row).error, {}));
+  if (place.status == RowStatus::kOk) return {};
+  return tl::unexpected(std::exchange(place.error, {}));
 }
 
 void GroupRunner::Restore(std::span<const std::span<const std::byte>> snapshots,
@@ -117,11 +96,47 @@ void GroupRunner::Restore(std::span<const std::span<const std::byte>> snapshots,
   for (std::size_t r = first_row(); r < end_row(); ++r) {
     if (snapshots[r].empty()) {
       WriteStatus(r, RowStatus::kSkipped, out);
+    } else if (is_sent(r)) {
+      WriteStatus(r, RowStatus::kUnderWay, out);
     } else {
-      AssignRestore(r, snapshots[r], Task::kContinue, out);
+      Ask(r, r);
+      AssignRestore(r, snapshots[r], Task::kContinue);
     }
   }
   Finish(out);
+}
+
+void GroupRunner::BeginStep(std::size_t row, const ActionView& actions, std::size_t index,
+                            const BatchView& out) {
+  if (is_sent(row)) return WriteStatus(index, RowStatus::kUnderWay, out);
+  AssignStep(row, actions, index, /*is_sent=*/false);
+}
+
+void GroupRunner::Send(std::size_t row, const ActionView& actions, std::size_t index) {
+  AssignStep(row, actions, index, /*is_sent=*/true);
+}
+
+void GroupRunner::Collect(Deadline deadline) {
+  const sim::FloatingPointGuard guard;
+  StartCommands();
+  Handle(games_->Collect(num_looking_ > 0 ? kAtOnce : deadline));
+  LoseLooking();
+  // Rows whose next episode begins at once arrive with the others.
+  while (!commands_.empty()) {
+    StartCommands();
+    Handle(games_->Collect(kAtOnce));
+  }
+}
+
+void GroupRunner::TakeArrived(std::vector<std::int32_t>& rows) {
+  for (const std::size_t row : arrived_) rows.push_back(static_cast<std::int32_t>(row));
+  arrived_.clear();
+}
+
+void GroupRunner::Receive(std::size_t row, std::size_t index, const BatchView& out) {
+  const sim::FloatingPointGuard guard;
+  at(row).is_sent = false;
+  Write(row, index, out);
 }
 
 SnapshotOrigin GroupRunner::OriginOf(std::size_t row) const {
@@ -129,11 +144,47 @@ SnapshotOrigin GroupRunner::OriginOf(std::size_t row) const {
           settings_.spec.task_hash};
 }
 
+GroupRunner::Place& GroupRunner::Ask(std::size_t row, std::size_t index) {
+  Place& place = at(row);
+  assert(!place.is_sent && place.task == Task::kNone);
+  place.index = index;
+  place.seed.reset();
+  place.new_starts.reset();
+  place.at_snapshot = false;
+  place.status = RowStatus::kOk;
+  return place;
+}
+
+void GroupRunner::AssignStep(std::size_t row, const ActionView& actions, std::size_t index,
+                             bool is_sent) {
+  Place& place = Ask(row, index);
+  place.is_sent = is_sent;
+  place.has_final = false;
+  const RowPhase phase = place.row.phase();
+  if (phase == RowPhase::kNew ||
+      (phase == RowPhase::kEnded && settings_.autoreset == Autoreset::kDisabled)) {
+    place.status = RowStatus::kNotReset;
+    return Tell(row);
+  }
+  if (phase == RowPhase::kEnded) {
+    return place.row.has_game() ? AssignBegin(row, Task::kBeginStep) : Assign(row, Task::kLook);
+  }
+  const std::optional<Inputs> inputs = InputsAt(actions, index);
+  if (!inputs) {
+    place.status = RowStatus::kBadAction;
+    return Tell(row);
+  }
+  place.inputs = *inputs;
+  if (place.row.has_game()) return Assign(row, Task::kAdvance);
+  place.row.Lose(/*in_step=*/true, place.result);  // it was lost after the last step
+  EndStep(row);
+}
+
 void GroupRunner::Assign(std::size_t row, Task task) {
   Place& place = at(row);
   assert(place.task == Task::kNone);
   place.task = task;
-  ++(task == Task::kLook ? num_looking_ : num_waiting_);
+  ++NumWith(place);
   if (place.is_restarting) {
     assert(task == Task::kBegin || task == Task::kLook || task == Task::kRevive);
     return;
@@ -173,14 +224,15 @@ void GroupRunner::Assign(std::size_t row, Task task) {
   }
 }
 
-void GroupRunner::AssignBegin(std::size_t row, Task task, const BatchView& out) {
+void GroupRunner::AssignBegin(std::size_t row, Task task) {
   Place& place = at(row);
   if (settings_.archive != nullptr) {
     const std::span<const std::byte> drawn =
         settings_.archive->Draw(row, place.new_starts.value_or(place.starts),
                                 place.row.NextStream(place.seed, RandomPurpose::kStart));
     if (!drawn.empty()) {
-      AssignRestore(row, drawn, task, out);
+      place.drawn.assign(drawn.begin(), drawn.end());  // it may be gone before the game is there
+      AssignRestore(row, place.drawn, task);
       place.is_drawn = true;
       return;
     }
@@ -188,12 +240,11 @@ void GroupRunner::AssignBegin(std::size_t row, Task task, const BatchView& out) 
   Assign(row, task);
 }
 
-void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
-                                const BatchView& out) {
+void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task) {
   Place& place = at(row);
   const auto use = task == Task::kContinue ? SnapshotUse::kRestore : SnapshotUse::kReset;
   const auto opened = OpenSnapshot(snapshot, OriginOf(row), line(row), use);
-  if (!opened) return Reject(row, opened.error(), out);
+  if (!opened) return Reject(row, opened.error());
   place.snapshot = *opened;
   place.at_snapshot = task != Task::kContinue;
   place.is_drawn = false;
@@ -209,70 +260,83 @@ void GroupRunner::StartCommands() {
 
 void GroupRunner::EndTask(Place& place) {
   assert(place.task != Task::kNone);
-  --(place.task == Task::kLook ? num_looking_ : num_waiting_);
+  --NumWith(place);
   place.task = Task::kNone;
 }
 
+int& GroupRunner::NumWith(const Place& place) {
+  if (place.task == Task::kLook) return num_looking_;
+  return place.is_sent ? num_sent_ : num_waiting_;
+}
+
+void GroupRunner::Tell(std::size_t row) { (at(row).is_sent ? arrived_ : finished_).push_back(row); }
+
 void GroupRunner::Finish(const BatchView& out) {
+  const sim::FloatingPointGuard guard;
   StartCommands();
-  if (num_looking_ > 0) Handle(games_->Collect(kAtOnce), out);
+  if (num_looking_ > 0) Handle(games_->Collect(kAtOnce));
   while (num_waiting_ > 0) {
     StartCommands();
-    Handle(games_->Collect(kNoDeadline), out);
+    Handle(games_->Collect(kNoDeadline));
   }
+  LoseLooking();
+  for (const std::size_t row : finished_) Write(row, at(row).index, out);
+  finished_.clear();
+}
+
+void GroupRunner::LoseLooking() {
   for (std::size_t r = first_row(); num_looking_ > 0; ++r) {
-    if (at(r).task == Task::kLook) Lose(r, "no game has come yet", out);
+    if (at(r).task == Task::kLook) Lose(r, "no game has come yet");
   }
 }
 
-void GroupRunner::Handle(std::span<const Completion> completions, const BatchView& out) {
-  for (const Completion& completion : completions) Handle(completion, out);
+void GroupRunner::Handle(std::span<const Completion> completions) {
+  for (const Completion& completion : completions) Handle(completion);
 }
 
-void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
+void GroupRunner::Handle(const Completion& completion) {
   const std::size_t r = first_row_ + static_cast<std::size_t>(completion.slot);
   Place& place = at(r);
   Row& row = place.row;
-  if (std::exchange(place.is_restarting, false)) return Restarted(r, completion, out);
+  if (std::exchange(place.is_restarting, false)) return Restarted(r, completion);
   const Task task = place.task;
-  if (completion.status == CompletionStatus::kGameLost) return Lose(r, completion.error, out);
+  if (completion.status == CompletionStatus::kGameLost) return Lose(r, completion.error);
   if (completion.status == CompletionStatus::kRejected) {
     if (task == Task::kAdvance || task == Task::kSave || task == Task::kKeep) {
-      return Abandon(r, completion.error, out);
+      return Abandon(r, completion.error);
     }
     EndTask(place);
-    if (!place.is_drawn) return Reject(r, completion.error, out);
+    if (!place.is_drawn) return Reject(r, completion.error);
     place.is_drawn = place.at_snapshot = false;  // kept from a game that was another
     return Assign(r, task);
   }
 
   const GameState& state = games_->state(completion.slot);
-  RowResult result;
   switch (task) {
     case Task::kAdvance:
-      if (!row.Advance(settings_.config, state, place.inputs, completion, result)) {
-        return Abandon(r, kNotFinite, out);
+      if (!row.Advance(settings_.config, state, place.inputs, completion, place.result)) {
+        return Abandon(r, kNotFinite);
       }
       EndTask(place);
-      EndStep(r, result, out);
-      return TellArchive(r, result.failed);
+      return TellArchive(r) ? Assign(r, Task::kKeep) : EndStep(r);
+    case Task::kKeep:
+      EndTask(place);
+      settings_.archive->Keep(r, {OriginOf(r), state.race_time_ms / kTickMs}, row.record(),
+                              completion.snapshot);
+      return EndStep(r);
     case Task::kBegin:
     case Task::kBeginStep:
     case Task::kBeginAfter:
-      return Begin(r, &place.snapshot.record, out);
+      return Begin(r, &place.snapshot.record);
     case Task::kContinue:
-      if (!row.Continue(settings_.config, state, place.snapshot.record, result)) {
-        return Abandon(r, kNotFinite, out);
+      if (!row.Continue(settings_.config, state, place.snapshot.record, place.result)) {
+        return Abandon(r, kNotFinite);
       }
       EndTask(place);
       if (settings_.archive != nullptr) {
         settings_.archive->Begin(r, row.record(), place.snapshot.bytes);
       }
-      return WriteAll(r, result, out);
-    case Task::kKeep:
-      EndTask(place);
-      return settings_.archive->Keep(r, {OriginOf(r), state.race_time_ms / kTickMs}, row.record(),
-                                     completion.snapshot);
+      return Tell(r);
     case Task::kSave:
       EndTask(place);
       PackSnapshot({OriginOf(r), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
@@ -283,12 +347,12 @@ void GroupRunner::Handle(const Completion& completion, const BatchView& out) {
   }
 }
 
-void GroupRunner::Restarted(std::size_t row, const Completion& completion, const BatchView& out) {
+void GroupRunner::Restarted(std::size_t row, const Completion& completion) {
   Place& place = at(row);
   if (completion.status != CompletionStatus::kOk) {
     if (place.task == Task::kNone) return;  // the row's next step or reset asks again
     if (place.task != Task::kBegin || !place.row.has_game()) {
-      return Lose(row, completion.error, out);
+      return Lose(row, completion.error);
     }
     // It had died while it stood; the caller's reset waits for the one that takes its place.
     place.row.set_has_game(false);
@@ -303,7 +367,7 @@ void GroupRunner::Restarted(std::size_t row, const Completion& completion, const
       EndTask(place);
       return Assign(row, place.after_revival);
     default:
-      return Begin(row, nullptr, out);
+      return Begin(row, nullptr);
   }
 }
 
@@ -312,12 +376,12 @@ void GroupRunner::TakeWhatResetGave(Place& place) {
   if (place.new_starts) place.starts = *place.new_starts;
 }
 
-void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out) {
+void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot) {
   Place& place = at(row);
   TakeWhatResetGave(place);
   RowResult result;
   if (!place.row.Begin(settings_.config, games_->state(SlotOf(row)), snapshot, result)) {
-    return Abandon(row, kNotFinite, out);
+    return Abandon(row, kNotFinite);
   }
   if (settings_.archive != nullptr) {
     settings_.archive->Begin(
@@ -326,22 +390,23 @@ void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot, const BatchV
   }
   const bool is_after_end = place.task == Task::kBeginAfter;
   EndTask(place);
-  if (!is_after_end) WriteFlags(row, result, out);  // else they are those of the end
-  WriteObservation(row, out.observations);
-  WriteInfo(row, result.info, out.info);
+  if (!is_after_end) place.result = result;  // else reward and flags are those of the end
+  place.result.info = result.info;
+  Tell(row);
 }
 
-void GroupRunner::Reject(std::size_t row, const std::string& error, const BatchView& out) {
+void GroupRunner::Reject(std::size_t row, const std::string& error) {
   at(row).error = error;
-  WriteStatus(row, RowStatus::kBadSnapshot, out);
+  at(row).status = RowStatus::kBadSnapshot;
+  Tell(row);
 }
 
-void GroupRunner::Abandon(std::size_t row, const std::string& error, const BatchView& out) {
+void GroupRunner::Abandon(std::size_t row, const std::string& error) {
   games_->Abandon(SlotOf(row));
-  Lose(row, error, out);
+  Lose(row, error);
 }
 
-void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchView& out) {
+void GroupRunner::Lose(std::size_t row, const std::string& error) {
   Place& place = at(row);
   const Task task = place.task;
   EndTask(place);
@@ -349,89 +414,91 @@ void GroupRunner::Lose(std::size_t row, const std::string& error, const BatchVie
       task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);
   if (is_restore || task == Task::kSave || task == Task::kKeep) {  // the next step tells of it
     place.row.set_has_game(false);
-    if (is_restore) Reject(row, "the game is lost: " + error, out);
+    if (is_restore) Reject(row, "the game is lost: " + error);
+    if (task == Task::kKeep) EndStep(row);
     return;
   }
   TakeWhatResetGave(place);
+  if (task == Task::kAdvance) {
+    place.row.Lose(/*in_step=*/true, place.result);
+    return EndStep(row);
+  }
   RowResult result;
-  place.row.Lose(task == Task::kAdvance, result);
-  if (task == Task::kAdvance) return EndStep(row, result, out);
-  if (task != Task::kBeginAfter) WriteFlags(row, result, out);  // else they are those of the end
+  place.row.Lose(/*in_step=*/false, result);
+  if (task != Task::kBeginAfter)
+    place.result = result;  // else reward and flags are those of the end
+  place.result.info = result.info;
   const bool is_step = task == Task::kBeginStep || task == Task::kLook;
-  if (is_step && settings_.autoreset == Autoreset::kSameStep) WriteFinal(row, result, out);
-  WriteObservation(row, out.observations);
-  WriteInfo(row, result.info, out.info);
+  if (is_step && settings_.autoreset == Autoreset::kSameStep) KeepFinal(place);
+  Tell(row);
 }
 
-// Writes the step of a row; in kSameStep mode the next episode begins when this one is over.
-void GroupRunner::EndStep(std::size_t row, const RowResult& result, const BatchView& out) {
-  const bool has_ended = result.terminated || result.truncated;
-  if (!has_ended || settings_.autoreset != Autoreset::kSameStep) {
-    WriteAll(row, result, out);
-    return;
-  }
-  WriteFlags(row, result, out);
-  WriteFinal(row, result, out);
+bool GroupRunner::TellArchive(std::size_t row) {
+  if (settings_.archive == nullptr) return false;
+  const Place& place = at(row);
+  if (place.result.failed) settings_.archive->Fail(row);
+  return place.row.phase() == RowPhase::kRunning &&
+         settings_.archive->Passes(row, place.row.record());
+}
+
+// In kSameStep mode the next episode begins when this one is over.
+void GroupRunner::EndStep(std::size_t row) {
   Place& place = at(row);
-  if (place.row.has_game()) return AssignBegin(row, Task::kBeginAfter, out);
+  const bool has_ended = place.result.terminated || place.result.truncated;
+  if (!has_ended || settings_.autoreset != Autoreset::kSameStep) return Tell(row);
+  KeepFinal(place);
+  if (place.row.has_game()) return AssignBegin(row, Task::kBeginAfter);
   RowResult next;  // it cannot begin yet
   place.row.Lose(/*in_step=*/false, next);
-  WriteObservation(row, out.observations);
-  WriteInfo(row, next.info, out.info);
+  place.result.info = next.info;
+  Tell(row);
 }
 
-void GroupRunner::TellArchive(std::size_t row, bool has_failed) {
-  if (settings_.archive == nullptr) return;
-  if (has_failed) settings_.archive->Fail(row);
-  const Row& its = at(row).row;
-  if (its.phase() == RowPhase::kRunning && settings_.archive->Passes(row, its.record())) {
-    Assign(row, Task::kKeep);
-  }
+void GroupRunner::KeepFinal(Place& place) {
+  place.has_final = true;
+  place.final_info = place.result.info;
+  place.row.WriteObservation(settings_.observer, place.final_observation);
 }
 
-std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t row) const {
+std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t index) const {
   if (settings_.config.actions.kind == ActionKind::kDiscrete) {
-    return InputsOf(settings_.config.actions, actions.discrete[row]);
+    return InputsOf(settings_.config.actions, actions.discrete[index]);
   }
   const std::size_t size = settings_.spec.action.names.size();
-  return InputsOf(actions.continuous.subspan(row * size, size));
+  return InputsOf(actions.continuous.subspan(index * size, size));
 }
 
-void GroupRunner::WriteStatus(std::size_t row, RowStatus status, const BatchView& out) const {
-  out.status[row] = static_cast<std::uint8_t>(status);
+void GroupRunner::WriteStatus(std::size_t index, RowStatus status, const BatchView& out) {
+  out.status[index] = static_cast<std::uint8_t>(status);
 }
 
-void GroupRunner::WriteObservation(std::size_t row, std::span<float> observations) const {
+void GroupRunner::Write(std::size_t row, std::size_t index, const BatchView& out) const {
+  const Place& place = at(row);
+  WriteStatus(index, place.status, out);
+  if (place.status != RowStatus::kOk) return;
+  out.rewards[index] = place.result.reward;
+  out.terminated[index] = place.result.terminated ? 1 : 0;
+  out.truncated[index] = place.result.truncated ? 1 : 0;
   const std::size_t size = settings_.spec.observation.size();
-  at(row).row.WriteObservation(settings_.observer, observations.subspan(row * size, size));
+  place.row.WriteObservation(settings_.observer, out.observations.subspan(index * size, size));
+  WriteInfo(place.result.info, index, out.status.size(), out.info);
 }
 
-void GroupRunner::WriteInfo(std::size_t row, const InfoWords& words,
+void GroupRunner::WriteFinal(std::size_t row, std::size_t index, const BatchView& out) const {
+  const Place& place = at(row);
+  const std::vector<float>& observation = place.final_observation;
+  out.final_rows[index] = static_cast<std::int32_t>(row);
+  std::ranges::copy(observation, &out.final_observations[index * observation.size()]);
+  WriteInfo(place.final_info, index, out.status.size(), out.final_info);
+}
+
+void GroupRunner::WriteInfo(const InfoWords& words, std::size_t index, std::size_t num_rows,
                             std::span<std::byte> info) const {
-  std::byte* to = info.data() + row * 4;
+  std::byte* to = info.data() + index * 4;
   for (const std::size_t column : settings_.chosen_info) {
     std::memcpy(to, &words[column], 4);
-    to += settings_.num_rows * 4;
+    to += num_rows * 4;
   }
-}
-
-void GroupRunner::WriteFlags(std::size_t row, const RowResult& result, const BatchView& out) const {
-  out.rewards[row] = result.reward;
-  out.terminated[row] = result.terminated ? 1 : 0;
-  out.truncated[row] = result.truncated ? 1 : 0;
-  WriteStatus(row, RowStatus::kOk, out);
-}
-
-void GroupRunner::WriteFinal(std::size_t row, const RowResult& result, const BatchView& out) {
-  at(row).has_final = true;
-  WriteObservation(row, out.final_observations);
-  WriteInfo(row, result.info, out.final_info);
-}
-
-void GroupRunner::WriteAll(std::size_t row, const RowResult& result, const BatchView& out) const {
-  WriteFlags(row, result, out);
-  WriteObservation(row, out.observations);
-  WriteInfo(row, result.info, out.info);
 }
 
 }  // namespace hotlap

@@ -1,6 +1,9 @@
-// The rows of one group of games: gives the games their commands, waits for them, and writes each
-// row's part of the batch. One thread at a time; different runners touch different rows and share
-// only what is constant.
+// The rows of one group of games: gives the games their commands, waits for them, keeps what each
+// row gave, and writes it into a batch. One thread at a time; different runners touch different
+// rows and share only what is constant.
+//
+// A row takes part in the call under way, which waits for it and writes it, or it is sent: then it
+// may be done in any call, has arrived, and is written when it is received.
 //
 // A game that is lost is asked for again by the next reset of its row. A reset of the caller's
 // waits for it. Autoreset does not: it leaves the restart under way from step to step, and until
@@ -44,12 +47,9 @@ class GroupRunner {
   std::size_t first_row() const { return first_row_; }
   std::size_t end_row() const { return first_row_ + places_.size(); }
 
-  // As in VectorEnvironment, for these rows; `row` counts over the whole batch.
+  // As in VectorEnvironment, for these rows; `row` counts over all rows.
   void Reset(const ResetOptions& options, const BatchView& out);
-  // The final observation and info of an episode that ended in kSameStep mode are written in the
-  // row's own place.
   void Step(const ActionView& actions, const BatchView& out);
-  bool has_final(std::size_t row) const { return at(row).has_final; }  // of the last Step
   bool Save(std::size_t row, std::vector<std::byte>& out);
   void Restore(std::span<const std::span<const std::byte>> snapshots, const BatchView& out);
   tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
@@ -57,6 +57,29 @@ class GroupRunner {
   const GameState& state(std::size_t row) const { return at(row).row.state(); }
   const Centreline& line(std::size_t row) const { return at(row).row.line(); }
   SnapshotOrigin OriginOf(std::size_t row) const;  // of its snapshots
+
+  // A step of some rows: each begins with one of the actions, and Finish waits for all of them and
+  // writes each in the batch's place of that index.
+  void BeginStep(std::size_t row, const ActionView& actions, std::size_t index,
+                 const BatchView& out);
+  void Finish(const BatchView& out);
+
+  // Likewise, but nobody waits for the row. REQUIRES: it is not sent already.
+  void Send(std::size_t row, const ActionView& actions, std::size_t index);
+  void StartCommands();  // of those sent since the last call
+  // One turn of the games that sent rows wait for: as GameGroup::Collect.
+  void Collect(Deadline deadline);
+  bool has_sent() const { return num_sent_ + num_looking_ > 0; }  // rows that are not done
+  bool has_arrived() const { return !arrived_.empty(); }          // rows that are
+  // Moves the numbers of those to the end of `rows`, in the order in which they were done.
+  void TakeArrived(std::vector<std::int32_t>& rows);
+  // Writes a row that has arrived; it may be sent again.
+  void Receive(std::size_t row, std::size_t index, const BatchView& out);
+  bool is_sent(std::size_t row) const { return at(row).is_sent; }  // and not received
+
+  // Whether an episode of the row ended in its last step (kSameStep), and what it showed last.
+  bool has_final(std::size_t row) const { return at(row).has_final; }
+  void WriteFinal(std::size_t row, std::size_t index, const BatchView& out) const;
 
  private:
   // What a row waits for.
@@ -74,10 +97,13 @@ class GroupRunner {
   };
   struct Place {
     Row row;
-    bool has_final = false;
-    bool is_restarting = false;  // a kRestart is under way, for the call under way or for none
+    std::vector<float> final_observation;  // kSameStep; empty in the other modes
+    bool is_restarting = false;            // a kRestart is under way, for some task or for none
+    bool is_sent = false;
     Starts starts{};
-    // Of the call under way.
+    std::vector<std::byte> drawn{};  // what `snapshot` looks into when the archive gave it
+    // What it was asked.
+    std::size_t index = 0;  // in the batch of the call under way
     Task task = Task::kNone;
     Task after_revival = Task::kNone;
     Inputs inputs{};                      // kAdvance
@@ -88,54 +114,65 @@ class GroupRunner {
     std::optional<Starts> new_starts{};   // from the episode that begins on
     std::string error{};                  // why the snapshot was rejected
     std::vector<std::byte>* saved{};      // kSave: where to; of the caller
+    // What it gave. All of it is there when the row is told, but the observation, which the row can
+    // give until it is asked again.
+    RowStatus status = RowStatus::kOk;
+    RowResult result{};
+    bool has_final = false;
+    InfoWords final_info{};
   };
 
   Place& at(std::size_t row) { return places_[row - first_row_]; }
   const Place& at(std::size_t row) const { return places_[row - first_row_]; }
   int SlotOf(std::size_t row) const { return static_cast<int>(row - first_row_); }
 
+  // The row's place, cleared for what it is asked now.
+  Place& Ask(std::size_t row, std::size_t index);
+  void AssignStep(std::size_t row, const ActionView& actions, std::size_t index, bool is_sent);
+  // The tasks that begin an episode: where the row's starts have it begin.
+  void AssignBegin(std::size_t row, Task task);
+  // Those at a snapshot, or kContinue: unless the snapshot is rejected at once; a lost game
+  // restarts first.
+  void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task);
   // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
   // under way already.
   void Assign(std::size_t row, Task task);
-  // The tasks that begin an episode: where the row's starts have it begin.
-  void AssignBegin(std::size_t row, Task task, const BatchView& out);
-  // Those at a snapshot, or kContinue: unless the snapshot is rejected at once; a lost game
-  // restarts first.
-  void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task,
-                     const BatchView& out);
-  void StartCommands();
   void EndTask(Place& place);
-  // Returns when no row has a task.
-  void Finish(const BatchView& out);
-  void Handle(std::span<const Completion> completions, const BatchView& out);
-  void Handle(const Completion& completion, const BatchView& out);
-  void Restarted(std::size_t row, const Completion& completion, const BatchView& out);
+  int& NumWith(const Place& place);  // rows with a task of this one's kind
+  void Tell(std::size_t row);        // that it is done
+
+  void Handle(std::span<const Completion> completions);
+  void Handle(const Completion& completion);
+  void Restarted(std::size_t row, const Completion& completion);
   // Seed and starts; not those of a reset that is rejected.
   static void TakeWhatResetGave(Place& place);
-  void Begin(std::size_t row, const RowRecord* snapshot, const BatchView& out);
-  void Reject(std::size_t row, const std::string& error, const BatchView& out);
+  void Begin(std::size_t row, const RowRecord* snapshot);
+  void Reject(std::size_t row, const std::string& error);
   // The group does not know that this game is of no use.
-  void Abandon(std::size_t row, const std::string& error, const BatchView& out);
-  void Lose(std::size_t row, const std::string& error, const BatchView& out);
-  void EndStep(std::size_t row, const RowResult& result, const BatchView& out);
-  // What a step has brought for the archive.
-  void TellArchive(std::size_t row, bool has_failed);
+  void Abandon(std::size_t row, const std::string& error);
+  void Lose(std::size_t row, const std::string& error);
+  void LoseLooking();
+  // What a step has brought for the archive. Whether the row's state is to be kept.
+  bool TellArchive(std::size_t row);
+  void EndStep(std::size_t row);
+  void KeepFinal(Place& place);
 
-  std::optional<Inputs> InputsAt(const ActionView& actions, std::size_t row) const;
-  void WriteStatus(std::size_t row, RowStatus status, const BatchView& out) const;
-  void WriteObservation(std::size_t row, std::span<float> observations) const;
-  void WriteInfo(std::size_t row, const InfoWords& words, std::span<std::byte> info) const;
-  void WriteFlags(std::size_t row, const RowResult& result, const BatchView& out) const;
-  void WriteFinal(std::size_t row, const RowResult& result, const BatchView& out);
-  void WriteAll(std::size_t row, const RowResult& result, const BatchView& out) const;
+  std::optional<Inputs> InputsAt(const ActionView& actions, std::size_t index) const;
+  static void WriteStatus(std::size_t index, RowStatus status, const BatchView& out);
+  void Write(std::size_t row, std::size_t index, const BatchView& out) const;
+  void WriteInfo(const InfoWords& words, std::size_t index, std::size_t num_rows,
+                 std::span<std::byte> info) const;
 
   const BatchSettings& settings_;
   std::unique_ptr<GameGroup> games_;
   std::size_t first_row_;
-  std::vector<Place> places_;      // by slot
-  std::vector<Command> commands_;  // about to start
-  int num_waiting_ = 0;            // rows with a task other than kLook
-  int num_looking_ = 0;            // rows with kLook
+  std::vector<Place> places_;          // by slot
+  std::vector<Command> commands_;      // about to start
+  std::vector<std::size_t> finished_;  // rows of the call under way that are done
+  std::vector<std::size_t> arrived_;   // rows that were sent and are done
+  int num_looking_ = 0;                // rows with kLook
+  int num_sent_ = 0;                   // rows that were sent, with another task
+  int num_waiting_ = 0;                // rows of the call under way, with another task
 };
 
 }  // namespace hotlap

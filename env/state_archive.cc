@@ -108,16 +108,15 @@ void StateArchive::Fail(std::size_t row) {
   trail.has_failed = true;
 }
 
-void StateArchive::Gather() {
-  for (Trail& trail : trails_) {
-    Course& course = courses_[trail.course];
-    if (std::exchange(trail.is_new, false)) {
-      Put(course.at(StartPlace::kCheckpoints), trail.new_checkpoint, trail.latest);
-      Put(course.at(StartPlace::kLine), trail.new_mark, trail.latest);
-    }
-    if (std::exchange(trail.has_failed, false)) {
-      Put(course.at(StartPlace::kFailures), 0, trail.before_failure);
-    }
+void StateArchive::Gather(std::size_t row) {
+  Trail& trail = trails_[row];
+  Course& course = courses_[trail.course];
+  if (std::exchange(trail.is_new, false)) {
+    Put(course.at(StartPlace::kCheckpoints), trail.new_checkpoint, trail.latest);
+    Put(course.at(StartPlace::kLine), trail.new_mark, trail.latest);
+  }
+  if (std::exchange(trail.has_failed, false)) {
+    Put(course.at(StartPlace::kFailures), 0, trail.before_failure);
   }
 }
 

@@ -3,8 +3,8 @@
 // the latest before failures.
 //
 // What a row passes and where it begins is told and asked by the thread that steps the row. Gather
-// follows every step, when all threads are done, and alone changes what Draw finds: in row order,
-// so that nothing depends on threads.
+// follows when all threads are done, and alone changes what Draw finds: of the rows whose steps are
+// over, in row order, so that nothing depends on threads and groups.
 #pragma once
 
 #include <array>
@@ -73,9 +73,8 @@ class StateArchive {
             std::span<const std::byte> game);
   void Fail(std::size_t row);  // the row's episode has
 
-  // Takes over what the rows have passed. Takes memory only for a state that takes no other's
-  // place.
-  void Gather();
+  // Takes over what the row has passed. Takes memory only for a state that takes no other's place.
+  void Gather(std::size_t row);
 
   std::size_t bytes() const { return bytes_; }  // kept now
 

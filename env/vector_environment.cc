@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include "env/group_runner.h"
 #include "env/sim/floating_point_guard.h"
+#include "env/tminterface/mapped_buffer.h"
 #include "env/worker_pool.h"
 
 namespace hotlap {
 namespace {
+
+constexpr std::size_t kRowsPerJob = 16;  // that a thread writes at a time
 
 std::size_t Size(int n) { return static_cast<std::size_t>(n); }
 
@@ -102,17 +106,32 @@ struct VectorEnvironment::Impl {
   Impl(const VectorEnvironmentConfig& config, std::vector<std::unique_ptr<GameGroup>> groups,
        std::vector<RowConfig> rows);
 
-  GroupRunner& RunnerOf(int row);
-  void CheckSizes(const BatchView& out) const;
-  void CheckSizes(const ActionView& actions) const;
-  // Moves the ended episodes from their rows' places to the front; no row moves backwards.
-  BatchResult CompactFinals(const BatchView& out) const;
+  GroupRunner& RunnerOf(std::int32_t row);
+  // REQUIRES: those of n rows.
+  void CheckSizes(const BatchView& out, std::size_t n) const;
+  void CheckSizes(const ActionView& actions, std::size_t n) const;
+  template <class Job>
+  void RunOnGroups(const Job& job);
+  // The final observations of those rows of the batch that have one.
+  BatchResult WriteFinals(std::span<const std::int32_t> rows, const BatchView& out);
+
+  // Of the rows that are not under way: when others are computed depends on their groups.
+  void GatherStates();
+
+  // Until `count` rows have arrived, none is under way any more, or the deadline has passed.
+  void AwaitArrivals(std::size_t count, Deadline deadline);
+  void NoteArrivals();
 
   std::unique_ptr<StateArchive> archive;  // null: off
   BatchSettings settings;
   std::vector<InfoColumn> info_columns;
   std::vector<GroupRunner> runners;
   std::shared_ptr<WorkerPool> pool;
+  std::vector<std::int32_t> all_rows;
+  int num_under_way = 0;
+  std::vector<std::int32_t> arrived;  // under way, and done
+  std::vector<GroupRunner*> awaited;  // groups that rows under way wait for
+  tminterface::Backoff backoff;       // between two looks at several of them
 };
 
 VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
@@ -131,6 +150,10 @@ VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
   for (const std::size_t column : settings.chosen_info) {
     info_columns.push_back(settings.spec.info[column]);
   }
+  all_rows.resize(rows.size());
+  std::iota(all_rows.begin(), all_rows.end(), 0);
+  arrived.reserve(rows.size());
+  awaited.reserve(groups.size());
   runners.reserve(groups.size());
   std::size_t first_row = 0;
   for (auto& group : groups) {
@@ -141,13 +164,13 @@ VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
   }
 }
 
-GroupRunner& VectorEnvironment::Impl::RunnerOf(int row) {
+GroupRunner& VectorEnvironment::Impl::RunnerOf(std::int32_t row) {
   assert(row >= 0 && Size(row) < settings.num_rows);
   return *std::prev(std::ranges::upper_bound(runners, Size(row), {}, &GroupRunner::first_row));
 }
 
-void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const BatchView& out) const {
-  [[maybe_unused]] const std::size_t n = settings.num_rows;
+void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const BatchView& out,
+                                         [[maybe_unused]] std::size_t n) const {
   [[maybe_unused]] const std::size_t d = settings.spec.observation.size();
   [[maybe_unused]] const std::size_t c = settings.chosen_info.size();
   assert(out.observations.size() == n * d && out.rewards.size() == n);
@@ -158,31 +181,68 @@ void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const BatchView& out) 
           out.final_info.size() == c * n * 4));
 }
 
-void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const ActionView& actions) const {
+void VectorEnvironment::Impl::CheckSizes([[maybe_unused]] const ActionView& actions,
+                                         [[maybe_unused]] std::size_t n) const {
   [[maybe_unused]] const bool is_discrete = settings.spec.action.kind == ActionKind::kDiscrete;
   [[maybe_unused]] const std::size_t k = Size(settings.spec.action.size());
-  assert(actions.discrete.size() == (is_discrete ? settings.num_rows : 0));
-  assert(actions.continuous.size() == (is_discrete ? 0 : settings.num_rows * k));
+  assert(actions.discrete.size() == (is_discrete ? n : 0));
+  assert(actions.continuous.size() == (is_discrete ? 0 : n * k));
 }
 
-BatchResult VectorEnvironment::Impl::CompactFinals(const BatchView& out) const {
-  const std::size_t n = settings.num_rows;
-  const std::size_t d = settings.spec.observation.size();
+template <class Job>
+void VectorEnvironment::Impl::RunOnGroups(const Job& job) {
+  pool->Run(static_cast<int>(runners.size()), [&](int i) { job(runners[Size(i)]); });
+}
+
+BatchResult VectorEnvironment::Impl::WriteFinals(std::span<const std::int32_t> rows,
+                                                 const BatchView& out) {
+  if (settings.autoreset != Autoreset::kSameStep) return {};
   std::size_t k = 0;
-  for (const GroupRunner& runner : runners) {
-    for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
-      if (!runner.has_final(r)) continue;
-      out.final_rows[k] = static_cast<std::int32_t>(r);
-      if (k != r) {
-        std::copy_n(&out.final_observations[r * d], d, &out.final_observations[k * d]);
-        for (std::size_t j = 0; j < settings.chosen_info.size(); ++j) {
-          std::memcpy(&out.final_info[(j * n + k) * 4], &out.final_info[(j * n + r) * 4], 4);
-        }
-      }
-      ++k;
-    }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (out.status[i] != static_cast<std::uint8_t>(RowStatus::kOk)) continue;
+    const GroupRunner& runner = RunnerOf(rows[i]);
+    if (runner.has_final(Size(rows[i]))) runner.WriteFinal(Size(rows[i]), k++, out);
   }
   return {static_cast<int>(k)};
+}
+
+void VectorEnvironment::Impl::GatherStates() {
+  if (archive == nullptr) return;
+  for (const GroupRunner& runner : runners) {
+    for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
+      if (!runner.is_sent(r)) archive->Gather(r);
+    }
+  }
+}
+
+void VectorEnvironment::Impl::NoteArrivals() {
+  const auto before = static_cast<std::ptrdiff_t>(arrived.size());
+  for (GroupRunner& runner : runners) runner.TakeArrived(arrived);
+  if (std::ssize(arrived) == before) return;
+  std::sort(arrived.begin() + before, arrived.end());
+  backoff.Reset();
+}
+
+void VectorEnvironment::Impl::AwaitArrivals(std::size_t count, Deadline deadline) {
+  backoff.Reset();
+  while (arrived.size() < count) {
+    // Rows that were done in some other call since the last look arrive with those of this one, so
+    // that their order does not depend on which share a group.
+    bool is_news = false;
+    awaited.clear();
+    for (GroupRunner& runner : runners) {
+      is_news |= runner.has_arrived();
+      if (runner.has_sent()) awaited.push_back(&runner);
+    }
+    if (awaited.empty() && !is_news) return;
+    // One group waits by itself; of several each is only looked at, so that none holds up another.
+    const bool is_alone = awaited.size() == 1 && !is_news;
+    pool->Run(static_cast<int>(awaited.size()),
+              [&](int i) { awaited[Size(i)]->Collect(is_alone ? deadline : kAtOnce); });
+    NoteArrivals();
+    if (Clock::now() >= deadline) return;
+    if (!is_alone && arrived.size() < count) backoff.Pause(deadline);
+  }
 }
 
 VectorEnvironment::VectorEnvironment(const VectorEnvironmentConfig& config,
@@ -202,22 +262,71 @@ bool VectorEnvironment::keeps_states() const { return impl_->archive != nullptr;
 
 void VectorEnvironment::Reset(const ResetOptions& options, const BatchView& out) {
   [[maybe_unused]] const std::size_t n = impl_->settings.num_rows;
-  impl_->CheckSizes(out);
+  impl_->CheckSizes(out, n);
   assert(options.mask.empty() || options.mask.size() == n);
   assert(options.seeds.empty() || options.seeds.size() == n);
   assert(options.snapshots.empty() || options.snapshots.size() == n);
-  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
-                   [&](int i) { impl_->runners[Size(i)].Reset(options, out); });
+  impl_->RunOnGroups([&](GroupRunner& runner) { runner.Reset(options, out); });
 }
 
 BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& out) {
-  impl_->CheckSizes(actions);
-  impl_->CheckSizes(out);
-  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
-                   [&](int i) { impl_->runners[Size(i)].Step(actions, out); });
-  if (impl_->archive != nullptr) impl_->archive->Gather();
-  return autoreset() == Autoreset::kSameStep ? impl_->CompactFinals(out) : BatchResult{};
+  impl_->CheckSizes(actions, impl_->settings.num_rows);
+  impl_->CheckSizes(out, impl_->settings.num_rows);
+  impl_->RunOnGroups([&](GroupRunner& runner) { runner.Step(actions, out); });
+  impl_->GatherStates();
+  return impl_->WriteFinals(impl_->all_rows, out);
 }
+
+BatchResult VectorEnvironment::Step(std::span<const std::int32_t> rows, const ActionView& actions,
+                                    const BatchView& out) {
+  const sim::FloatingPointGuard guard;
+  impl_->CheckSizes(actions, rows.size());
+  impl_->CheckSizes(out, rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    impl_->RunnerOf(rows[i]).BeginStep(Size(rows[i]), actions, i, out);
+  }
+  impl_->RunOnGroups([&](GroupRunner& runner) { runner.Finish(out); });
+  impl_->GatherStates();
+  return impl_->WriteFinals(rows, out);
+}
+
+void VectorEnvironment::Send(std::span<const std::int32_t> rows, const ActionView& actions) {
+  const sim::FloatingPointGuard guard;
+  impl_->CheckSizes(actions, rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    impl_->RunnerOf(rows[i]).Send(Size(rows[i]), actions, i);
+  }
+  for (GroupRunner& runner : impl_->runners) runner.StartCommands();
+  impl_->num_under_way += static_cast<int>(rows.size());
+}
+
+RecvResult VectorEnvironment::Recv(std::span<std::int32_t> rows, Deadline deadline,
+                                   const BatchView& out) {
+  impl_->CheckSizes(out, rows.size());
+  impl_->AwaitArrivals(rows.size(), deadline);
+  std::vector<std::int32_t>& arrived = impl_->arrived;
+  const auto received = rows.first(std::min(rows.size(), arrived.size()));
+  std::copy_n(arrived.begin(), received.size(), received.begin());
+  arrived.erase(arrived.begin(), arrived.begin() + std::ssize(received));
+  const int num_rows = static_cast<int>(received.size());
+  impl_->num_under_way -= num_rows;
+
+  const std::size_t num_jobs = (received.size() + kRowsPerJob - 1) / kRowsPerJob;
+  impl_->pool->Run(static_cast<int>(num_jobs), [&](int job) {
+    const std::size_t begin = Size(job) * kRowsPerJob;
+    for (std::size_t i = begin; i < std::min(begin + kRowsPerJob, received.size()); ++i) {
+      impl_->RunnerOf(received[i]).Receive(Size(received[i]), i, out);
+    }
+  });
+  impl_->GatherStates();
+  return {num_rows, impl_->WriteFinals(received, out).num_final};
+}
+
+bool VectorEnvironment::is_under_way(int row) const {
+  return impl_->RunnerOf(row).is_sent(Size(row));
+}
+
+int VectorEnvironment::num_under_way() const { return impl_->num_under_way; }
 
 bool VectorEnvironment::Save(int row, std::vector<std::byte>& out) {
   return impl_->RunnerOf(row).Save(Size(row), out);
@@ -231,16 +340,15 @@ std::vector<std::byte> VectorEnvironment::Save(int row) {
 
 void VectorEnvironment::Restore(std::span<const std::span<const std::byte>> snapshots,
                                 const BatchView& out) {
-  impl_->CheckSizes(out);
+  impl_->CheckSizes(out, impl_->settings.num_rows);
   assert(snapshots.size() == impl_->settings.num_rows);
-  impl_->pool->Run(static_cast<int>(impl_->runners.size()),
-                   [&](int i) { impl_->runners[Size(i)].Restore(snapshots, out); });
+  impl_->RunOnGroups([&](GroupRunner& runner) { runner.Restore(snapshots, out); });
 }
 
 tl::expected<void, std::string> VectorEnvironment::Restore(int row,
                                                            std::span<const std::byte> snapshot,
                                                            const BatchView& out) {
-  impl_->CheckSizes(out);
+  impl_->CheckSizes(out, impl_->settings.num_rows);
   return impl_->RunnerOf(row).Restore(Size(row), snapshot, out);
 }
 
@@ -254,10 +362,9 @@ void VectorEnvironment::Branch(int row, std::span<const std::uint8_t> mask, cons
   }
   Restore(states, out);
   if (!state.empty()) return;
+  const RowStatus why = is_under_way(row) ? RowStatus::kUnderWay : RowStatus::kNotReset;
   for (std::size_t r = 0; r < n; ++r) {
-    if (mask.empty() || mask[r] == 1) {
-      out.status[r] = static_cast<std::uint8_t>(RowStatus::kNotReset);
-    }
+    if (mask.empty() || mask[r] == 1) out.status[r] = static_cast<std::uint8_t>(why);
   }
 }
 
@@ -281,8 +388,11 @@ const GameState& VectorEnvironment::game_state(int row) const {
   return impl_->RunnerOf(row).state(Size(row));
 }
 
-BatchBuffer::BatchBuffer(const VectorEnvironment& environment) {
-  const std::size_t n = Size(environment.num_rows());
+BatchBuffer::BatchBuffer(const VectorEnvironment& environment)
+    : BatchBuffer(environment, environment.num_rows()) {}
+
+BatchBuffer::BatchBuffer(const VectorEnvironment& environment, int num_rows) {
+  const std::size_t n = Size(num_rows);
   const std::size_t d = Size(environment.spec().observation_size());
   const std::size_t c = environment.info_columns().size();
   observations.resize(n * d);

@@ -1,6 +1,6 @@
-// n environments over groups of games and a pool of threads: reset, step, save, restore.
-// docs/step.md is the normative text of what they mean. Row i is the same environment for its whole
-// life.
+// n environments over groups of games and a pool of threads: reset, step, save, restore, of all
+// rows or of some. docs/step.md is the normative text of what they mean. Row i is the same
+// environment for its whole life.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "env/centreline.h"
+#include "env/deadline.h"
 #include "env/environment_config.h"
 #include "env/game_group.h"
 #include "env/spec.h"
@@ -35,11 +36,12 @@ enum class RowStatus : std::uint8_t {
   kBadAction = 2,    // outside the discrete set, or not finite; continuous ones are clipped
   kBadSnapshot = 3,  // not of this kind of game, track or configuration
   kSkipped = 4,      // masked out of a reset
+  kUnderWay = 5,     // sent, and not received yet
 };
 
-// The caller's memory for one reset or step, row-major, all of n rows. Of a row that is skipped or
-// refused only the status is written; the rest is left as it was (a reply on the wire has zeros
-// there).
+// The caller's memory for one reset or step, row-major, all of n rows: those of the environment, or
+// the ones that a call is about, in its order. Of a row that is skipped or refused only the status
+// is written; the rest is left as it was (a reply on the wire has zeros there).
 struct BatchView {
   std::span<float> observations;       // [n, d]
   std::span<float> rewards;            // [n]
@@ -48,14 +50,19 @@ struct BatchView {
   std::span<std::uint8_t> status;      // [n], RowStatus
   std::span<std::byte>
       info;  // [c, n] of 4 bytes: one contiguous column after another, in the order chosen
-  // kSameStep: the ended episodes of this step, compact, in row order; capacity n each (what is
-  // behind the first k is scratch). Other modes do not touch them.
-  std::span<std::int32_t> final_rows;   // [k]
+  // kSameStep: the ended episodes of this step, compact, in the order of their rows here; capacity
+  // n each. Other modes do not touch them.
+  std::span<std::int32_t> final_rows;   // [k], numbers of the environment's rows
   std::span<float> final_observations;  // [k, d]
   std::span<std::byte> final_info;  // [c, n]: column j starts at j * n, its first k entries are set
 };
 
 struct BatchResult {
+  int num_final = 0;  // k
+};
+
+struct RecvResult {
+  int num_rows = 0;   // that were received, the first ones of the batch
   int num_final = 0;  // k
 };
 
@@ -91,13 +98,17 @@ struct ResetOptions {
 // REQUIRES: the one that the action set wants has its size, and the other is empty. Not checked but
 // in debug builds: whoever takes actions from outside checks them.
 struct ActionView {
-  std::span<const std::int32_t> discrete;  // [n]
+  std::span<const std::int32_t> discrete;  // [n], of all rows or of those that a call is about
   std::span<const float> continuous;       // [n, k]
 };
 
 // Not thread-safe: one caller at a time. May only be destroyed after a call that threw, which
-// happens where a GameGroup throws or memory is used up. Nothing here allocates in Step after the
-// first one on simulated games, but for the first states at each place of an archive.
+// happens where a GameGroup throws or memory is used up. Nothing here allocates in Step, Send and
+// Recv after the first ones on simulated games, but for the first states at each place of an
+// archive.
+//
+// A row is under way from its Send to the Recv that gives it. Meanwhile Step, Reset and Restore
+// refuse it (kUnderWay) and Save has nothing of it; the other rows do not notice.
 class VectorEnvironment {
  public:
   // Row r is slot r of the groups laid end to end. REQUIRES: as many rows as slots. Throws
@@ -122,9 +133,26 @@ class VectorEnvironment {
   // One step of every row. Blocks until all are done; a row whose game is lost is none of those
   // that are waited for.
   BatchResult Step(const ActionView& actions, const BatchView& out);
+  // Likewise of some rows, each named once; actions and batch are theirs, in the same order.
+  BatchResult Step(std::span<const std::int32_t> rows, const ActionView& actions,
+                   const BatchView& out);
+
+  // The halves of a step of some rows, so that slow games do not hold up fast ones. Send begins it,
+  // without waiting or computing, and says nothing: a row that is refused arrives with its status.
+  // Games in other processes get on from here as far as they come alone. REQUIRES: none of the rows
+  // is under way or named twice.
+  void Send(std::span<const std::int32_t> rows, const ActionView& actions);
+  // Gives the first rows.size() rows that are done, and their numbers: fewer when no more are under
+  // way or the deadline has passed (kAtOnce: those that are done after one look). They come in the
+  // order in which they were done, those found done together in row order; of simulated games all
+  // that are under way are done together. The batch is of rows.size() rows, of which the first
+  // num_rows are set; column j of info begins at j * rows.size().
+  RecvResult Recv(std::span<std::int32_t> rows, Deadline deadline, const BatchView& out);
+  bool is_under_way(int row) const;
+  int num_under_way() const;
 
   // The whole row: game and record. `out` is replaced and its memory used again. False, and `out`
-  // as it was, when the row has no game now or was never reset.
+  // as it was, when the row has no game now, was never reset or is under way.
   bool Save(int row, std::vector<std::byte>& out);
   std::vector<std::byte> Save(int row);  // likewise; empty instead of false
   // Continues the snapshots' episodes, bit for bit: writes observations and infos, reward 0 and
@@ -151,11 +179,12 @@ class VectorEnvironment {
   std::unique_ptr<Impl> impl_;
 };
 
-// Owns the arrays of a BatchView of this environment's size. For callers in process; the server
-// writes into replies instead.
+// Owns the arrays of a BatchView of all rows of this environment, or of as many as are told. For
+// callers in process; the server writes into replies instead.
 class BatchBuffer {
  public:
   explicit BatchBuffer(const VectorEnvironment& environment);
+  BatchBuffer(const VectorEnvironment& environment, int num_rows);
   BatchView view();
 
   std::vector<float> observations, rewards, final_observations;

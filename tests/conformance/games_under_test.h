@@ -38,12 +38,13 @@ inline std::shared_ptr<const sim::Track> LoadTestTrack(const std::string& name) 
   return sim::Track::Build(LoadTrackSpec(TrackFile(name)));
 }
 
-// A hotlap-game with a name that nobody else uses, as fast as it goes.
+// A hotlap-game with a name that nobody else uses, as fast as it goes unless a speed is given.
 class RunningGame {
  public:
-  explicit RunningGame(const std::string& track)
+  explicit RunningGame(const std::string& track, const std::string& speed = "max")
       : name_("hotlap-test-" + std::to_string(getpid()) + "-" + std::to_string(next_number_++)),
         track_(track),
+        speed_(speed),
         process_(Start()) {}
   ~RunningGame() {
     process_->Signal(SIGTERM);
@@ -62,7 +63,7 @@ class RunningGame {
   std::unique_ptr<Process> Start() const {
     auto process = std::make_unique<Process>(std::vector<std::string>{
         std::string(HOTLAP_PROGRAM_DIR) + "/hotlap-game", "--name", name_, "--track",
-        TrackFile(track_).string(), "--speed", "max", "--exit-with-parent",
+        TrackFile(track_).string(), "--speed", speed_, "--exit-with-parent",
         std::to_string(getpid()), "--log-level", "error"});
     if (process->ReadLine() != "ready " + name_)
       throw std::runtime_error("hotlap-game is not ready");
@@ -70,7 +71,7 @@ class RunningGame {
   }
 
   static inline std::atomic<int> next_number_{0};
-  const std::string name_, track_;
+  const std::string name_, track_, speed_;
   std::unique_ptr<Process> process_;
 };
 
@@ -119,11 +120,12 @@ inline std::vector<std::uint32_t> BitsOf(const GameState& state) {
   return bits;
 }
 
-// A group of games of one kind, a track's name for each slot.
+// A group of games of one kind, a track's name for each slot. Games behind buffers go as fast as
+// they can, or as fast as the settings tell them.
 class GamesUnderTest {
  public:
   GamesUnderTest(const std::string& kind, const std::vector<std::string>& tracks,
-                 TMInterfaceSettings settings = {}) {
+                 TMInterfaceSettings settings = {}, bool minds_speed = false) {
     if (kind == "simulated") {
       std::vector<SimulatedGame> games;
       games.reserve(tracks.size());
@@ -133,7 +135,7 @@ class GamesUnderTest {
     }
     std::vector<TMInterfaceGame> games;
     for (const std::string& track : tracks) {
-      running_.push_back(std::make_unique<RunningGame>(track));
+      running_.push_back(std::make_unique<RunningGame>(track, minds_speed ? "1" : "max"));
       games.push_back({running_.back()->name(), "", 0});
     }
     group_ = MakeTMInterfaceGames(std::move(games), std::move(settings));

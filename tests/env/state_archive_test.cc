@@ -38,6 +38,10 @@ class StateArchiveTest : public ::testing::Test {
     const std::byte game{static_cast<unsigned char>(state)};
     if (archive.Passes(row, At(s_m))) archive.Keep(row, {}, At(s_m), {&game, 1});
   }
+  // The steps of all rows are over.
+  void Gather() {
+    for (const std::size_t row : {0u, 1u}) archive.Gather(row);
+  }
   static int StateOf(std::span<const std::byte> bytes) {
     return bytes.empty() ? -1 : static_cast<int>(bytes.back());
   }
@@ -71,7 +75,7 @@ TEST_F(StateArchiveTest, KeepsTheStatesAfterMarksAndCheckpoints) {
   archive.Begin(0, At(0), {});
   for (int state = 1; state <= 8; ++state) {
     Pass(0, static_cast<float>(state) * 30, state);
-    archive.Gather();
+    Gather();
   }
   // Marks every 50 m: passed on the way to 60, 120, 150, 210 m; checkpoints at 100 and 200 m.
   EXPECT_EQ(Drawn(StartPlace::kLine), (std::vector{2, 4, 5, 7}));
@@ -82,9 +86,9 @@ TEST_F(StateArchiveTest, AStateIsDrawnOnceItWasGathered) {
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
   EXPECT_EQ(Drawn(StartPlace::kLine), std::vector{-1});
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kLine), std::vector{1});
-  archive.Gather();
+  Gather();
   EXPECT_EQ(archive.bytes(), 72 + sizeof(RowRecord) + 1) << "it is taken over once";
 }
 
@@ -93,7 +97,7 @@ TEST_F(StateArchiveTest, DrawsPlacesEvenlyAndThenStatesEvenly) {
   for (int state = 0; state < 4; ++state) {  // three marks, the first of them with two states
     archive.Begin(0, At(state == 0 ? 0 : static_cast<float>(state - 1) * 50), {});
     Pass(0, state == 0 ? 51 : static_cast<float>(state) * 50 + 1, state);
-    archive.Gather();
+    Gather();
   }
   constexpr int kDraws = 12000;
   const auto drawn = Draws({StartPlace::kLine}, kDraws);
@@ -111,7 +115,7 @@ TEST_F(StateArchiveTest, DrawsPlacesEvenlyAndThenStatesEvenly) {
 TEST_F(StateArchiveTest, AShareOfTheEpisodesBeginsAtTheStart) {
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
-  archive.Gather();
+  Gather();
   EXPECT_NEAR(Draws({StartPlace::kLine, 0.25f}, 10000)[-1], 2500, 150);
   EXPECT_EQ(Draws({StartPlace::kLine, 1})[-1], 1000);
   EXPECT_EQ(Draws({StartPlace::kLine, 0})[-1], 0);
@@ -122,7 +126,7 @@ TEST_F(StateArchiveTest, TheNewestTakesThePlaceOfTheOldest) {
   for (int state = 0; state < count; ++state) {
     archive.Begin(0, At(0), {});
     Pass(0, 60, state);
-    archive.Gather();
+    Gather();
   }
   const auto drawn = Drawn(StartPlace::kLine);
   EXPECT_EQ(drawn.size(), StateArchive::kStatesPerMark);
@@ -133,29 +137,29 @@ TEST_F(StateArchiveTest, TheNewestTakesThePlaceOfTheOldest) {
 TEST_F(StateArchiveTest, AFailureLeavesTheLastStateOfItsEpisode) {
   archive.Begin(0, At(0), {});
   archive.Fail(0);
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kFailures), std::vector{-1}) << "it came to no mark";
 
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
   Pass(0, 110, 2);
-  archive.Gather();
+  Gather();
   archive.Fail(0);
   archive.Begin(0, At(0), {});  // at once, as in kSameStep
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kFailures), std::vector{2});
 
   const std::vector<std::byte> begun = {std::byte{9}};
   archive.Begin(0, At(70), begun);
   archive.Fail(0);
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kFailures), (std::vector{2, 9})) << "or where the episode began";
 }
 
 TEST_F(StateArchiveTest, AStateThatCannotBeSavedIsNotKept) {
   archive.Begin(0, At(0), {});
   ASSERT_TRUE(archive.Passes(0, At(60)));  // and no Keep: the game is lost
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kLine), std::vector{-1});
 }
 
@@ -166,7 +170,7 @@ TEST_F(StateArchiveTest, RowsShareTheStatesOfTheirTrackAndKind) {
   archive = StateArchive({.every_m = kEveryM}, rows);
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
-  archive.Gather();
+  Gather();
   EXPECT_EQ(Drawn(StartPlace::kLine, 1), std::vector{1});
   EXPECT_EQ(Drawn(StartPlace::kLine, 2), std::vector{-1});
   EXPECT_EQ(Drawn(StartPlace::kLine, 3), std::vector{-1});
@@ -178,7 +182,7 @@ TEST_F(StateArchiveTest, WhatWasKeptFirstGoesFirstWhenTheBudgetIsUsedUp) {
   archive.Begin(0, At(0), {});
   for (int state = 1; state <= 5; ++state) {
     Pass(0, static_cast<float>(state) * 50 - 20, state);  // marks alone, and checkpoints at 4
-    archive.Gather();
+    Gather();
     EXPECT_LE(archive.bytes(), 3 * size);
   }
   EXPECT_EQ(archive.bytes(), 3 * size);
@@ -186,7 +190,7 @@ TEST_F(StateArchiveTest, WhatWasKeptFirstGoesFirstWhenTheBudgetIsUsedUp) {
   archive = StateArchive({.every_m = kEveryM, .max_bytes = size - 1}, RowsOf(1));
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
-  archive.Gather();
+  Gather();
   EXPECT_EQ(archive.bytes(), 0u) << "larger than the budget";
 }
 
