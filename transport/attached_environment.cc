@@ -8,6 +8,7 @@
 
 #include "transport/learner_environment.h"
 #include "transport/row_snapshots.h"
+#include "transport/row_steps.h"
 
 namespace hotlap::transport {
 namespace {
@@ -152,12 +153,28 @@ AttachReply AttachedEnvironment::Describe() const {
   return reply;
 }
 
-double AttachedEnvironment::EstimateUs(Operation operation) const {
-  const double measured = cost_us_[static_cast<std::size_t>(operation)];
-  return measured > 0 ? measured : kUnmeasuredRowUs * layout_.shape().rows;
+int AttachedEnvironment::NumRows(const Work& work) const {
+  const int n = layout_.shape().rows;
+  switch (work.request.operation) {
+    case Operation::kStep:
+    case Operation::kSend: {
+      const std::size_t named = work.arrays[1].size() / sizeof(std::int32_t);
+      return named == 0 ? n : static_cast<int>(std::min(named, static_cast<std::size_t>(n)));
+    }
+    case Operation::kRecv:
+      return std::max(1, environment_->num_under_way());
+    default:
+      return n;
+  }
+}
+
+double AttachedEnvironment::EstimateUs(const Work& work) const {
+  const double measured = cost_us_[static_cast<std::size_t>(work.request.operation)];
+  return (measured > 0 ? measured : kUnmeasuredRowUs) * NumRows(work);
 }
 
 Reply AttachedEnvironment::Run(const Work& work) {
+  const int num_rows = NumRows(work);
   const Deadline begin = Clock::now();
   tl::expected<Reply, Refusal> reply;
   switch (work.request.operation) {
@@ -166,6 +183,12 @@ Reply AttachedEnvironment::Run(const Work& work) {
       break;
     case Operation::kStep:
       reply = Step(work);
+      break;
+    case Operation::kSend:
+      reply = Send(work);
+      break;
+    case Operation::kRecv:
+      reply = Recv(work);
       break;
     case Operation::kSave:
       reply = Save(work);
@@ -192,7 +215,8 @@ Reply AttachedEnvironment::Run(const Work& work) {
     return Reply::HeaderOnly(
         EncodeReply({work.request.id, reply.error().status, reply.error().text}));
   }
-  const double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  const double us =
+      std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / num_rows;
   double& cost = cost_us_[static_cast<std::size_t>(work.request.operation)];
   cost = cost > 0 ? cost + kSmoothing * (us - cost) : us;
   return *std::move(reply);
@@ -214,29 +238,77 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
       .mask = *mask, .seeds = *seeds, .snapshots = {}, .starts = work.request.starts};
   return ResetRows(*environment_, options, *ids, snapshots_, owner_, view).map([&] {
     FinishBatch(layout_.shape(), 0, view);
-    return MakeBatchReply(work.request.id, 0, buffer);
+    return MakeBatchReply(work, layout_, 0, buffer);
   });
 }
 
-tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
-  const ActionSpec& spec = environment_->spec().action;
+tl::expected<std::span<const std::int32_t>, Refusal> AttachedEnvironment::ReadRows(
+    const Work& work) {
   const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
-  ActionView actions;
+  const std::size_t bytes = work.arrays[1].size();
+  if (bytes % sizeof(std::int32_t) != 0 || bytes > n * sizeof(std::int32_t)) {
+    return Refuse(Status::kBadArgument, "array 'rows' has " + std::to_string(bytes) +
+                                            " bytes, must have 4 for each of at most " +
+                                            std::to_string(n) + " rows");
+  }
+  return ReadArray(work, 1, "rows", bytes / sizeof(std::int32_t), true, rows_);
+}
+
+tl::expected<AttachedEnvironment::RowActions, Refusal> AttachedEnvironment::ReadRowActions(
+    const Work& work) {
+  const auto rows = ReadRows(work);
+  if (!rows) return tl::make_unexpected(rows.error());
+  const ActionSpec& spec = environment_->spec().action;
+  const std::size_t m = static_cast<std::size_t>(NumRows(work));
+  RowActions asked{.rows = *rows, .actions = {}};
   if (spec.kind == ActionKind::kDiscrete) {
-    const auto read = ReadArray(work, 0, "actions", n, false, discrete_);
+    const auto read = ReadArray(work, 0, "actions", m, false, discrete_);
     if (!read) return tl::make_unexpected(read.error());
-    actions.discrete = *read;
+    asked.actions.discrete = *read;
   } else {
-    const auto read = ReadArray(work, 0, "actions", n * static_cast<std::size_t>(spec.size()),
+    const auto read = ReadArray(work, 0, "actions", m * static_cast<std::size_t>(spec.size()),
                                 false, continuous_);
     if (!read) return tl::make_unexpected(read.error());
-    actions.continuous = *read;
+    asked.actions.continuous = *read;
   }
+  return asked;
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
+  const auto asked = ReadRowActions(work);
+  if (!asked) return tl::make_unexpected(asked.error());
+  const BatchLayout layout = layout_.OfRows(NumRows(work));
   ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
-  const BatchView view = layout_.View(buffer.data());
-  const int num_final = environment_->Step(actions, view).num_final;
-  FinishBatch(layout_.shape(), num_final, view);
-  return MakeBatchReply(work.request.id, num_final, buffer);
+  const BatchView view = layout.View(buffer.data());
+  return StepRows(*environment_, asked->rows, asked->actions, view).map([&](BatchResult result) {
+    FinishBatch(layout.shape(), result.num_final, view);
+    return MakeBatchReply(work, layout, result.num_final, buffer);
+  });
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Send(const Work& work) {
+  const auto asked = ReadRowActions(work);
+  if (!asked) return tl::make_unexpected(asked.error());
+  return SendRows(*environment_, asked->rows, asked->actions).map([&] {
+    return Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  });
+}
+
+tl::expected<Reply, Refusal> AttachedEnvironment::Recv(const Work& work) {
+  const int count = work.request.count;
+  if (count > layout_.shape().rows) {
+    return Refuse(Status::kBadArgument, "field 'count' is " + std::to_string(count) +
+                                            ", must be at most " +
+                                            std::to_string(layout_.shape().rows));
+  }
+  const int num_rows = std::min(count, environment_->num_under_way());
+  const BatchLayout layout = layout_.OfRows(num_rows);
+  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  const BatchView view = layout.View(buffer.data());
+  rows_.resize(static_cast<std::size_t>(num_rows));
+  const int num_final = environment_->Recv(rows_, kNoDeadline, view).num_final;
+  FinishBatch(layout.shape(), num_final, view);
+  return MakeBatchReply(work, layout, num_final, buffer);
 }
 
 tl::expected<Reply, Refusal> AttachedEnvironment::Save(const Work& work) {
@@ -259,7 +331,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Restore(const Work& work) {
   const BatchView view = layout_.View(buffer.data());
   return RestoreRows(*environment_, *ids, snapshots_, owner_, view).map([&] {
     FinishBatch(layout_.shape(), 0, view);
-    return MakeBatchReply(work.request.id, 0, buffer);
+    return MakeBatchReply(work, layout_, 0, buffer);
   });
 }
 
@@ -275,7 +347,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Branch(const Work& work) {
   const BatchView view = layout_.View(buffer.data());
   environment_->Branch(work.request.row, *mask, view);
   FinishBatch(layout_.shape(), 0, view);
-  return MakeBatchReply(work.request.id, 0, buffer);
+  return MakeBatchReply(work, layout_, 0, buffer);
 }
 
 tl::expected<Reply, Refusal> AttachedEnvironment::Export(const Work& work) {
@@ -340,16 +412,19 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Drop(const Work& work) {
   });
 }
 
-Reply AttachedEnvironment::MakeBatchReply(std::uint64_t id, int num_final,
-                                          ReplyBuffer& buffer) const {
-  const BatchShape& shape = layout_.shape();
-  const std::string header = EncodeReply({id, Status::kOk, {}});
+Reply AttachedEnvironment::MakeBatchReply(const Work& work, const BatchLayout& layout,
+                                          int num_final, ReplyBuffer& buffer) const {
+  const BatchShape& shape = layout.shape();
+  const std::string header = EncodeReply({work.request.id, Status::kOk, {}});
   Reply reply;
-  reply.frames.reserve(static_cast<std::size_t>(shape.num_arrays()) + 1);
+  reply.frames.reserve(static_cast<std::size_t>(shape.num_arrays()) + 2);
   reply.frames.emplace_back(header.data(), header.size());
+  if (work.request.operation == Operation::kRecv) {
+    reply.frames.emplace_back(rows_.data(), rows_.size() * sizeof(std::int32_t));
+  }
   for (int a = 0; a < shape.num_arrays(); ++a) {
     const std::span<std::byte> array =
-        layout_.Array(buffer.data(), static_cast<BatchArray>(a), num_final);
+        layout.Array(buffer.data(), static_cast<BatchArray>(a), num_final);
     reply.frames.push_back(buffer.Message(array.data(), array.size()));
   }
   return reply;

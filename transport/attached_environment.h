@@ -49,21 +49,34 @@ class AttachedEnvironment {
 
   // No game behind a mapped buffer among the rows: nothing waits.
   bool is_simulated() const { return games_.num_behind_buffers() == 0; }
-  // How long `operation` will take by what it took before.
-  double EstimateUs(Operation operation) const;
+  // How long `work` will take by what its operation took before.
+  double EstimateUs(const Work& work) const;
 
  private:
   AttachedEnvironment(GameLoan games, std::uint64_t owner, const AttachContext& context);
 
+  // What a step or send is asked; no rows are all rows.
+  struct RowActions {
+    std::span<const std::int32_t> rows;
+    ActionView actions;
+  };
+  tl::expected<RowActions, Refusal> ReadRowActions(const Work& work);
+  tl::expected<std::span<const std::int32_t>, Refusal> ReadRows(const Work& work);
+  int NumRows(const Work& work) const;  // that it is about
+
   tl::expected<Reply, Refusal> Reset(const Work& work);
   tl::expected<Reply, Refusal> Step(const Work& work);
+  tl::expected<Reply, Refusal> Send(const Work& work);
+  tl::expected<Reply, Refusal> Recv(const Work& work);
   tl::expected<Reply, Refusal> Save(const Work& work);
   tl::expected<Reply, Refusal> Restore(const Work& work);
   tl::expected<Reply, Refusal> Branch(const Work& work);
   tl::expected<Reply, Refusal> Export(const Work& work);
   tl::expected<Reply, Refusal> Import(const Work& work);
   tl::expected<Reply, Refusal> Drop(const Work& work);
-  Reply MakeBatchReply(std::uint64_t id, int num_final, ReplyBuffer& buffer) const;
+  // That of a recv has rows_ before the batch.
+  Reply MakeBatchReply(const Work& work, const BatchLayout& layout, int num_final,
+                       ReplyBuffer& buffer) const;
 
   GameLoan games_;  // outlives the environment that drives them
   std::unique_ptr<VectorEnvironment> environment_;
@@ -73,13 +86,13 @@ class AttachedEnvironment {
   SnapshotStore& snapshots_;
   std::size_t transfer_bytes_;
   ReplyRing ring_;
-  std::array<double, kNumOperations> cost_us_{};  // smoothed; 0: never measured
+  std::array<double, kNumOperations> cost_us_{};  // per row, smoothed; 0: never measured
 
   // Copies of a request's arrays, aligned as the environment reads them.
   std::vector<std::uint8_t> mask_;
   std::vector<std::uint64_t> seeds_, snapshot_ids_;
   std::vector<std::uint32_t> sizes_;
-  std::vector<std::int32_t> discrete_;
+  std::vector<std::int32_t> rows_, discrete_;
   std::vector<float> continuous_;
 };
 

@@ -49,6 +49,12 @@ BatchLayout::BatchLayout(const BatchShape& shape) : shape_(shape) {
   }
 }
 
+BatchLayout BatchLayout::OfRows(int rows) const {
+  BatchShape shape = shape_;
+  shape.rows = rows;
+  return BatchLayout(shape);
+}
+
 std::span<std::byte> BatchLayout::Array(std::byte* memory, BatchArray array, int num_final) const {
   return {memory + offsets_[static_cast<std::size_t>(array)], shape_.ArrayBytes(array, num_final)};
 }

@@ -34,8 +34,8 @@ struct BatchShape {
   std::size_t ArrayBytes(BatchArray array, int num_final) const;
 };
 
-// What a learner reads after a reset, step or restore. Valid until the next call on its source.
-// Rows whose status is not RowStatus::kOk hold zeros.
+// What a learner reads after a reset, step, recv or restore. Rows whose status is not
+// RowStatus::kOk hold zeros.
 struct ConstBatchView {
   std::span<const float> observations;        // [n, d]
   std::span<const float> rewards;             // [n]
@@ -46,6 +46,7 @@ struct ConstBatchView {
   std::span<const std::int32_t> final_rows;   // [k]
   std::span<const float> final_observations;  // [k, d]
   std::span<const std::byte> final_info;      // [c, k] of 4 bytes
+  std::span<const std::int32_t> rows{};       // [n], their numbers; empty: all rows in their order
 };
 
 // Places of the arrays in one buffer, each on a line of its own (64 bytes), with room for n finals.
@@ -54,6 +55,8 @@ class BatchLayout {
   explicit BatchLayout(const BatchShape& shape);
 
   const BatchShape& shape() const { return shape_; }
+  // Of another number of rows; not larger when these are fewer.
+  BatchLayout OfRows(int rows) const;
   std::size_t total_bytes() const { return total_bytes_; }
   // REQUIRES: memory is total_bytes() long and aligned to 64.
   BatchView View(std::byte* memory) const;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "transport/row_steps.h"
 #include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
@@ -19,12 +20,14 @@ tl::unexpected<Refusal> BadReply(const std::string& text) {
   return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
 }
 
-// In their order, each at most once.
-bool AreRows(std::span<const std::int32_t> rows, int num_rows) {
-  std::int32_t next = 0;
-  for (const std::int32_t row : rows) {
-    if (row < next || row >= num_rows) return false;
-    next = row + 1;
+// Some of the rows of a batch in their order: of `rows`, or of all n.
+bool AreInOrder(std::span<const std::int32_t> some, std::span<const std::int32_t> rows, int n) {
+  std::int32_t place = 0;
+  for (const std::int32_t row : some) {
+    while (place < n && (rows.empty() ? place : rows[static_cast<std::size_t>(place)]) != row) {
+      ++place;
+    }
+    if (place++ == n) return false;
   }
   return true;
 }
@@ -58,8 +61,7 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
   hello.environment = options.environment;
   hello.policy_hash = options.policy_hash;
   hello.task_hash = options.task_hash;
-  remote->Compose(hello, {});
-  remote->Send();
+  remote->Post(hello, {});
   if (auto answered = remote->Await(deadline); !answered) {
     return tl::make_unexpected(answered.error());
   }
@@ -80,33 +82,42 @@ RemoteVectorEnvironment::~RemoteVectorEnvironment() {
   keep_alive_.reset();
   Request goodbye = Make(Operation::kDetach);
   goodbye.close = true;
-  goodbye.token = hello_.token;
-  goodbye.id = ++last_id_;
-  Compose(goodbye, {});
-  Send();
+  PostNext(std::move(goodbye), {});
 }
 
-void RemoteVectorEnvironment::Compose(const Request& request, const Arrays& arrays) {
-  sent_.clear();
+RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::Post(const Request& request,
+                                                                 const Arrays& arrays) {
+  const bool is_behind = !in_flight_.empty();
+  InFlight& posted = in_flight_.emplace_back();
+  posted.is_behind = is_behind;
+  posted.operation = request.operation;
+  posted.id = request.id;
   const std::string header = EncodeRequest(request);
-  sent_.emplace_back(header.data(), header.size());
+  posted.frames.emplace_back(header.data(), header.size());
   for (int i = 0; i < NumRequestArrays(request.operation); ++i) {
     const std::span<const std::byte> array = arrays[static_cast<std::size_t>(i)];
-    sent_.emplace_back(array.data(), array.size());
+    posted.frames.emplace_back(array.data(), array.size());
   }
-  sent_id_ = request.id;
-  num_copies_ = 0;
-  is_answered_ = false;
+  SendCopy(posted);
+  return posted;
 }
 
-void RemoteVectorEnvironment::Send() {
-  for (std::size_t i = 0; i < sent_.size(); ++i) {
+RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::PostNext(Request request,
+                                                                     const Arrays& arrays) {
+  request.token = hello_.token;
+  request.id = ++last_id_;
+  return Post(request, arrays);
+}
+
+void RemoteVectorEnvironment::SendCopy(InFlight& request) {
+  const Frames& frames = request.frames;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
     zmq::message_t frame;
-    frame.copy(sent_[i]);
+    frame.copy(request.frames[i]);
     // Without a peer the queue may be full: then this was sent often enough.
-    if (!SendFrame(socket_, std::move(frame), i + 1 < sent_.size())) return;
+    if (!SendFrame(socket_, std::move(frame), i + 1 < frames.size())) return;
   }
-  ++num_copies_;
+  ++request.num_copies;
 }
 
 bool RemoteVectorEnvironment::Receive(Deadline until) {
@@ -136,12 +147,20 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
       const auto reply = DecodeReplyStatus(BytesOf(received_[0]));
       if (!reply) return BadReply(reply.error());
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
-      if (reply->id != sent_id_ && !is_unreadable) continue;  // a repeat of an earlier one
-      is_answered_ = true;
+      // A repeat of an earlier one; or one for a later request, which is sent again and so comes
+      // again.
+      if (reply->id != in_flight_.front().id && !is_unreadable) continue;
+      // A copy of it came before the one that it is behind, which was lost and sent again.
+      if (reply->status == Status::kGap && in_flight_.front().is_behind) continue;
+      answered_ = std::move(in_flight_.front());
+      in_flight_.pop_front();
       if (reply->status == Status::kOk) return {};
-      if (sent_id_ == last_id_ && sent_id_ > 0 && !UsesUpId(reply->status)) {
-        --last_id_;
-        must_settle_ = num_copies_ > 1;
+      const bool is_counted = answered_.id > 0 && answered_.id <= last_id_;  // no hello or ping
+      if (is_counted && !UsesUpId(reply->status)) {
+        // Neither it nor those behind it have been counted.
+        last_id_ = answered_.id - 1;
+        must_settle_ = answered_.num_copies > 1 || !in_flight_.empty();
+        in_flight_.clear();
       }
       return Refuse(reply->status, reply->error);
     }
@@ -150,20 +169,24 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
       return Refuse(Status::kTimedOut, "no reply from " + options_.endpoint + " in time");
     }
     if (now >= next_send) {
-      Send();
+      for (InFlight& request : in_flight_) SendCopy(request);
       next_send = now + options_.retry_interval;
     }
   }
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
-  if (!is_answered_) {
+  while (!in_flight_.empty()) {
     auto earlier = Await(deadline);
     if (!earlier && earlier.error().status == Status::kTimedOut) return earlier;
   }
+  return SettleIds(deadline);
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::SettleIds(Deadline deadline) {
   if (!must_settle_) return {};
   must_settle_ = false;
-  SendPing();
+  PostPing();
   auto pong = Await(deadline);
   if (!pong && pong.error().status == Status::kTimedOut) return pong;
   return {};
@@ -180,26 +203,23 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const
                         std::to_string(limit));
     }
   }
-  if (auto settled = Settle(deadline); !settled) return settled;
-  request.token = hello_.token;
-  request.id = ++last_id_;
-  Compose(request, arrays);
-  Send();
-  return Await(deadline);
+  return Settle(deadline).and_then([&] {
+    PostNext(std::move(request), arrays);
+    return Await(deadline);
+  });
 }
 
-void RemoteVectorEnvironment::SendPing() {
+void RemoteVectorEnvironment::PostPing() {
   Request ping = Make(Operation::kPing);
   ping.token = hello_.token;
   ping.id = kFirstPingId + num_pings_++;
-  Compose(ping, {});
-  Send();
+  Post(ping, {});
 }
 
 tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
   if (auto settled = Settle(deadline); !settled) return tl::make_unexpected(settled.error());
   const Deadline begin = Clock::now();
-  SendPing();
+  PostPing();
   if (auto answered = Await(deadline); !answered) return tl::make_unexpected(answered.error());
   return Clock::now() - begin;
 }
@@ -278,13 +298,66 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Reset(const Reset
       .and_then([&] { return Batch(); });
 }
 
+RemoteVectorEnvironment::Arrays RemoteVectorEnvironment::StepArrays(
+    std::span<const std::int32_t> rows, const ActionView& actions) const {
+  return {spec_.action.kind == ActionKind::kDiscrete ? std::as_bytes(actions.discrete)
+                                                     : std::as_bytes(actions.continuous),
+          std::as_bytes(rows)};
+}
+
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Step(const ActionView& actions,
                                                                     Deadline deadline) {
-  const std::span<const std::byte> bytes = spec_.action.kind == ActionKind::kDiscrete
-                                               ? std::as_bytes(actions.discrete)
-                                               : std::as_bytes(actions.continuous);
-  return CheckSizes(actions, spec_.action, num_rows())
-      .and_then([&] { return Call(Make(Operation::kStep), {bytes}, deadline); })
+  return Step({}, actions, deadline);
+}
+
+tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Step(
+    std::span<const std::int32_t> rows, const ActionView& actions, Deadline deadline) {
+  return Settle(deadline).and_then([&] { return SendStep(rows, actions, deadline); }).and_then([&] {
+    return ReceiveStep(deadline);
+  });
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::SendStep(std::span<const std::int32_t> rows,
+                                                              const ActionView& actions,
+                                                              Deadline deadline) {
+  if (in_flight_.size() >= static_cast<std::size_t>(hello_.window)) {
+    return Refuse(Status::kBusy, std::to_string(hello_.window) + " requests are in flight already");
+  }
+  return CheckSizes(rows, actions, spec_.action, num_rows())
+      .and_then([&] { return SettleIds(deadline); })
+      .map([&] {
+        PostNext(Make(Operation::kStep), StepArrays(rows, actions))
+            .rows.assign(rows.begin(), rows.end());
+      });
+}
+
+tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::ReceiveStep(Deadline deadline) {
+  while (!in_flight_.empty()) {
+    const bool is_step = in_flight_.front().operation == Operation::kStep;
+    const auto answered = Await(deadline);
+    if (is_step) return answered.and_then([&] { return Batch(); });
+    if (!answered && answered.error().status == Status::kTimedOut) {
+      return tl::make_unexpected(answered.error());
+    }
+  }
+  return Refuse(Status::kBadArgument, "no step is in flight");
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Send(std::span<const std::int32_t> rows,
+                                                          const ActionView& actions,
+                                                          Deadline deadline) {
+  return CheckSizes(rows, actions, spec_.action, num_rows()).and_then([&] {
+    return Call(Make(Operation::kSend), StepArrays(rows, actions), deadline);
+  });
+}
+
+tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Recv(int count, Deadline deadline) {
+  return CheckCount(count, num_rows())
+      .and_then([&] {
+        Request request = Make(Operation::kRecv);
+        request.count = count;
+        return Call(std::move(request), {}, deadline);
+      })
       .and_then([&] { return Batch(); });
 }
 
@@ -297,7 +370,7 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Restore(
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Resume(Deadline deadline) {
-  if (is_answered_) return Refuse(Status::kBadArgument, "no call has timed out");
+  if (in_flight_.empty()) return Refuse(Status::kBadArgument, "no call has timed out");
   return Await(deadline).and_then([&] { return Batch(); });
 }
 
@@ -379,17 +452,30 @@ std::span<const T> RemoteVectorEnvironment::Aligned(std::size_t frame) {
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
-  const BatchShape& shape = layout_.shape();
+  const bool names_rows = answered_.operation == Operation::kRecv;
+  const std::size_t first = names_rows ? 2 : 1;  // frame of the batch
+  std::span<const std::int32_t> rows = answered_.rows;
+  int n = rows.empty() ? num_rows() : static_cast<int>(rows.size());
+  if (names_rows) {
+    if (received_.size() < first) return BadReply("array 'rows' is missing");
+    rows = Aligned<std::int32_t>(1);
+    if (received_[1].size() % sizeof(std::int32_t) != 0 || !CheckRows(rows, num_rows())) {
+      return BadReply("array 'rows' is not of rows");
+    }
+    n = static_cast<int>(rows.size());
+  }
+  const BatchLayout layout = layout_.OfRows(n);
+  const BatchShape& shape = layout.shape();
   const std::size_t num_arrays = static_cast<std::size_t>(shape.num_arrays());
-  if (received_.size() != num_arrays + 1) return BadReply("it has another number of arrays");
-  const auto frame_of = [](BatchArray array) { return static_cast<std::size_t>(array) + 1; };
+  if (received_.size() != first + num_arrays) return BadReply("it has another number of arrays");
+  const auto frame_of = [&](BatchArray array) { return static_cast<std::size_t>(array) + first; };
   const int num_final =
       shape.has_finals
           ? static_cast<int>(std::min(received_[frame_of(BatchArray::kFinalRows)].size() / 4,
-                                      static_cast<std::size_t>(shape.rows)))
+                                      static_cast<std::size_t>(n)))
           : 0;
   for (std::size_t a = 0; a < num_arrays; ++a) {
-    if (received_[a + 1].size() != shape.ArrayBytes(static_cast<BatchArray>(a), num_final)) {
+    if (received_[first + a].size() != shape.ArrayBytes(static_cast<BatchArray>(a), num_final)) {
       return BadReply("array " + std::to_string(a) + " has another size");
     }
   }
@@ -401,11 +487,12 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
                       .info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kInfo))),
                       .final_rows = {},
                       .final_observations = {},
-                      .final_info = {}};
+                      .final_info = {},
+                      .rows = rows};
   if (shape.has_finals) {
     view.final_rows = Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
-    if (!AreRows(view.final_rows, shape.rows)) {
-      return BadReply("array 'final_rows' is not of ascending rows");
+    if (!AreInOrder(view.final_rows, rows, n)) {
+      return BadReply("array 'final_rows' is not of rows in their order");
     }
     view.final_observations = Aligned<float>(frame_of(BatchArray::kFinalObservations));
     view.final_info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));

@@ -9,11 +9,21 @@
 // A request whose reply does not come is sent again with the same id until the deadline; the server
 // never runs it twice. A thread with a socket of its own keeps the session alive while the learner
 // computes.
+//
+// Steps in flight: while the learner chooses the actions of one half of its rows, the server steps
+// the other.
+//
+//   remote->SendStep(half[0], ...); remote->SendStep(half[1], ...);
+//   for (int i = 0;; i = 1 - i) {
+//     auto batch = remote->ReceiveStep(DeadlineIn(10s));  // of half[i]
+//     remote->SendStep(half[i], ActionsFor(*batch), DeadlineIn(10s));
+//   }
 #pragma once
 
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,8 +60,9 @@ struct AttachOptions {
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
 };
 
-// One thread at a time. After kTimedOut the request may be under way at the server all the same:
-// Resume waits on for its reply, any other call waits for it first and drops it.
+// One thread at a time. After kTimedOut the request may be in flight all the same: Resume waits on
+// for its reply; any other call waits for what is in flight first and drops it, but SendStep, which
+// adds to it, and ReceiveStep.
 class RemoteVectorEnvironment : public LearnerEnvironment {
  public:
   static tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> Connect(
@@ -74,6 +85,11 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
                                               Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions, Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Step(std::span<const std::int32_t> rows,
+                                             const ActionView& actions, Deadline deadline) override;
+  tl::expected<void, Refusal> Send(std::span<const std::int32_t> rows, const ActionView& actions,
+                                   Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Recv(int count, Deadline deadline) override;
   tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
                                                       Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
@@ -87,8 +103,18 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<void, Refusal> Drop(std::span<const SnapshotId> snapshots,
                                    Deadline deadline) override;
 
-  // What a Reset, Step, Restore or Branch that timed out would have returned. REQUIRES: it was the
-  // last call.
+  // A step of some rows (none: of all) goes to the server, which runs it when it has run those
+  // before; at most hello().window may be in flight (kBusy). Waits only after the server has not
+  // taken an earlier request.
+  tl::expected<void, Refusal> SendStep(std::span<const std::int32_t> rows,
+                                       const ActionView& actions, Deadline deadline);
+  // What the oldest step in flight gave; kBadArgument when there is none. After kTimedOut it is
+  // still in flight. One that the server has not taken at all (kInvalidKey, kShuttingDown) takes
+  // those behind it along.
+  tl::expected<ConstBatchView, Refusal> ReceiveStep(Deadline deadline);
+
+  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it
+  // was the last call.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
   bool session_is_lost() const { return keep_alive_->session_is_lost(); }
@@ -96,20 +122,33 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
  private:
   using Frames = std::vector<zmq::message_t>;  // header and arrays
   using Arrays = std::array<std::span<const std::byte>, kMaxRequestArrays>;
+  struct InFlight {
+    Operation operation = Operation::kPing;
+    std::uint64_t id = 0;
+    Frames frames;
+    int num_copies = 0;              // how often it was sent
+    bool is_behind = false;          // another was in flight then
+    std::vector<std::int32_t> rows;  // of a step of some rows
+  };
 
   explicit RemoteVectorEnvironment(const ConnectOptions& options);
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
+  Arrays StepArrays(std::span<const std::int32_t> rows, const ActionView& actions) const;
   // Waits until nothing that the server still says can be taken for the reply to a new request: for
-  // the earlier reply, and for the refusals of all copies of a request whose id is used again.
+  // the earlier replies, and for the refusals of all copies of a request whose id is used again.
   tl::expected<void, Refusal> Settle(Deadline deadline);
-  void Compose(const Request& request, const Arrays& arrays);  // into sent_
-  void Send();                                                 // sent_, once more
-  void SendPing();
-  // Until the reply to sent_ is in received_ or the deadline has passed; sends again meanwhile.
+  tl::expected<void, Refusal> SettleIds(Deadline deadline);  // for the latter
+  // Puts a request in flight and sends it.
+  InFlight& Post(const Request& request, const Arrays& arrays);
+  InFlight& PostNext(Request request, const Arrays& arrays);  // the session's next
+  void PostPing();
+  void SendCopy(InFlight& request);
+  // Until the reply to the oldest request in flight is in received_, and the request in answered_,
+  // or the deadline has passed; sends all of them again meanwhile.
   tl::expected<void, Refusal> Await(Deadline deadline);
   bool Receive(Deadline until);
-  tl::expected<ConstBatchView, Refusal> Batch();
+  tl::expected<ConstBatchView, Refusal> Batch();  // in received_
   // The first of the arrays of a reply to save or import.
   tl::expected<std::vector<SnapshotId>, Refusal> Ids(std::size_t num_arrays, std::size_t count);
   template <typename T>
@@ -122,13 +161,11 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   HelloReply hello_;
   std::uint64_t last_id_ = 0;  // the latest used; one that was refused uncounted is used again
   std::uint64_t num_pings_ = 0;
-  Frames sent_;                // the latest request
-  std::uint64_t sent_id_ = 0;  // its id
-  int num_copies_ = 0;         // how often it was sent
-  bool is_answered_ = true;
-  bool must_settle_ = false;  // replies with the next id may be those of copies
-  Frames received_;           // the latest reply; views point into it
-  std::array<std::vector<std::uint64_t>, kNumBatchArrays + 1> aligned_;  // of frames that were not
+  std::deque<InFlight> in_flight_;  // not answered yet, oldest first
+  InFlight answered_;               // the latest that was
+  bool must_settle_ = false;        // replies with the next id may be those of copies
+  Frames received_;                 // the latest reply; views point into it
+  std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned_;  // of frames that were not
 
   EnvironmentSpec spec_;
   std::vector<InfoColumn> info_columns_;

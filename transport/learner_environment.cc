@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "transport/row_snapshots.h"
+#include "transport/row_steps.h"
 
 namespace hotlap::transport {
 namespace {
@@ -28,6 +29,13 @@ tl::expected<void, Refusal> CheckRow(int row, int rows) {
                 "'row' is " + std::to_string(row) + ", must be below " + std::to_string(rows));
 }
 
+tl::expected<void, Refusal> CheckCount(int count, int rows) {
+  if (count >= 1 && count <= rows) return {};
+  return Refuse(Status::kBadArgument, "'count' is " + std::to_string(count) +
+                                          ", must be at least 1 and at most " +
+                                          std::to_string(rows));
+}
+
 tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows) {
   return CheckSize("mask", request.mask.size(), rows, true)
       .and_then([&] { return CheckSize("seeds", request.seeds.size(), rows, true); })
@@ -40,6 +48,14 @@ tl::expected<void, Refusal> CheckSizes(const ActionView& actions, const ActionSp
     return CheckSize("actions.discrete", actions.discrete.size(), rows, false);
   }
   return CheckSize("actions.continuous", actions.continuous.size(), rows * spec.size(), false);
+}
+
+tl::expected<void, Refusal> CheckSizes(std::span<const std::int32_t> rows,
+                                       const ActionView& actions, const ActionSpec& spec,
+                                       int num_rows) {
+  return CheckRows(rows, num_rows).and_then([&] {
+    return CheckSizes(actions, spec, rows.empty() ? num_rows : static_cast<int>(rows.size()));
+  });
 }
 
 void LocalVectorEnvironment::FreeAligned::operator()(std::byte* memory) const {
@@ -57,23 +73,25 @@ LocalVectorEnvironment::LocalVectorEnvironment(std::unique_ptr<VectorEnvironment
       memory_(static_cast<std::byte*>(::operator new(layout_.total_bytes(), kAlignment))),
       view_(layout_.View(memory_.get())) {}
 
-ConstBatchView LocalVectorEnvironment::Finished(int num_final) {
-  FinishBatch(layout_.shape(), num_final, view_);
-  const BatchShape& shape = layout_.shape();
+ConstBatchView LocalVectorEnvironment::Finished(const BatchLayout& layout, int num_final,
+                                                std::span<const std::int32_t> rows) {
+  const BatchShape& shape = layout.shape();
+  const BatchView view = layout.View(memory_.get());
+  FinishBatch(shape, num_final, view);
   const auto final_elements = [&](BatchArray array) {
     return shape.ArrayBytes(array, num_final) / 4;
   };
-  return {
-      .observations = view_.observations,
-      .rewards = view_.rewards,
-      .terminated = view_.terminated,
-      .truncated = view_.truncated,
-      .status = view_.status,
-      .info = view_.info,
-      .final_rows = view_.final_rows.first(final_elements(BatchArray::kFinalRows)),
-      .final_observations =
-          view_.final_observations.first(final_elements(BatchArray::kFinalObservations)),
-      .final_info = view_.final_info.first(shape.ArrayBytes(BatchArray::kFinalInfo, num_final))};
+  return {.observations = view.observations,
+          .rewards = view.rewards,
+          .terminated = view.terminated,
+          .truncated = view.truncated,
+          .status = view.status,
+          .info = view.info,
+          .final_rows = view.final_rows.first(final_elements(BatchArray::kFinalRows)),
+          .final_observations =
+              view.final_observations.first(final_elements(BatchArray::kFinalObservations)),
+          .final_info = view.final_info.first(shape.ArrayBytes(BatchArray::kFinalInfo, num_final)),
+          .rows = rows};
 }
 
 tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Reset(const ResetRequest& request,
@@ -84,16 +102,42 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Reset(const ResetR
   const ResetOptions options{
       .mask = request.mask, .seeds = request.seeds, .snapshots = {}, .starts = request.starts};
   return ResetRows(*environment_, options, request.snapshots, snapshots_, kOwner, view_).map([&] {
-    return Finished(0);
+    return Finished(layout_, 0, {});
   });
 }
 
 tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Step(const ActionView& actions,
-                                                                   Deadline) {
-  if (auto good = CheckSizes(actions, spec().action, num_rows()); !good) {
+                                                                   Deadline deadline) {
+  return Step({}, actions, deadline);
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Step(
+    std::span<const std::int32_t> rows, const ActionView& actions, Deadline) {
+  if (auto good = CheckSizes(rows, actions, spec().action, num_rows()); !good) {
     return tl::make_unexpected(good.error());
   }
-  return Finished(environment_->Step(actions, view_).num_final);
+  const BatchLayout layout = rows.empty() ? layout_ : layout_.OfRows(static_cast<int>(rows.size()));
+  return StepRows(*environment_, rows, actions, layout.View(memory_.get()))
+      .map([&](BatchResult result) {
+        rows_ = std::vector<std::int32_t>(rows.begin(), rows.end());
+        return Finished(layout, result.num_final, rows_);
+      });
+}
+
+tl::expected<void, Refusal> LocalVectorEnvironment::Send(std::span<const std::int32_t> rows,
+                                                         const ActionView& actions, Deadline) {
+  return CheckSizes(rows, actions, spec().action, num_rows()).and_then([&] {
+    return SendRows(*environment_, rows, actions);
+  });
+}
+
+tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Recv(int count, Deadline) {
+  if (auto good = CheckCount(count, num_rows()); !good) return tl::make_unexpected(good.error());
+  const int num_rows = std::min(count, environment_->num_under_way());
+  const BatchLayout layout = layout_.OfRows(num_rows);
+  rows_.resize(static_cast<std::size_t>(num_rows));
+  const RecvResult result = environment_->Recv(rows_, kNoDeadline, layout.View(memory_.get()));
+  return Finished(layout, result.num_final, rows_);
 }
 
 tl::expected<std::vector<SnapshotId>, Refusal> LocalVectorEnvironment::Save(
@@ -110,7 +154,7 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Restore(
     return tl::make_unexpected(good.error());
   }
   return RestoreRows(*environment_, snapshots, snapshots_, kOwner, view_).map([&] {
-    return Finished(0);
+    return Finished(layout_, 0, {});
   });
 }
 
@@ -120,7 +164,7 @@ tl::expected<ConstBatchView, Refusal> LocalVectorEnvironment::Branch(
       .and_then([&] { return CheckSize("mask", mask.size(), num_rows(), true); })
       .map([&] {
         environment_->Branch(row, mask, view_);
-        return Finished(0);
+        return Finished(layout_, 0, {});
       });
 }
 

@@ -42,11 +42,21 @@ class LearnerEnvironment {
   virtual std::span<const InfoColumn> info_columns() const = 0;  // as chosen
   virtual Autoreset autoreset() const = 0;
 
-  // What the views hold stays valid until the next call.
+  // What the views hold stays valid until the next call that gives one.
   virtual tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
                                                       Deadline deadline) = 0;
   virtual tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions,
                                                      Deadline deadline) = 0;
+  // Likewise of some rows, each named once (none: of all); actions and batch are theirs, in the
+  // same order.
+  virtual tl::expected<ConstBatchView, Refusal> Step(std::span<const std::int32_t> rows,
+                                                     const ActionView& actions,
+                                                     Deadline deadline) = 0;
+  // The halves of a step, as in VectorEnvironment: Send begins the steps of some rows (none: of
+  // all), Recv gives the first `count` of the rows under way that are done, and says which.
+  virtual tl::expected<void, Refusal> Send(std::span<const std::int32_t> rows,
+                                           const ActionView& actions, Deadline deadline) = 0;
+  virtual tl::expected<ConstBatchView, Refusal> Recv(int count, Deadline deadline) = 0;
   // One id per row; 0 for rows that are masked out ([n], 1 saves; empty: all) or have no state.
   virtual tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
                                                               Deadline deadline) = 0;
@@ -83,6 +93,11 @@ class LocalVectorEnvironment : public LearnerEnvironment {
   tl::expected<ConstBatchView, Refusal> Reset(const ResetRequest& request,
                                               Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Step(const ActionView& actions, Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Step(std::span<const std::int32_t> rows,
+                                             const ActionView& actions, Deadline deadline) override;
+  tl::expected<void, Refusal> Send(std::span<const std::int32_t> rows, const ActionView& actions,
+                                   Deadline deadline) override;
+  tl::expected<ConstBatchView, Refusal> Recv(int count, Deadline deadline) override;
   tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t> mask,
                                                       Deadline deadline) override;
   tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
@@ -100,18 +115,28 @@ class LocalVectorEnvironment : public LearnerEnvironment {
   struct FreeAligned {
     void operator()(std::byte* memory) const;
   };
-  ConstBatchView Finished(int num_final);
+  // What was written into layout.View(memory_).
+  ConstBatchView Finished(const BatchLayout& layout, int num_final,
+                          std::span<const std::int32_t> rows);
 
   std::unique_ptr<VectorEnvironment> environment_;
   SnapshotStore snapshots_;
   BatchLayout layout_;
   std::unique_ptr<std::byte[], FreeAligned> memory_;
-  BatchView view_;  // of memory_
+  BatchView view_;                  // of memory_, for all rows
+  std::vector<std::int32_t> rows_;  // of the latest batch of some rows
 };
 
-// Whether arguments have the sizes that n rows and the action set want; names the one that has not.
+// Whether arguments have the sizes that so many rows and the action set want; names the one that
+// has not.
 tl::expected<void, Refusal> CheckSizes(const ResetRequest& request, int rows);
 tl::expected<void, Refusal> CheckSizes(const ActionView& actions, const ActionSpec& spec, int rows);
+// Of some of n rows, or of all when none are named; each must be named once.
+tl::expected<void, Refusal> CheckSizes(std::span<const std::int32_t> rows,
+                                       const ActionView& actions, const ActionSpec& spec,
+                                       int num_rows);
+// Rows that a recv may ask for: [1, rows].
+tl::expected<void, Refusal> CheckCount(int count, int rows);
 tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,
                                       bool may_be_empty);
 // Whether it is one of n rows.

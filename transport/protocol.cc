@@ -27,7 +27,9 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
      " token environment policy_hash task_hash rows tracks kind autoreset info "
      "keep_every_m starts start_share "},
     {"reset", 3, " token starts start_share "},
-    {"step", 1, " token "},
+    {"step", 2, " token "},
+    {"send", 2, " token "},
+    {"recv", 0, " token count "},
     {"save", 1, " token "},
     {"restore", 1, " token "},
     {"branch", 1, " token row "},
@@ -110,6 +112,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
     if (is_attach && starts.at != StartPlace::kStart && request.keep_every_m == 0) {
       reader.Fail("starts", "is at kept states and needs 'keep_every_m'");
     }
+  }
+  if (request.operation == Operation::kRecv) {
+    reader.Keep(header.Unsigned("count", 1, kMaxRows), request.count);
   }
   if (request.operation == Operation::kBranch) {
     reader.Keep(header.Unsigned("row", 0, kMaxRows - 1), request.row);
@@ -215,6 +220,9 @@ std::string EncodeRequest(const Request& request) {
   }
   if (request.operation == Operation::kBranch) {
     writer.Unsigned("row", static_cast<std::uint64_t>(request.row));
+  }
+  if (request.operation == Operation::kRecv) {
+    writer.Unsigned("count", static_cast<std::uint64_t>(request.count));
   }
   if (request.close) writer.Bool("close", true);
   return writer.Finish();

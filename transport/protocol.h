@@ -32,7 +32,9 @@ enum class Operation : std::uint8_t {
   kSpec,     // describes an environment
   kAttach,   // leases rows
   kReset,    // arrays: mask, seeds, snapshots
-  kStep,     // arrays: actions
+  kStep,     // arrays: actions, rows
+  kSend,     // arrays: actions, rows
+  kRecv,     // gives rows that were sent
   kSave,     // arrays: mask
   kRestore,  // arrays: snapshots
   kBranch,   // arrays: mask
@@ -42,7 +44,7 @@ enum class Operation : std::uint8_t {
   kDetach,   // gives the rows back
   kPing,     // keeps a session alive, or just answers
 };
-inline constexpr int kNumOperations = 13;
+inline constexpr int kNumOperations = 15;
 const char* OperationName(Operation operation);
 int NumRequestArrays(Operation operation);
 
@@ -75,6 +77,7 @@ struct Request {
   float keep_every_m = 0;                      // attach: [1, 10000], or 0: no state is kept
   std::optional<Starts> starts;                // attach, reset
 
+  int count = 0;       // recv: rows that are waited for, [1, kMaxRows]
   int row = 0;         // branch: whose state the others get, [0, kMaxRows)
   bool close = false;  // detach: the session ends too
 };

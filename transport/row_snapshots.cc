@@ -35,7 +35,9 @@ SavedRows SaveRows(VectorEnvironment& environment, std::span<const std::uint8_t>
     if (!mask.empty() && mask[row] == 0) continue;
     auto bytes = std::make_shared<std::vector<std::byte>>();
     if (!environment.Save(static_cast<int>(row), *bytes)) {
-      saved.status[row] = Wire(RowStatus::kNotReset);
+      saved.status[row] =
+          Wire(environment.is_under_way(static_cast<int>(row)) ? RowStatus::kUnderWay
+                                                               : RowStatus::kNotReset);
       continue;
     }
     saved.status[row] = Wire(RowStatus::kOk);

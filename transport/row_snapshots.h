@@ -15,7 +15,7 @@ namespace hotlap::transport {
 struct SavedRows {                 // each [n]
   std::vector<std::uint64_t> ids;  // 0 where nothing was saved
   std::vector<std::uint8_t>
-      status;  // RowStatus: kOk, kSkipped, or kNotReset where there is no state
+      status;  // RowStatus: kOk, kSkipped, or kNotReset or kUnderWay where there is no state
 };
 
 // Saves the rows of the mask ([n], or empty for all).

@@ -65,6 +65,8 @@ bool TakesAsLongAsBefore(Operation operation) {
   switch (operation) {
     case Operation::kReset:
     case Operation::kStep:
+    case Operation::kSend:
+    case Operation::kRecv:
     case Operation::kSave:
     case Operation::kRestore:
     case Operation::kBranch:
@@ -315,10 +317,11 @@ void Server::Dispatch() {
 }
 
 bool Server::RunsHere(const Session& session) const {
-  const Operation operation = session.waiting.front().request.operation;
+  const Work& work = session.waiting.front();
+  const Operation operation = work.request.operation;
   return session.environment != nullptr && session.environment->is_simulated() &&
          TakesAsLongAsBefore(operation) &&
-         session.environment->EstimateUs(operation) <= settings_.inline_limit_us;
+         session.environment->EstimateUs(work) <= settings_.inline_limit_us;
 }
 
 Work Server::TakeWork(Session& session) {

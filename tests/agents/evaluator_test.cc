@@ -79,6 +79,13 @@ class ScriptedEnvironment : public transport::LearnerEnvironment {
     return View();
   }
 
+  Batch Step(std::span<const std::int32_t>, const ActionView&, Deadline) override { return None(); }
+  tl::expected<void, Refusal> Send(std::span<const std::int32_t>, const ActionView&,
+                                   Deadline) override {
+    return None();
+  }
+  Batch Recv(int, Deadline) override { return None(); }
+
   tl::expected<std::vector<SnapshotId>, Refusal> Save(std::span<const std::uint8_t>,
                                                       Deadline) override {
     return std::vector<SnapshotId>(n_, 0);
@@ -100,6 +107,9 @@ class ScriptedEnvironment : public transport::LearnerEnvironment {
   int calls_left = 1000;
 
  private:
+  static tl::unexpected<Refusal> None() {  // an evaluation steps all rows together
+    return transport::Refuse(Status::kBadArgument, "no steps of some rows here");
+  }
   ConstBatchView View() const {
     return {observations_, rewards_, terminated_, truncated_, status_, info_bytes_, {}, {}, {}};
   }

@@ -115,13 +115,14 @@ class Client:
                                      **fields)
         return self.attached
 
-    def batch(self, op, *arrays):
-        """The arrays of a reply by name, shaped as the page says."""
-        _, frames = self.call(op, *arrays)
+    def batch(self, op, *arrays, rows=None, **fields):
+        """The arrays of a reply by name, shaped as the page says; of so many rows, or of all."""
+        _, frames = self.call(op, *arrays, **fields)
+        named = numpy.frombuffer(frames.pop(0), '<i4') if op == 'recv' else None
         names = BATCH + FINALS if len(frames) > len(BATCH) else BATCH
         assert len(frames) == len(names)
         raw = dict(zip(names, frames))
-        n, d = self.attached['rows'], self.attached['observation_size']
+        n, d = self.attached['rows'] if rows is None else rows, self.attached['observation_size']
         columns = len(self.attached['info'])
         arrays = {'observations': numpy.frombuffer(raw['observations'], '<f4').reshape(n, d),
                   'rewards': numpy.frombuffer(raw['rewards'], '<f4').reshape(n)}
@@ -133,6 +134,8 @@ class Client:
             k = len(arrays['final_rows'])
             arrays['final_observations'] = numpy.frombuffer(raw['final_observations'], '<f4').reshape(k, d)
             arrays['final_info'] = self.info(raw['final_info'], k, columns)
+        if named is not None:
+            arrays['rows'] = named
         return arrays
 
     def info(self, frame, rows, columns):
@@ -142,7 +145,7 @@ class Client:
                 for place, (name, kind) in enumerate(zip(self.attached['info'], self.attached['info_types']))}
 
     def step(self, action):
-        return self.batch('step', struct.pack(f'<{ROWS}i', *([action] * ROWS)))
+        return self.batch('step', struct.pack(f'<{ROWS}i', *([action] * ROWS)), b'')
 
 
 class WireTest(unittest.TestCase):
@@ -227,6 +230,42 @@ class WireTest(unittest.TestCase):
             self.assertEqual(batch['info']['valid'].tolist(), [1] * ROWS)
         self.assertTrue((batch['info']['progress'] > 0).all())
 
+    def test_some_rows_step_in_the_order_asked_and_the_others_stand(self):
+        self.started()
+        batch = self.client.batch('step', struct.pack('<2i', 0, 0), struct.pack('<2i', 3, 1), rows=2)
+        self.assertEqual(batch['info']['race_time'].tolist(), [50, 50])
+        self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [50, 100, 50, 100])
+
+    def test_sent_rows_are_received_as_they_are_done(self):
+        self.started()
+        one = struct.pack('<i', 0)
+        for row in (2, 0, 3):
+            self.client.call('send', one, struct.pack('<i', row))
+        with self.assertRaisesRegex(Refused, 'rows') as refusal:
+            self.client.call('send', one, struct.pack('<i', 2))
+        self.assertEqual(refusal.exception.status, -65)
+        self.assertEqual(self.client.step(0)['status'].tolist(), [5, 0, 5, 5])
+        first = self.client.batch('recv', count=2, rows=2)
+        self.assertEqual(first['rows'].tolist(), [0, 2])
+        self.assertEqual(first['info']['race_time'].tolist(), [50, 50])
+        rest = self.client.batch('recv', count=ROWS, rows=1)
+        self.assertEqual(rest['rows'].tolist(), [3])
+        self.assertEqual(self.client.step(0)['status'].tolist(), [0] * ROWS)
+
+    def test_half_batches_in_flight_are_answered_in_order(self):
+        self.started()
+        halves = [struct.pack('<2i', *rows) for rows in ((0, 1), (2, 3))]
+        first = self.client._id + 1
+        for i in range(4):
+            header = {'v': 1, 'op': 'step', 'id': first + i, 'token': self.client.token}
+            self.client.socket.send_multipart([msgpack.packb(header), bytes(8), halves[i % 2]])
+        for i in range(4):
+            self.assertTrue(self.client.socket.poll(LONG_ENOUGH_MS))
+            reply = msgpack.unpackb(self.client.socket.recv_multipart()[0])
+            self.assertEqual((reply['id'], reply['status']), (first + i, 0))
+        self.client._id += 4
+        self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [150] * ROWS)
+
     def test_repeated_request_gets_the_same_bytes_and_steps_once(self):
         self.started()
         self.client.step(0)
@@ -303,10 +342,13 @@ class WireTest(unittest.TestCase):
     def test_refusals_name_what_is_wrong_and_change_nothing(self):
         self.started()
         for header, arrays, status, word in (
-                ({'op': 'step'}, [b''], -65, 'actions'),
+                ({'op': 'step'}, [b'', b''], -65, 'actions'),
+                ({'op': 'step'}, [bytes(8), struct.pack('<2i', 1, 1)], -65, 'rows'),
+                ({'op': 'recv', 'count': ROWS + 1}, [], -65, 'count'),
+                ({'op': 'recv'}, [], -3, 'count'),
                 ({'op': 'step'}, [], -3, 'step'),
                 ({'op': 'fly'}, [], -70, 'op'),
-                ({'op': 'step', 'speed': 3}, [bytes(4 * ROWS)], -3, 'speed'),
+                ({'op': 'step', 'speed': 3}, [bytes(4 * ROWS), b''], -3, 'speed'),
                 ({'op': 'restore'}, [bytes([255] * 8 * ROWS)], -20, 'snapshots'),
                 ({'op': 'attach', 'environment': 'default', 'rows': 1, 'tracks': ['short_sprint']}, [b''], -64, '')):
             with self.subTest(header):
@@ -314,7 +356,7 @@ class WireTest(unittest.TestCase):
                     self.client.call(header.pop('op'), *arrays, **header)
                 self.assertEqual(refusal.exception.status, status)
         with self.assertRaises(Refused) as refusal:
-            self.client.exchange({'v': 1, 'op': 'step', 'id': 1, 'token': bytes(16)}, [bytes(4 * ROWS)])
+            self.client.exchange({'v': 1, 'op': 'step', 'id': 1, 'token': bytes(16)}, [bytes(4 * ROWS), b''])
         self.assertEqual(refusal.exception.status, -21)
         self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [50] * ROWS)
 

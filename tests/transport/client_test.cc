@@ -541,6 +541,7 @@ class EchoingServer {
     if (request.operation == Operation::kHello) {
       HelloReply reply;
       reply.session_timeout_ms = 60000;
+      reply.window = 1;
       return EncodeReply(request.id, reply);
     }
     if (request.operation == Operation::kSpec) return EncodeReply(request.id, spec_);

@@ -75,19 +75,19 @@ class Flooder {
       }
       case 3:  // the right id, the wrong shape: counted, refused
         return {EncodeRequest(SessionRequest(Operation::kStep, token_, next_id_++)),
-                Noise(kActionBytes - 1)};
+                Noise(kActionBytes - 1), Noise(kActionBytes)};
       case 4:  // ids that leave some out
         return {
             EncodeRequest(SessionRequest(Operation::kStep, token_, next_id_ + 1 + Below(1 << 30))),
-            std::string(kActionBytes, '\0')};
+            std::string(kActionBytes, '\0'), ""};
       case 5:
         return {EncodeRequest(SessionRequest(Operation::kStep, token_, 0)),
-                std::string(kActionBytes, '\0')};
+                std::string(kActionBytes, '\0'), ""};
       case 6: {  // somebody else's token
         Token guess;
         for (std::byte& byte : guess) byte = static_cast<std::byte>(random_());
         return {EncodeRequest(SessionRequest(Operation::kStep, guess, 1)),
-                std::string(kActionBytes, '\0')};
+                std::string(kActionBytes, '\0'), ""};
       }
       case 7: {
         std::vector<std::string> frames(5 + Below(40), std::string(kActionBytes, '\0'));
@@ -98,7 +98,7 @@ class Flooder {
         HeaderWriter writer;
         writer.Unsigned("v", 1).String("op", "step").Unsigned("id", next_id_);
         writer.Bytes("token", token_).String("x" + std::to_string(Below(1000)), Noise(20));
-        return {writer.Finish(), std::string(kActionBytes, '\0')};
+        return {writer.Finish(), std::string(kActionBytes, '\0'), ""};
       }
       default:
         return {GoodHeader(next_id_) + Noise(70000) + "x"};

@@ -74,6 +74,7 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.info, b.info);
   EXPECT_EQ(a.keep_every_m, b.keep_every_m);
   EXPECT_EQ(a.starts, b.starts);
+  EXPECT_EQ(a.count, b.count);
   EXPECT_EQ(a.row, b.row);
   EXPECT_EQ(a.close, b.close);
 }
@@ -99,12 +100,15 @@ TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
   Request reset = SessionRequest(Operation::kReset);
   reset.starts = {StartPlace::kLine, 0};
   requests.push_back(reset);
+  Request recv = SessionRequest(Operation::kRecv);
+  recv.count = 16;
+  requests.push_back(recv);
   Request detach = SessionRequest(Operation::kDetach);
   detach.close = true;
   requests.push_back(detach);
-  for (const Operation operation :
-       {Operation::kReset, Operation::kStep, Operation::kSave, Operation::kRestore,
-        Operation::kExport, Operation::kImport, Operation::kDrop, Operation::kPing}) {
+  for (const Operation operation : {Operation::kReset, Operation::kStep, Operation::kSend,
+                                    Operation::kSave, Operation::kRestore, Operation::kExport,
+                                    Operation::kImport, Operation::kDrop, Operation::kPing}) {
     requests.push_back(SessionRequest(operation));
   }
   for (const Request& request : requests) {

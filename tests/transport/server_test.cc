@@ -39,17 +39,17 @@ TEST_F(ServerTest, AStepSentTwiceStepsOnceAndGetsTheSameReply) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  const RawReply first = client.Ask(StepRequest(token, 3), {SomeActions()});
-  const RawReply again = client.Ask(StepRequest(token, 3), {SomeActions()});
+  const RawReply first = client.Ask(StepRequest(token, 3), {SomeActions(), ""});
+  const RawReply again = client.Ask(StepRequest(token, 3), {SomeActions(), ""});
   EXPECT_EQ(first.header.status, Status::kOk);
   EXPECT_EQ(first.frames, again.frames);
 
   RawClient twin = Raw();
   const Token twin_token = Ready(twin, 2);
-  twin.Ask(StepRequest(twin_token, 3), {SomeActions()});
+  twin.Ask(StepRequest(twin_token, 3), {SomeActions(), ""});
   // Both have stepped once, so their second steps are the same.
-  const RawReply second = client.Ask(StepRequest(token, 4), {SomeActions()});
-  EXPECT_EQ(second.frames, twin.Ask(StepRequest(twin_token, 4), {SomeActions()}).frames);
+  const RawReply second = client.Ask(StepRequest(token, 4), {SomeActions(), ""});
+  EXPECT_EQ(second.frames, twin.Ask(StepRequest(twin_token, 4), {SomeActions(), ""}).frames);
   EXPECT_NE(second.frames[1], first.frames[1]);
 }
 
@@ -59,9 +59,9 @@ TEST_F(ServerTest, ARepeatOfARunningStepIsJoined) {
   RawClient client = Raw();
   const Token token = Ready(client);
   gate->Shut();
-  client.Send(StepRequest(token, 3), {SomeActions()});
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
   gate->AwaitWaiting();
-  client.Send(StepRequest(token, 3), {SomeActions()});
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
   // The answer to a ping shows that the server has seen the repeat.
   const RawReply pong = client.Ask(SessionRequest(Operation::kPing, token, 77));
   EXPECT_EQ(pong.header.id, 77u);
@@ -79,9 +79,9 @@ TEST_F(ServerTest, AJoinedReplyGoesToTheLatestConnection) {
   RawClient before = Raw(), after = Raw();
   const Token token = Ready(before);
   gate->Shut();
-  before.Send(StepRequest(token, 3), {SomeActions()});
+  before.Send(StepRequest(token, 3), {SomeActions(), ""});
   gate->AwaitWaiting();
-  after.Send(StepRequest(token, 3), {SomeActions()});
+  after.Send(StepRequest(token, 3), {SomeActions(), ""});
   EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
   gate->Open();
   EXPECT_EQ(after.Receive().value().header.id, 3u);
@@ -92,14 +92,15 @@ TEST_F(ServerTest, ALateRepeatOfAnOlderIdMovesNoLaterReply) {
   Start();
   RawClient before = Raw(), after = Raw();
   const Token token = Ready(before);
-  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u);
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.id, 3u);
   gate->Shut();
-  after.Send(StepRequest(token, 4), {SomeActions()});
+  after.Send(StepRequest(token, 4), {SomeActions(), ""});
   gate->AwaitWaiting();
-  after.Send(StepRequest(token, 5), {SomeActions()});
+  after.Send(StepRequest(token, 5), {SomeActions(), ""});
   EXPECT_EQ(after.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
-  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions()}).header.id, 3u) << "answered here";
-  before.Send(StepRequest(token, 4), {SomeActions()});  // runs
+  EXPECT_EQ(before.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.id, 3u)
+      << "answered here";
+  before.Send(StepRequest(token, 4), {SomeActions(), ""});  // runs
   EXPECT_EQ(before.Ask(SessionRequest(Operation::kPing, token, 78)).header.id, 78u);
   gate->Open();
   EXPECT_EQ(after.Receive().value().header.id, 4u);
@@ -112,9 +113,9 @@ TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
   const Token token = Ready(client);
   std::vector<RawReply> replies;
   for (std::uint64_t id = 3; id < 40; ++id) {
-    replies.push_back(client.Ask(StepRequest(token, id), {SomeActions()}));
+    replies.push_back(client.Ask(StepRequest(token, id), {SomeActions(), ""}));
     for (std::uint64_t kept = std::max<std::uint64_t>(3, id - 3); kept <= id; ++kept) {
-      ASSERT_EQ(client.Ask(StepRequest(token, kept), {SomeActions()}).frames,
+      ASSERT_EQ(client.Ask(StepRequest(token, kept), {SomeActions(), ""}).frames,
                 replies[static_cast<std::size_t>(kept - 3)].frames);
     }
   }
@@ -124,7 +125,8 @@ TEST_F(ServerTest, RequestsInFlightAreAnsweredInOrder) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  for (std::uint64_t id = 3; id < 3 + 4; ++id) client.Send(StepRequest(token, id), {SomeActions()});
+  for (std::uint64_t id = 3; id < 3 + 4; ++id)
+    client.Send(StepRequest(token, id), {SomeActions(), ""});
   for (std::uint64_t id = 3; id < 3 + 4; ++id) {
     const RawReply reply = client.Receive().value();
     EXPECT_EQ(reply.header.id, id);
@@ -136,9 +138,10 @@ TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {"short"}).header.status, Status::kBadArgument);
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kBadArgument);
-  EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {"short", ""}).header.status, Status::kBadArgument);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.status,
+            Status::kBadArgument);
+  EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions(), ""}).header.status, Status::kOk);
 }
 
 // ---- what is refused
@@ -177,9 +180,9 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   frame = EncodeRequest(wrong_version);
   frame[frame.find("ping")] = 'r';
   expect(Status::kUnknownOperation, send(frame));
-  expect(Status::kInvalidKey, client.Ask(StepRequest(Token{}, 1), {""}));
-  expect(Status::kGap, client.Ask(StepRequest(token, 2), {""}));
-  expect(Status::kNotAttached, client.Ask(StepRequest(token, 1), {""}));
+  expect(Status::kInvalidKey, client.Ask(StepRequest(Token{}, 1), {"", ""}));
+  expect(Status::kGap, client.Ask(StepRequest(token, 2), {"", ""}));
+  expect(Status::kNotAttached, client.Ask(StepRequest(token, 1), {"", ""}));
 
   Request attach = AttachRequest(token, 2, 65);
   expect(Status::kServerFull, client.Ask(attach, {""}));
@@ -206,7 +209,7 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   fails = false;
   expect(Status::kOk, client.Ask(AttachRequest(token, 8, kRows), {""}));
   expect(Status::kAlreadyAttached, client.Ask(AttachRequest(token, 9, kRows), {""}));
-  expect(Status::kStale, client.Ask(StepRequest(token, 3), {""}));
+  expect(Status::kStale, client.Ask(StepRequest(token, 3), {"", ""}));
   expect(Status::kOk, client.Ask(SessionRequest(Operation::kReset, token, 10), {"", "", ""}));
 
   Request hello;
@@ -224,11 +227,12 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
          other.Ask(SessionRequest(Operation::kRestore, other_token, 3), {reply.frames[1]}));
 
   gate->Shut();
-  for (std::uint64_t id = 13; id < 17; ++id) client.Send(StepRequest(token, id), {SomeActions()});
-  expect(Status::kBusy, client.Ask(StepRequest(token, 17), {SomeActions()}));
+  for (std::uint64_t id = 13; id < 17; ++id)
+    client.Send(StepRequest(token, id), {SomeActions(), ""});
+  expect(Status::kBusy, client.Ask(StepRequest(token, 17), {SomeActions(), ""}));
   gate->AwaitWaiting();
   server->Stop();
-  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, 4), {SomeActions()}));
+  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, 4), {SomeActions(), ""}));
   gate->Open();
 
   const auto lonely = RemoteVectorEnvironment::Connect(
@@ -255,13 +259,23 @@ TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
   RawClient client = Raw();
   const Token token = Ready(client);
   const std::string three_seeds(24, '\0'), bad_mask("\0\1\2\1", 4);
+  const auto rows = [](std::vector<std::int32_t> some) { return Packed(some); };
   struct {
     Operation operation;
     std::vector<std::string> arrays;
     const char* text;
   } cases[] = {
-      {Operation::kStep, {""}, "'actions' has 0 bytes, must have 16"},
-      {Operation::kStep, {SomeActions(5)}, "'actions' has 20 bytes, must have 16"},
+      {Operation::kStep, {"", ""}, "'actions' has 0 bytes, must have 16"},
+      {Operation::kStep, {SomeActions(5), ""}, "'actions' has 20 bytes, must have 16"},
+      {Operation::kStep, {"", "abc"}, "'rows' has 3 bytes, must have 4 for each of at most 4"},
+      {Operation::kStep, {SomeActions(5), SomeActions(5)}, "'rows' has 20 bytes"},
+      {Operation::kStep, {SomeActions(), rows({0, 1})}, "'actions' has 16 bytes, must have 8"},
+      {Operation::kStep, {SomeActions(2), rows({1, 1})}, "'rows' has row 1 twice"},
+      {Operation::kStep, {SomeActions(1), rows({4})}, "'rows' has row 4, must be at least 0 and"},
+      {Operation::kStep, {SomeActions(1), rows({-1})}, "'rows' has row -1"},
+      {Operation::kSend, {SomeActions(5), ""}, "'actions' has 20 bytes, must have 16"},
+      {Operation::kSend, {SomeActions(2), rows({2, 2})}, "'rows' has row 2 twice"},
+      {Operation::kSend, {SomeActions(1), rows({1 << 30})}, "'rows' has row 1073741824"},
       {Operation::kReset, {"\1", "", ""}, "'mask' has 1 bytes, must have 4 or none"},
       {Operation::kReset, {bad_mask, "", ""}, "'mask' is 2 at row 2"},
       {Operation::kReset, {"", three_seeds, ""}, "'seeds' has 24 bytes, must have 32 or none"},
@@ -286,14 +300,14 @@ TEST_F(ServerTest, AnotherNumberOfArraysIsRefusedAndNotCounted) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  for (const std::size_t count : {0u, 2u, 3u, 4u, 100u}) {
+  for (const std::size_t count : {0u, 1u, 3u, 4u, 100u}) {
     const RawReply reply =
         client.Ask(StepRequest(token, 3), std::vector<std::string>(count, SomeActions()));
     EXPECT_EQ(reply.header.status, Status::kInvalidPacket);
     EXPECT_EQ(reply.header.id, 3u);
-    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("'step' takes 1 array"));
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("'step' takes 2 array"));
   }
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.status, Status::kOk);
 }
 
 TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
@@ -301,7 +315,7 @@ TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
   RawClient client = Raw();
   const Token token = Ready(client);
   const RawReply reply =
-      client.Ask(StepRequest(token, 3), {Packed(std::vector<std::int32_t>{0, -1, 1000000, 0})});
+      client.Ask(StepRequest(token, 3), {Packed(std::vector<std::int32_t>{0, -1, 1000000, 0}), ""});
   EXPECT_EQ(reply.header.status, Status::kOk);
   EXPECT_EQ(reply.frames[5], std::string("\0\2\2\0", 4));
   const std::size_t row_bytes = reply.frames[1].size() / kRows;
@@ -474,13 +488,13 @@ TEST_F(ServerTest, AFaultInAStepTakesTheRowsOfItsSessionAlone) {
     RawClient client = Raw();
     const Token token = Ready(client, key++, rows);
     fails = true;
-    const RawReply reply = client.Ask(StepRequest(token, 3), {SomeActions(rows)});
+    const RawReply reply = client.Ask(StepRequest(token, 3), {SomeActions(rows), ""});
     fails = false;
     EXPECT_EQ(reply.header.status, Status::kUnknownError);
-    EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions(rows)}).header.status,
+    EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions(rows), ""}).header.status,
               Status::kNotAttached);
     EXPECT_EQ(games->free_simulated(), 200 - kRows);
-    EXPECT_EQ(other.Ask(StepRequest(other_token, other_id++), {SomeActions()}).header.status,
+    EXPECT_EQ(other.Ask(StepRequest(other_token, other_id++), {SomeActions(), ""}).header.status,
               Status::kOk);
     EXPECT_EQ(client.Ask(AttachRequest(token, 5, rows), {""}).header.status, Status::kOk);
     EXPECT_EQ(client.Ask(SessionRequest(Operation::kDetach, token, 6)).header.status, Status::kOk);
@@ -496,7 +510,7 @@ TEST_F(ServerTest, ASilentSessionGivesItsRowsBack) {
   EXPECT_EQ(games->free_simulated(), 0);
   EXPECT_TRUE(PassUntilSessionsAre(0));
   EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status,
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(64), ""}).header.status,
             Status::kInvalidKey);
   Ready(client, 2, 64);
 }
@@ -507,15 +521,15 @@ TEST_F(ServerTest, ASessionWhoseStepTakesLongGetsItsReplyAndLivesOn) {
   RawClient client = Raw(), silent = Raw();
   const Token token = Ready(client);
   gate->Shut();
-  client.Send(StepRequest(token, 3), {SomeActions()});
-  client.Send(StepRequest(token, 4), {SomeActions()});
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
+  client.Send(StepRequest(token, 4), {SomeActions(), ""});
   gate->AwaitWaiting();
   silent.Hello(2);
   EXPECT_TRUE(PassUntilSessionsAre(1));
   gate->Open();
   EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
   EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
-  EXPECT_EQ(client.Ask(StepRequest(token, 5), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 5), {SomeActions(), ""}).header.status, Status::kOk);
   EXPECT_TRUE(PassUntilSessionsAre(0));  // now it is silent itself
 }
 
@@ -527,7 +541,7 @@ TEST_F(ServerTest, APingKeepsASessionAliveFromAnyConnection) {
   EXPECT_TRUE(PassUntilSessionsAre(1, [&] {
     ASSERT_EQ(pinger.Ask(SessionRequest(Operation::kPing, token, 1)).header.status, Status::kOk);
   }));
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.status, Status::kOk);
 }
 
 TEST_F(ServerTest, DetachGivesTheRowsBackAndKeepsTheSession) {
@@ -568,7 +582,7 @@ TEST_F(ServerTest, ALoneSmallStepRunsOnTheSocketsThread) {
   RawClient client = Raw();
   const Token token = Ready(client);
   const auto before = server->counters().inline_runs;
-  client.Ask(StepRequest(token, 3), {SomeActions()});
+  client.Ask(StepRequest(token, 3), {SomeActions(), ""});
   EXPECT_EQ(server->counters().inline_runs, before + 1);
 }
 
@@ -577,7 +591,7 @@ TEST_F(ServerTest, AStepTheSocketsThreadMayNotTakeRunsOnAWorker) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions()}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.status, Status::kOk);
   EXPECT_EQ(server->counters().inline_runs, 0u);
 }
 
@@ -600,10 +614,10 @@ TEST_F(ServerTest, StepsThatArriveTogetherRunOnWorkers) {
   const Token tokens[] = {Ready(first, 1, 1), Ready(second, 2, 1), Ready(third, 3, 1)};
   const auto before = server->counters().inline_runs;
   gate->Shut();
-  first.Send(StepRequest(tokens[0], 3), {SomeActions(1)});
+  first.Send(StepRequest(tokens[0], 3), {SomeActions(1), ""});
   gate->AwaitWaiting();  // the socket's thread is busy
-  second.Send(StepRequest(tokens[1], 3), {SomeActions(1)});
-  third.Send(StepRequest(tokens[2], 3), {SomeActions(1)});
+  second.Send(StepRequest(tokens[1], 3), {SomeActions(1), ""});
+  third.Send(StepRequest(tokens[2], 3), {SomeActions(1), ""});
   gate->Open();
   for (RawClient* client : {&first, &second, &third}) {
     EXPECT_EQ(client->Receive().value().header.status, Status::kOk);
@@ -622,10 +636,11 @@ TEST_F(ServerTest, ABlockedSessionHoldsNobodyElse) {
   RawClient blocked = Raw(), free = Raw();
   const Token blocked_token = Ready(blocked, 1), free_token = Ready(free, 2);
   gate->Shut();
-  blocked.Send(StepRequest(blocked_token, 3), {SomeActions()});
+  blocked.Send(StepRequest(blocked_token, 3), {SomeActions(), ""});
   gate->AwaitWaiting();
   for (std::uint64_t id = 3; id < 50; ++id) {
-    ASSERT_EQ(free.Ask(StepRequest(free_token, id), {SomeActions()}).header.status, Status::kOk);
+    ASSERT_EQ(free.Ask(StepRequest(free_token, id), {SomeActions(), ""}).header.status,
+              Status::kOk);
   }
   gate->Open();
   EXPECT_EQ(blocked.Receive().value().header.status, Status::kOk);
@@ -640,8 +655,8 @@ TEST_F(ServerTest, StopFinishesWhatRuns) {
   RawClient client = Raw();
   const Token token = Ready(client);
   gate->Shut();
-  client.Send(StepRequest(token, 3), {SomeActions()});
-  client.Send(StepRequest(token, 4), {SomeActions()});
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
+  client.Send(StepRequest(token, 4), {SomeActions(), ""});
   EXPECT_EQ(client.Ask(SessionRequest(Operation::kPing, token, 77)).header.id, 77u);
   gate->AwaitWaiting();
   server->Stop();
@@ -660,7 +675,7 @@ TEST_F(ServerTest, StopDoesNotWaitForeverForWhatHangs) {
   RawClient client = Raw();
   const Token token = Ready(client);
   gate->Shut();
-  client.Send(StepRequest(token, 3), {SomeActions()});
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
   gate->AwaitWaiting();
   server->Stop();
   thread.join();
@@ -701,8 +716,8 @@ TEST_F(ServerTest, AStoppingServerLeavesItsSuccessorsSocketFileAlone) {
   // Replies that nobody reads hold it while it closes.
   RawClient idle(context, endpoint, 1);
   const Token token = Ready(idle, 1, 64);
-  EXPECT_EQ(idle.Ask(StepRequest(token, 3), {SomeActions(64)}).header.status, Status::kOk);
-  for (int i = 0; i < 40; ++i) idle.Send(StepRequest(token, 3), {SomeActions(64)});
+  EXPECT_EQ(idle.Ask(StepRequest(token, 3), {SomeActions(64), ""}).header.status, Status::kOk);
+  for (int i = 0; i < 40; ++i) idle.Send(StepRequest(token, 3), {SomeActions(64), ""});
   ASSERT_TRUE(Eventually([&] { return server->counters().messages == 4 + 40; }));
 
   server->Stop();
