@@ -72,7 +72,8 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
 // A server of its own for every test: endpoint, names of games and configuration are nobody else's.
 class RunningServer {
  public:
-  RunningServer(int simulated, int games, const std::string& session_timeout_s = "5")
+  RunningServer(int simulated, int games, const std::string& session_timeout_s = "5",
+                const std::string& game_timeout_s = "2")
       : tag_("hotlap-test-" + std::to_string(getpid()) + "-" + std::to_string(++count_)),
         directory_(fs::temp_directory_path() / tag_) {
     fs::create_directories(directory_);
@@ -83,7 +84,8 @@ class RunningServer {
            << "tracks: " << (kSource / "configs/tracks").string() << "\n"
            << "vehicle: " << (kSource / "configs/vehicles/stadium.yaml").string() << "\n"
            << "simulated: " << simulated << "\nsessions: {timeout_s: " << session_timeout_s
-           << "}\nlog_level: error\ngames:\n  count: " << games << "\n";
+           << "}\nlog_level: error\ngames:\n  count: " << games
+           << "\n  game_timeout_s: " << game_timeout_s << "\n";
     if (games > 0) {
       config << "  names: [";
       for (int i = 0; i < games; ++i) config << (i > 0 ? ", " : "") << GameName(i);
@@ -413,6 +415,47 @@ TEST(ServeTest, GameKilledWhileTheLearnerThinksIsReplacedOnce) {
   }
   EXPECT_TRUE(came_back);
   EXPECT_EQ(ChildrenOf(server.process().pid()), after) << "the new game was good";
+}
+
+TEST(ServeTest, GameThatStandsHoldsUpNoOtherRowOfItsSession) {
+  constexpr int kSteps = 20;
+  RunningServer server(2, 1, "5", "60");
+  const auto remote = server.Attach(GameKind::kAny, 3);  // the last row is the game's
+  Got(remote->Reset({}, DeadlineIn(kLongEnough)));
+  const std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), 1u);
+  const std::vector<std::int32_t> quick = {0, 1}, actions(3);
+  const auto send = [&](const std::vector<std::int32_t>& rows) {
+    const auto sent =
+        remote->Send(rows, {.discrete = std::span(actions).first(rows.size()), .continuous = {}},
+                     DeadlineIn(kLongEnough));
+    EXPECT_TRUE(sent) << sent.error().text;
+  };
+  const auto local = InProcess(3);
+  Got(local->Reset({}, DeadlineIn(kLongEnough)));
+  const auto width = static_cast<std::size_t>(local->spec().observation_size());
+  const auto of_row = [&](const ConstBatchView& batch, std::size_t index) {
+    const auto row = batch.observations.subspan(index * width, width);
+    return std::vector<float>(row.begin(), row.end());
+  };
+
+  kill(games[0], SIGSTOP);
+  send({0, 1, 2});
+  std::vector<float> first_of_last_row;
+  for (int step = 0; step < kSteps; ++step) {
+    const ConstBatchView expected =
+        Got(local->Step({.discrete = actions, .continuous = {}}, DeadlineIn(kLongEnough)));
+    if (step == 0) first_of_last_row = of_row(expected, 2);
+    const ConstBatchView batch = Got(remote->Recv(2, DeadlineIn(kLongEnough)));
+    ASSERT_TRUE(std::ranges::equal(batch.rows, quick)) << "step " << step;
+    for (const std::size_t row : {0u, 1u}) EXPECT_EQ(of_row(batch, row), of_row(expected, row));
+    if (step + 1 < kSteps) send(quick);
+  }
+  kill(games[0], SIGCONT);
+  const ConstBatchView batch = Got(remote->Recv(3, DeadlineIn(kLongEnough)));
+  ASSERT_EQ(batch.rows.size(), 1u);
+  EXPECT_EQ(batch.rows[0], 2);
+  EXPECT_EQ(of_row(batch, 0), first_of_last_row);
 }
 
 // Takes some rows and would drive for long; then it is killed.

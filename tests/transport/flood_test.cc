@@ -53,9 +53,10 @@ class Flooder {
     return noise;
   }
   std::string GoodHeader(std::uint64_t id) {
-    constexpr Operation kAny[] = {Operation::kReset,   Operation::kStep,   Operation::kSave,
-                                  Operation::kRestore, Operation::kBranch, Operation::kExport,
-                                  Operation::kImport,  Operation::kDrop};
+    constexpr Operation kAny[] = {Operation::kReset,  Operation::kStep,   Operation::kSend,
+                                  Operation::kRecv,   Operation::kSave,   Operation::kRestore,
+                                  Operation::kBranch, Operation::kExport, Operation::kImport,
+                                  Operation::kDrop};
     return EncodeRequest(
         SessionRequest(kAny[Below(static_cast<unsigned>(std::size(kAny)))], token_, id));
   }

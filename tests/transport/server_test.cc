@@ -259,7 +259,7 @@ TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
   RawClient client = Raw();
   const Token token = Ready(client);
   const std::string three_seeds(24, '\0'), bad_mask("\0\1\2\1", 4);
-  const auto rows = [](std::vector<std::int32_t> some) { return Packed(some); };
+  const auto rows = [](const std::vector<std::int32_t>& some) { return Packed(some); };
   struct {
     Operation operation;
     std::vector<std::string> arrays;
