@@ -87,9 +87,7 @@ RemoteVectorEnvironment::~RemoteVectorEnvironment() {
 
 RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::Post(const Request& request,
                                                                  const Arrays& arrays) {
-  const bool is_behind = !in_flight_.empty();
   InFlight& posted = in_flight_.emplace_back();
-  posted.is_behind = is_behind;
   posted.operation = request.operation;
   posted.id = request.id;
   const std::string header = EncodeRequest(request);
@@ -147,11 +145,9 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
       const auto reply = DecodeReplyStatus(BytesOf(received_[0]));
       if (!reply) return BadReply(reply.error());
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
-      // A repeat of an earlier one; or one for a later request, which is sent again and so comes
-      // again.
+      // A repeat of an earlier one, or a later one that is ahead because those before it were lost:
+      // it comes again when its request is sent again.
       if (reply->id != in_flight_.front().id && !is_unreadable) continue;
-      // A copy of it came before the one that it is behind, which was lost and sent again.
-      if (reply->status == Status::kGap && in_flight_.front().is_behind) continue;
       answered_ = std::move(in_flight_.front());
       in_flight_.pop_front();
       if (reply->status == Status::kOk) return {};
@@ -454,15 +450,16 @@ std::span<const T> RemoteVectorEnvironment::Aligned(std::size_t frame) {
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
   const bool names_rows = answered_.operation == Operation::kRecv;
   const std::size_t first = names_rows ? 2 : 1;  // frame of the batch
-  std::span<const std::int32_t> rows = answered_.rows;
-  int n = rows.empty() ? num_rows() : static_cast<int>(rows.size());
+  rows_ = std::move(answered_.rows);
+  int n = rows_.empty() ? num_rows() : static_cast<int>(rows_.size());
   if (names_rows) {
     if (received_.size() < first) return BadReply("array 'rows' is missing");
-    rows = Aligned<std::int32_t>(1);
-    if (received_[1].size() % sizeof(std::int32_t) != 0 || !CheckRows(rows, num_rows())) {
+    const auto rows = Aligned<std::int32_t>(1);
+    rows_.assign(rows.begin(), rows.end());
+    n = static_cast<int>(rows_.size());
+    if (received_[1].size() != rows.size_bytes() || !CheckRows(rows_, num_rows())) {
       return BadReply("array 'rows' is not of rows");
     }
-    n = static_cast<int>(rows.size());
   }
   const BatchLayout layout = layout_.OfRows(n);
   const BatchShape& shape = layout.shape();
@@ -488,10 +485,10 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
                       .final_rows = {},
                       .final_observations = {},
                       .final_info = {},
-                      .rows = rows};
+                      .rows = rows_};
   if (shape.has_finals) {
     view.final_rows = Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
-    if (!AreInOrder(view.final_rows, rows, n)) {
+    if (!AreInOrder(view.final_rows, rows_, n)) {
       return BadReply("array 'final_rows' is not of rows in their order");
     }
     view.final_observations = Aligned<float>(frame_of(BatchArray::kFinalObservations));

@@ -127,7 +127,6 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
     std::uint64_t id = 0;
     Frames frames;
     int num_copies = 0;              // how often it was sent
-    bool is_behind = false;          // another was in flight then
     std::vector<std::int32_t> rows;  // of a step of some rows
   };
 
@@ -165,6 +164,9 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   InFlight answered_;               // the latest that was
   bool must_settle_ = false;        // replies with the next id may be those of copies
   Frames received_;                 // the latest reply; views point into it
+  // Of the latest batch, when it is of some rows. Only the next batch changes them, so that they
+  // may be what the next step asks for.
+  std::vector<std::int32_t> rows_;
   std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned_;  // of frames that were not
 
   EnvironmentSpec spec_;

@@ -65,7 +65,7 @@ Rates Measure(const std::function<void()>& exchange, double seconds) {
 template <typename T>
 T Unwrap(tl::expected<T, Refusal> result) {
   if (!result) throw std::runtime_error(result.error().text);
-  return *std::move(result);
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
 // Answers every message with the same frames, on a thread of its own.
@@ -143,6 +143,30 @@ Rates MeasureSteps(LearnerEnvironment& environment, double seconds) {
       seconds);
 }
 
+// The step of one half of the rows is in flight while that of the other is received. Of an
+// exchange, which is of one half.
+Rates MeasureHalves(RemoteVectorEnvironment& remote, double seconds) {
+  std::vector<std::int32_t> halves[2];
+  const int n = remote.num_rows();
+  // Neighbours, for eight of them are computed together.
+  for (std::int32_t row = 0; row < n; ++row) halves[row < n / 2 ? 0 : 1].push_back(row);
+  const std::vector<std::int32_t> actions(halves[0].size(), 0);
+  const auto send = [&](int half) {
+    Unwrap(remote.SendStep(halves[half], {.discrete = actions, .continuous = {}}, DeadlineIn(60s)));
+  };
+  Unwrap(remote.Reset({}, DeadlineIn(60s)));
+  send(0);
+  send(1);
+  int half = 0;
+  return Measure(
+      [&] {
+        Unwrap(remote.ReceiveStep(DeadlineIn(60s)));
+        send(half);
+        half = 1 - half;
+      },
+      seconds);
+}
+
 struct Bench {
   Bench()
       : catalogue({std::string(HOTLAP_SOURCE_DIR) + "/configs/environments",
@@ -189,8 +213,8 @@ void Run(const std::string& json_path, double seconds) {
   nlohmann::json results = nlohmann::json::array();
   std::printf("environment %s on %s, steps/s (all rows), p50 of one exchange\n", kEnvironment,
               kTrack);
-  std::printf("%6s %-8s %12s %10s %14s %10s %8s\n", "rows", "over", "steps/s", "p50 us",
-              "bare steps/s", "bare p50", "served");
+  std::printf("%6s %-8s %12s %10s %14s %10s %8s %12s\n", "rows", "over", "steps/s", "p50 us",
+              "bare steps/s", "bare p50", "served", "in halves");
   for (const int rows : {1, 16, 64, 256}) {
     nlohmann::json result = {{"rows", rows}};
     double in_process = 0;
@@ -227,9 +251,15 @@ void Run(const std::string& json_path, double seconds) {
       const Rates served = MeasureSteps(*remote, seconds);
       result[scheme] = Json(served, rows);
       result[scheme + "_bare"] = Json(bare, rows);
-      std::printf("%6d %-8s %12.0f %10.1f %14.0f %10.1f %7.2f\n", rows, scheme.c_str(),
+      std::printf("%6d %-8s %12.0f %10.1f %14.0f %10.1f %7.2f", rows, scheme.c_str(),
                   served.per_second * rows, served.p50_us, bare.per_second * rows, bare.p50_us,
                   served.per_second / in_process);
+      if (rows > 1) {
+        const Rates halves = MeasureHalves(*remote, seconds);
+        result[scheme + "_halves"] = Json(halves, rows / 2);
+        std::printf(" %12.0f", halves.per_second * (rows / 2));
+      }
+      std::printf("\n");
     }
     results.push_back(result);
   }

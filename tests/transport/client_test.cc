@@ -495,7 +495,7 @@ TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
 }
 
 // A server for one client that says of a step of two rows: both have ended, and `final_rows` are
-// the actions.
+// the actions. What it gives to a recv are the actions of the send, as rows.
 class EchoingServer {
  public:
   EchoingServer(zmq::context_t& context, const std::string& endpoint, const EnvironmentSpec& spec)
@@ -523,12 +523,17 @@ class EchoingServer {
       } while (frame.more());
       const Request request = DecodeRequest(std::as_bytes(std::span(frames[1]))).value();
       std::vector<std::string> reply = {frames[0], Header(request)};
-      if (request.operation == Operation::kStep) {
+      if (request.operation == Operation::kSend || request.operation == Operation::kStep) {
+        said_ = frames[2];
+      }
+      if (request.operation == Operation::kRecv) reply.push_back(said_);
+      if (request.operation == Operation::kStep || request.operation == Operation::kRecv) {
+        const std::size_t first = reply.size();
         const BatchShape shape{2, spec_.observation_size(), 1, true};
         for (int a = 0; a < shape.num_arrays(); ++a) {
           reply.emplace_back(shape.ArrayBytes(static_cast<BatchArray>(a), 2), '\0');
         }
-        reply[2 + static_cast<std::size_t>(BatchArray::kFinalRows)] = frames[2];
+        reply[first + static_cast<std::size_t>(BatchArray::kFinalRows)] = said_;
       }
       for (std::size_t i = 0; i < reply.size(); ++i) {
         zmq::message_t sent(reply[i].data(), reply[i].size());
@@ -558,6 +563,7 @@ class EchoingServer {
 
   zmq::socket_t router_;
   const EnvironmentSpec spec_;
+  std::string said_;
   std::atomic<bool> is_over_{false};
   std::thread thread_;
 };
@@ -579,6 +585,28 @@ TEST_F(ClientTest, FinalRowsThatAreNotRowsInTheirOrderAreRefused) {
     ASSERT_FALSE(bad) << rows[0] << ", " << rows[1];
     EXPECT_EQ(bad.error().status, Status::kInvalidPacket);
     EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'final_rows'"));
+  }
+}
+
+TEST_F(ClientTest, ReceivedRowsThatAreNotRowsAreRefused) {
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  endpoint = "inproc://echoing";
+  const EchoingServer echoing(context, endpoint, catalogue->FindEnvironment("five").value()->spec);
+  const auto remote = Attached(2, Autoreset::kSameStep);
+  const auto receive = [&](const std::vector<std::int32_t>& rows) {
+    EXPECT_TRUE(remote->Send({}, {.discrete = rows, .continuous = {}}, DeadlineIn(kPatience)));
+    return remote->Recv(2, DeadlineIn(kPatience));
+  };
+  const auto good = receive({1, 0});
+  ASSERT_TRUE(good) << good.error().text;
+  EXPECT_THAT(good->rows, ::testing::ElementsAre(1, 0));
+  EXPECT_THAT(good->final_rows, ::testing::ElementsAre(1, 0));
+  for (const std::vector<std::int32_t>& rows :
+       {std::vector{0, 0}, {-1, 0}, {0, 2}, {2147483647, 1}}) {
+    const auto bad = receive(rows);
+    ASSERT_FALSE(bad) << rows[0] << ", " << rows[1];
+    EXPECT_EQ(bad.error().status, Status::kInvalidPacket);
+    EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'rows'"));
   }
 }
 
