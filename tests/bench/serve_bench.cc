@@ -256,8 +256,9 @@ void Run(const std::string& json_path, double seconds) {
                   served.per_second / in_process);
       if (rows > 1) {
         const Rates halves = MeasureHalves(*remote, seconds);
-        result[scheme + "_halves"] = Json(halves, rows / 2);
-        std::printf(" %12.0f", halves.per_second * (rows / 2));
+        const int half = rows / 2;
+        result[scheme + "_halves"] = Json(halves, half);
+        std::printf(" %12.0f", halves.per_second * half);
       }
       std::printf("\n");
     }

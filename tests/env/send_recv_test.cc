@@ -328,7 +328,7 @@ INSTANTIATE_TEST_SUITE_P(EveryMode, RandomScheduleTest,
                                            Autoreset::kDisabled));
 
 TEST_P(RandomScheduleTest, LosesRepeatsAndMixesUpNoRow) {
-  const int steps = TestCount(60, 250, 2500);
+  const int steps = TestCount(150, 250, 2500);
   Fleet plain(Settings({6}, 1, GetParam()));
   const auto expected = StoryTeller(plain.rows()).InPlainLoop(steps);
   for (const Story& story : expected) {
