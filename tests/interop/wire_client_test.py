@@ -307,7 +307,7 @@ class WireTest(unittest.TestCase):
         size = struct.unpack(f'<{ROWS}I', sizes)[0]
         magic, version, _, kind, _, policy_hash, task_hash, tick, game_size = struct.unpack_from(
             '<8sII24sQQQiI', states)
-        self.assertEqual((magic, version, kind.rstrip(b'\0'), tick), (b'hotlapES', 2, b'simulated', 50))
+        self.assertEqual((magic, version, kind.rstrip(b'\0'), tick), (b'hotlapES', 3, b'simulated', 50))
         self.assertEqual(policy_hash, self.client.attached['policy_hash'])
         self.assertEqual(task_hash, self.client.attached['task_hash'])
         self.assertLess(game_size, size)
@@ -319,7 +319,7 @@ class WireTest(unittest.TestCase):
     def test_branched_rows_share_a_future(self):
         self.started()
         for step in range(10):
-            self.client.batch('step', struct.pack(f'<{ROWS}i', *range(ROWS)))
+            self.client.batch('step', struct.pack(f'<{ROWS}i', *range(ROWS)), b'')
         self.client.call('branch', b'', row=1)
         batch = self.client.step(0)
         for row in range(ROWS):
