@@ -173,13 +173,14 @@ class Backoff {
   void Reset();
   // True from the first sleep on: the time for system calls such as game_alive().
   bool is_slow() const { return sleep_.count() > 0; }
+  // Tells the processor that this thread spins: some ten nanoseconds.
+  static void Relax();
 
  private:
   static constexpr int kMostCredit = 8;
   static constexpr int kWaitsWithoutSpin = 64;  // between two trials once the credit is spent
 
   bool MaySpin() const { return spins_ < settings_.pause_spins && credit_ > 0; }
-  static void Relax();
   static void YieldOnce();
   static void SleepFor(std::chrono::nanoseconds duration);
 

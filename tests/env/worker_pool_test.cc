@@ -48,6 +48,24 @@ TEST(WorkerPoolTest, JobsRunSideBySide) {
   EXPECT_EQ(arrived, 2) << "one thread alone would wait for ever";
 }
 
+TEST(WorkerPoolTest, EachThreadBeginsWithAPartOfItsOwnAndThenHelps) {
+  WorkerPool pool(2);
+  for (int run = 0; run < 20; ++run) {
+    std::atomic<bool> second_part_began{false};
+    std::atomic<std::thread::id> of_second_part;
+    pool.Run(4, [&](int i) {
+      if (i == 2) {
+        of_second_part = std::this_thread::get_id();
+        second_part_began = true;
+        second_part_began.notify_all();
+      } else if (i < 2) {
+        second_part_began.wait(false);  // for ever, if helpers took what comes next
+      }
+    });
+    EXPECT_NE(of_second_part.load(), std::this_thread::get_id());
+  }
+}
+
 TEST(WorkerPoolTest, SeveralCallersShareItsThreads) {
   WorkerPool pool(3);
   std::vector<std::thread> callers;
