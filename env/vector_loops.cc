@@ -17,6 +17,15 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Calls visit(tag, i) for each vector from 0 on, and for each number of what is left.
+template <class Visit>
+HWY_INLINE void EachVector(std::size_t count, const Visit& visit) {
+  const hn::CappedTag<float, 8> d;
+  std::size_t i = 0;
+  for (; i + hn::MaxLanes(d) <= count; i += hn::MaxLanes(d)) visit(d, i);
+  for (; i < count; ++i) visit(hn::CappedTag<float, 1>(), i);
+}
+
 template <class D>
 HWY_INLINE void ScaleAndClipAt(D d, std::size_t i, const float* scale, const float* low,
                                const float* high, float* values) {
@@ -30,12 +39,8 @@ HWY_INLINE void ScaleAndClipAt(D d, std::size_t i, const float* scale, const flo
 
 void ScaleAndClip(std::size_t count, const float* scale, const float* low, const float* high,
                   float* values) {
-  const hn::CappedTag<float, 8> d;
-  std::size_t i = 0;
-  for (; i + hn::MaxLanes(d) <= count; i += hn::MaxLanes(d)) {
-    ScaleAndClipAt(d, i, scale, low, high, values);
-  }
-  for (; i < count; ++i) ScaleAndClipAt(hn::CappedTag<float, 1>(), i, scale, low, high, values);
+  EachVector(count, [=](auto d, std::size_t i)
+                        HWY_ATTR { ScaleAndClipAt(d, i, scale, low, high, values); });
 }
 
 #if HWY_TARGET == HWY_SCALAR
@@ -125,6 +130,50 @@ void SeePoints(const PaddedVec3* points, std::size_t count, const std::int32_t* 
 
 #endif
 
+// By integers, so that no processor's own rounding comes in: the exponent's bias goes from 127 to
+// 15, and the mantissa loses 13 bits. Below 2^-14 a half has no exponent: adding 1/2 moves the
+// mantissa to where its bits are, and rounds it.
+template <class D>
+HWY_INLINE void ToHalfAt(D d, std::size_t i, const float* values, std::uint16_t* halves) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<std::uint16_t, D> d16;
+  const auto value = hn::LoadU(d, values + i);
+  const auto size = hn::Abs(value), most = hn::Set(d, 65504.0f), half = hn::Set(d, 0.5f);
+  const auto sign = hn::ShiftRight<16>(hn::BitCast(du, hn::Xor(value, size)));
+  const auto bits = hn::BitCast(du, hn::IfThenElse(hn::Lt(size, most), size, most));
+  const auto is_odd = hn::And(hn::ShiftRight<13>(bits), hn::Set(du, 1));
+  const auto rounded = hn::Add(hn::Add(bits, hn::Set(du, 0xFFF)), is_odd);
+  const auto large = hn::Sub(hn::ShiftRight<13>(rounded), hn::Set(du, (127 - 15) << 10));
+  const auto small = hn::Sub(hn::BitCast(du, hn::Add(size, half)), hn::BitCast(du, half));
+  const auto is_small = hn::RebindMask(du, hn::Lt(size, hn::Set(d, 0x1p-14f)));
+  const auto words = hn::Or(hn::IfThenElse(is_small, small, large), sign);
+  hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, words)), d16, halves + i);
+}
+
+template <class D>
+HWY_INLINE void FromHalfAt(D d, std::size_t i, const std::uint16_t* halves, float* values) {
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<std::uint16_t, D> d16;
+  const auto words = hn::PromoteTo(du, hn::LoadU(d16, halves + i));
+  const auto sign = hn::ShiftLeft<16>(hn::And(words, hn::Set(du, 0x8000)));
+  const auto size = hn::And(words, hn::Set(du, 0x7FFF));
+  const auto large = hn::Add(hn::ShiftLeft<13>(size), hn::Set(du, (127 - 15) << 23));
+  const auto small = hn::Mul(hn::ConvertTo(d, hn::BitCast(di, size)), hn::Set(d, 0x1p-24f));
+  const auto is_small = hn::Lt(size, hn::Set(du, 1 << 10));
+  const auto bits = hn::IfThenElse(is_small, hn::BitCast(du, small), large);
+  hn::StoreU(hn::BitCast(d, hn::Or(bits, sign)), d, values + i);
+}
+
+void ToHalf(std::size_t count, const float* values, std::uint16_t* halves) {
+  EachVector(count, [=](auto d, std::size_t i) HWY_ATTR { ToHalfAt(d, i, values, halves); });
+}
+
+void FromHalf(std::size_t count, const std::uint16_t* halves, float* values) {
+  EachVector(count, [=](auto d, std::size_t i) HWY_ATTR { FromHalfAt(d, i, halves, values); });
+}
+
 // Each lane keeps the best of every kLanes-th point; then the lanes are compared.
 NearestPoint FindNearest(const float* x, const float* y, const float* z, std::size_t count,
                          Vec3 to) {
@@ -167,6 +216,8 @@ HWY_AFTER_NAMESPACE();
 namespace hotlap {
 
 HWY_EXPORT(ScaleAndClip);
+HWY_EXPORT(ToHalf);
+HWY_EXPORT(FromHalf);
 HWY_EXPORT(SeePoints);
 HWY_EXPORT(FindNearest);
 
@@ -176,6 +227,16 @@ void ScaleAndClip(std::span<const float> scale, std::span<const float> low,
          high.size() == values.size());
   HWY_DYNAMIC_DISPATCH(ScaleAndClip)
   (values.size(), scale.data(), low.data(), high.data(), values.data());
+}
+
+void ToHalf(std::span<const float> values, std::span<std::uint16_t> halves) {
+  assert(values.size() == halves.size());
+  HWY_DYNAMIC_DISPATCH(ToHalf)(values.size(), values.data(), halves.data());
+}
+
+void FromHalf(std::span<const std::uint16_t> halves, std::span<float> values) {
+  assert(values.size() == halves.size());
+  HWY_DYNAMIC_DISPATCH(FromHalf)(values.size(), halves.data(), values.data());
 }
 
 void SeePoints(const PaddedVec3* points, std::span<const std::int32_t> segments,

@@ -28,6 +28,12 @@ void SeePoints(const PaddedVec3* points, std::span<const std::int32_t> segments,
                std::span<const float> parts, Vec3 origin, const Mat3& rotation,
                std::span<float> out);
 
+// IEEE 754 binary16, the nearest (of two the even one); what is too large for it becomes the
+// largest. REQUIRES: finite; both of one size.
+void ToHalf(std::span<const float> values, std::span<std::uint16_t> halves);
+// Exactly. REQUIRES: finite; both of one size.
+void FromHalf(std::span<const std::uint16_t> halves, std::span<float> values);
+
 // How many floats beyond the end of an array a loop may read.
 inline constexpr std::size_t kVectorPadding = 8;
 

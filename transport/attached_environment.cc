@@ -126,7 +126,8 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
       BatchLayout({.rows = request.rows,
                    .observation_size = spec.observation_size(),
                    .info_columns = static_cast<int>(environment.info_columns().size()),
-                   .has_finals = request.autoreset == Autoreset::kSameStep});
+                   .has_finals = request.autoreset == Autoreset::kSameStep,
+                   .observations = request.observations});
   attached->warning_ = *std::move(warning);
   return attached;
 }
@@ -424,7 +425,7 @@ Reply AttachedEnvironment::MakeBatchReply(const Work& work, const BatchLayout& l
   }
   for (int a = 0; a < shape.num_arrays(); ++a) {
     const std::span<std::byte> array =
-        layout.Array(buffer.data(), static_cast<BatchArray>(a), num_final);
+        layout.Sent(buffer.data(), static_cast<BatchArray>(a), num_final);
     reply.frames.push_back(buffer.Message(array.data(), array.size()));
   }
   return reply;

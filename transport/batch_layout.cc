@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "env/vector_loops.h"
 
 namespace hotlap::transport {
 namespace {
@@ -42,10 +45,13 @@ std::size_t BatchShape::ArrayBytes(BatchArray array, int num_final) const {
 }
 
 BatchLayout::BatchLayout(const BatchShape& shape) : shape_(shape) {
+  const auto place = [this](std::size_t bytes) {
+    return std::exchange(total_bytes_, total_bytes_ + (bytes + kLine - 1) / kLine * kLine);
+  };
   for (int a = 0; a < kNumBatchArrays; ++a) {
-    offsets_[Size(a)] = total_bytes_;
-    const std::size_t bytes = shape_.ArrayBytes(static_cast<BatchArray>(a), shape_.rows);
-    total_bytes_ += (bytes + kLine - 1) / kLine * kLine;
+    const auto array = static_cast<BatchArray>(a);
+    offsets_[Size(a)] = place(shape_.ArrayBytes(array, shape_.rows));
+    if (shape_.is_half(array)) half_offsets_[Size(a)] = place(shape_.SentBytes(array, shape_.rows));
   }
 }
 
@@ -57,6 +63,15 @@ BatchLayout BatchLayout::OfRows(int rows) const {
 
 std::span<std::byte> BatchLayout::Array(std::byte* memory, BatchArray array, int num_final) const {
   return {memory + offsets_[static_cast<std::size_t>(array)], shape_.ArrayBytes(array, num_final)};
+}
+
+std::span<std::byte> BatchLayout::Sent(std::byte* memory, BatchArray array, int num_final) const {
+  const std::span<std::byte> values = Array(memory, array, num_final);
+  if (!shape_.is_half(array)) return values;
+  const std::span<std::byte> halves(memory + half_offsets_[static_cast<std::size_t>(array)],
+                                    shape_.SentBytes(array, num_final));
+  ToHalf(As<float>(values), As<std::uint16_t>(halves));
+  return halves;
 }
 
 BatchView BatchLayout::View(std::byte* memory) const {

@@ -11,16 +11,22 @@
 
 namespace hotlap::transport {
 
+// How observations are sent; names as on the wire, in this order: "f32", "f16".
+enum class ObservationType : std::uint8_t {
+  kFloat32,
+  kFloat16  // the nearest half; half the bytes
+};
+
 // Order of the frames. The last three are there only with Autoreset::kSameStep.
 enum class BatchArray : std::uint8_t {
-  kObservations,       // f32 [n, d]
+  kObservations,       // f32 or f16 [n, d]
   kRewards,            // f32 [n]
   kTerminated,         // u8 [n]
   kTruncated,          // u8 [n]
   kStatus,             // u8 [n], RowStatus
   kInfo,               // 4 bytes [c, n]
   kFinalRows,          // i32 [k]
-  kFinalObservations,  // f32 [k, d]
+  kFinalObservations,  // f32 or f16 [k, d]
   kFinalInfo,          // 4 bytes [c, k]
 };
 inline constexpr int kNumBatchArrays = 9;
@@ -28,10 +34,19 @@ inline constexpr int kNumBatchArrays = 9;
 struct BatchShape {
   int rows = 0, observation_size = 0, info_columns = 0;
   bool has_finals = false;  // Autoreset::kSameStep
+  ObservationType observations = ObservationType::kFloat32;
 
   int num_arrays() const { return has_finals ? kNumBatchArrays : 6; }
-  // Bytes of one array when `num_final` episodes ended; for the first six it does not matter.
+  bool is_half(BatchArray array) const {
+    return observations == ObservationType::kFloat16 &&
+           (array == BatchArray::kObservations || array == BatchArray::kFinalObservations);
+  }
+  // Bytes of one array in memory, and as it is sent, when `num_final` episodes ended; for the first
+  // six it does not matter.
   std::size_t ArrayBytes(BatchArray array, int num_final) const;
+  std::size_t SentBytes(BatchArray array, int num_final) const {
+    return is_half(array) ? ArrayBytes(array, num_final) / 2 : ArrayBytes(array, num_final);
+  }
 };
 
 // What a learner reads after a reset, step, recv or restore. Rows whose status is not
@@ -49,7 +64,8 @@ struct ConstBatchView {
   std::span<const std::int32_t> rows{};       // [n], their numbers; empty: all rows in their order
 };
 
-// Places of the arrays in one buffer, each on a line of its own (64 bytes), with room for n finals.
+// Places of the arrays in one buffer, each on a line of its own (64 bytes), with room for n finals;
+// and of the halves that are sent instead of some.
 class BatchLayout {
  public:
   explicit BatchLayout(const BatchShape& shape);
@@ -60,11 +76,15 @@ class BatchLayout {
   std::size_t total_bytes() const { return total_bytes_; }
   // REQUIRES: memory is total_bytes() long and aligned to 64.
   BatchView View(std::byte* memory) const;
-  std::span<std::byte> Array(std::byte* memory, BatchArray array, int num_final) const;
+  // As it is sent; halves are made by the call.
+  std::span<std::byte> Sent(std::byte* memory, BatchArray array, int num_final) const;
 
  private:
+  std::span<std::byte> Array(std::byte* memory, BatchArray array, int num_final) const;
+
   BatchShape shape_;
   std::array<std::size_t, kNumBatchArrays> offsets_{};
+  std::array<std::size_t, kNumBatchArrays> half_offsets_{};
   std::size_t total_bytes_ = 0;
 };
 

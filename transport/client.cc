@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "env/vector_loops.h"
 #include "transport/row_steps.h"
 #include "transport/uninterrupted.h"
 
@@ -246,6 +247,7 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   request.tracks = options.tracks;
   request.kind = options.kind;
   request.autoreset = options.autoreset;
+  request.observations = options.observations;
   request.info = options.info;
   request.keep_every_m = options.keep_every_m;
   request.starts = options.starts;
@@ -269,7 +271,8 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   layout_ = BatchLayout({.rows = reply->rows,
                          .observation_size = reply->observation_size,
                          .info_columns = static_cast<int>(info_columns_.size()),
-                         .has_finals = options.autoreset == Autoreset::kSameStep});
+                         .has_finals = options.autoreset == Autoreset::kSameStep,
+                         .observations = options.observations});
   spec_ = *std::move(spec);
   return *std::move(reply);
 }
@@ -447,6 +450,16 @@ std::span<const T> RemoteVectorEnvironment::Aligned(std::size_t frame) {
   return {static_cast<const T*>(data), message.size() / sizeof(T)};
 }
 
+std::span<const float> RemoteVectorEnvironment::Floats(const BatchShape& shape, BatchArray array,
+                                                       std::size_t frame) {
+  if (!shape.is_half(array)) return Aligned<float>(frame);
+  const auto halves = Aligned<std::uint16_t>(frame);
+  std::vector<float>& floats = floats_[array == BatchArray::kObservations ? 0 : 1];
+  floats.resize(halves.size());
+  FromHalf(halves, floats);
+  return floats;
+}
+
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
   const bool names_rows = answered_.operation == Operation::kRecv;
   const std::size_t first = names_rows ? 2 : 1;  // frame of the batch
@@ -466,17 +479,18 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
   const std::size_t num_arrays = static_cast<std::size_t>(shape.num_arrays());
   if (received_.size() != first + num_arrays) return BadReply("it has another number of arrays");
   const auto frame_of = [&](BatchArray array) { return static_cast<std::size_t>(array) + first; };
+  const auto floats = [&](BatchArray array) { return Floats(shape, array, frame_of(array)); };
   const int num_final =
       shape.has_finals
           ? static_cast<int>(std::min(received_[frame_of(BatchArray::kFinalRows)].size() / 4,
                                       static_cast<std::size_t>(n)))
           : 0;
   for (std::size_t a = 0; a < num_arrays; ++a) {
-    if (received_[first + a].size() != shape.ArrayBytes(static_cast<BatchArray>(a), num_final)) {
+    if (received_[first + a].size() != shape.SentBytes(static_cast<BatchArray>(a), num_final)) {
       return BadReply("array " + std::to_string(a) + " has another size");
     }
   }
-  ConstBatchView view{.observations = Aligned<float>(frame_of(BatchArray::kObservations)),
+  ConstBatchView view{.observations = floats(BatchArray::kObservations),
                       .rewards = Aligned<float>(frame_of(BatchArray::kRewards)),
                       .terminated = Aligned<std::uint8_t>(frame_of(BatchArray::kTerminated)),
                       .truncated = Aligned<std::uint8_t>(frame_of(BatchArray::kTruncated)),
@@ -491,7 +505,7 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
     if (!AreInOrder(view.final_rows, rows_, n)) {
       return BadReply("array 'final_rows' is not of rows in their order");
     }
-    view.final_observations = Aligned<float>(frame_of(BatchArray::kFinalObservations));
+    view.final_observations = floats(BatchArray::kFinalObservations);
     view.final_info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
   }
   return view;

@@ -54,7 +54,8 @@ struct AttachOptions {
   std::vector<std::string> tracks;  // row i drives tracks[i % size]
   GameKind kind = GameKind::kAny;
   Autoreset autoreset = Autoreset::kNextStep;
-  std::vector<std::string> info{};     // columns; empty: the default ones
+  ObservationType observations = ObservationType::kFloat32;  // as sent; the learner reads floats
+  std::vector<std::string> info{};                           // columns; empty: the default ones
   float keep_every_m = 0;              // of the line, states are kept to begin at; 0: none
   Starts starts{};                     // of all rows at first
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
@@ -152,6 +153,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<std::vector<SnapshotId>, Refusal> Ids(std::size_t num_arrays, std::size_t count);
   template <typename T>
   std::span<const T> Aligned(std::size_t frame);
+  std::span<const float> Floats(const BatchShape& shape, BatchArray array, std::size_t frame);
 
   const ConnectOptions options_;
   std::unique_ptr<zmq::context_t> own_context_;
@@ -168,6 +170,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // may be what the next step asks for.
   std::vector<std::int32_t> rows_;
   std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned_;  // of frames that were not
+  std::array<std::vector<float>, 2> floats_;  // of frames of halves: observations, final ones
 
   EnvironmentSpec spec_;
   std::vector<InfoColumn> info_columns_;

@@ -24,7 +24,7 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     {"hello", 0, " key environment policy_hash task_hash "},
     {"spec", 0, " token environment "},
     {"attach", 1,
-     " token environment policy_hash task_hash rows tracks kind autoreset info "
+     " token environment policy_hash task_hash rows tracks kind autoreset observations info "
      "keep_every_m starts start_share "},
     {"reset", 3, " token starts start_share "},
     {"step", 2, " token "},
@@ -41,6 +41,7 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
 }};
 
 constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
+constexpr std::array<std::string_view, 2> kObservationTypes = {"f32", "f16"};
 constexpr std::array<std::string_view, 3> kAutoresets = {"next_step", "same_step", "disabled"};
 
 // Of a request's array: more than any operation on rows needs.
@@ -99,6 +100,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
   if (reader.Has("kind")) ReadChoice(reader, header, "kind", kKinds, request.kind);
   if (reader.Has("autoreset"))
     ReadChoice(reader, header, "autoreset", kAutoresets, request.autoreset);
+  if (reader.Has("observations")) {
+    ReadChoice(reader, header, "observations", kObservationTypes, request.observations);
+  }
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
   if (reader.Has("keep_every_m")) {
     reader.Keep(header.Float("keep_every_m", 1, 10000), request.keep_every_m);
@@ -211,6 +215,10 @@ std::string EncodeRequest(const Request& request) {
         .Strings("tracks", request.tracks)
         .String("kind", GameKindName(request.kind))
         .String("autoreset", AutoresetName(request.autoreset));
+    if (request.observations != ObservationType::kFloat32) {
+      writer.String("observations",
+                    kObservationTypes[static_cast<std::size_t>(request.observations)]);
+    }
     if (!request.info.empty()) writer.Strings("info", request.info);
     if (request.keep_every_m != 0) writer.Float("keep_every_m", request.keep_every_m);
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "env/vector_environment.h"
+#include "transport/batch_layout.h"
 #include "transport/status.h"
 
 namespace hotlap::transport {
@@ -73,9 +74,10 @@ struct Request {
   std::vector<std::string> tracks;             // attach: row i drives tracks[i % size]
   GameKind kind = GameKind::kAny;              // attach
   Autoreset autoreset = Autoreset::kNextStep;  // attach
-  std::vector<std::string> info;               // attach: names of columns; empty: the default ones
-  float keep_every_m = 0;                      // attach: [1, 10000], or 0: no state is kept
-  std::optional<Starts> starts;                // attach, reset
+  ObservationType observations = ObservationType::kFloat32;  // attach: how they are sent
+  std::vector<std::string> info;  // attach: names of columns; empty: the default ones
+  float keep_every_m = 0;         // attach: [1, 10000], or 0: no state is kept
+  std::optional<Starts> starts;   // attach, reset
 
   int count = 0;       // recv: rows that are waited for, [1, kMaxRows]
   int row = 0;         // branch: whose state the others get, [0, kMaxRows)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -74,6 +75,56 @@ TEST_F(VectorLoopsTest, WhatIsNoNumberCountsAsZeroAndInfinityIsClipped) {
       EXPECT_EQ(values[(place + 1) % 11], 4);
       EXPECT_EQ(values[(place + 2) % 11], -2);
     }
+  });
+}
+
+// Of the format's definition.
+float ValueOfHalf(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1F, mantissa = half & 0x3FF;
+  const double size =
+      exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+  return static_cast<float>((half & 0x8000) != 0 ? -size : size);
+}
+
+TEST_F(VectorLoopsTest, EveryHalfIsTheFloatOfItsDefinitionAndComesBack) {
+  std::vector<std::uint16_t> halves;
+  for (int word = 0; word < 0x10000; ++word) {
+    if ((word >> 10 & 0x1F) != 0x1F) halves.push_back(static_cast<std::uint16_t>(word));
+  }
+  std::vector<float> expected(halves.size());
+  for (std::size_t i = 0; i < halves.size(); ++i) expected[i] = ValueOfHalf(halves[i]);
+  OnEveryTarget([&] {
+    std::vector<float> values(halves.size());
+    FromHalf(halves, values);
+    EXPECT_TRUE(SameBits(values, expected));
+    std::vector<std::uint16_t> back(halves.size());
+    ToHalf(values, back);
+    EXPECT_EQ(back, halves);
+  });
+}
+
+TEST_F(VectorLoopsTest, AFloatGoesToTheNearestHalfAndFromTheMiddleToTheEvenOne) {
+  std::vector<float> values;
+  std::vector<std::uint16_t> expected;
+  const auto expect = [&](float value, int half) {
+    values.push_back(value);
+    expected.push_back(static_cast<std::uint16_t>(half));
+    values.push_back(-value);
+    expected.push_back(static_cast<std::uint16_t>(half | 0x8000));
+  };
+  for (int half = 0; half < 0x7BFF; ++half) {
+    const float here = ValueOfHalf(static_cast<std::uint16_t>(half));
+    const float middle = (here + ValueOfHalf(static_cast<std::uint16_t>(half + 1))) / 2;
+    expect(middle, half % 2 == 0 ? half : half + 1);
+    expect(std::nextafter(middle, 0.0f), half);
+    expect(std::nextafter(middle, kInfinity), half + 1);
+  }
+  for (const float large : {65504.0f, 65519.0f, 65520.0f, 1e30f}) expect(large, 0x7BFF);
+  expect(1e-30f, 0);
+  OnEveryTarget([&] {
+    std::vector<std::uint16_t> halves(values.size());
+    ToHalf(values, halves);
+    EXPECT_EQ(halves, expected);
   });
 }
 

@@ -111,6 +111,7 @@ class Client:
         return reply, frames
 
     def attach(self, **fields):
+        self.observation_type = {'f32': '<f4', 'f16': '<f2'}[fields.get('observations', 'f32')]
         self.attached, _ = self.call('attach', b'', environment='default', rows=ROWS, tracks=['short_sprint'],
                                      **fields)
         return self.attached
@@ -124,7 +125,7 @@ class Client:
         raw = dict(zip(names, frames))
         n, d = self.attached['rows'] if rows is None else rows, self.attached['observation_size']
         columns = len(self.attached['info'])
-        arrays = {'observations': numpy.frombuffer(raw['observations'], '<f4').reshape(n, d),
+        arrays = {'observations': numpy.frombuffer(raw['observations'], self.observation_type).reshape(n, d),
                   'rewards': numpy.frombuffer(raw['rewards'], '<f4').reshape(n)}
         for name in ('terminated', 'truncated', 'status'):
             arrays[name] = numpy.frombuffer(raw[name], 'u1').reshape(n)
@@ -132,7 +133,8 @@ class Client:
         if 'final_rows' in raw:
             arrays['final_rows'] = numpy.frombuffer(raw['final_rows'], '<i4')
             k = len(arrays['final_rows'])
-            arrays['final_observations'] = numpy.frombuffer(raw['final_observations'], '<f4').reshape(k, d)
+            arrays['final_observations'] = numpy.frombuffer(raw['final_observations'],
+                                                            self.observation_type).reshape(k, d)
             arrays['final_info'] = self.info(raw['final_info'], k, columns)
         if named is not None:
             arrays['rows'] = named
@@ -217,6 +219,17 @@ class WireTest(unittest.TestCase):
         column = spec['observation'].index('velocity.z')
         speed = batch['observations'][:, column] / spec['observation_scale'][column]
         numpy.testing.assert_allclose(speed * 3.6, 57.5, atol=3)
+
+    def test_observations_come_as_halves_on_request(self):
+        self.started()
+        whole = [self.client.step(0) for _ in range(10)]
+        self.client.call('detach')
+        self.client.attach(observations='f16')
+        self.client.batch('reset', b'', b'', b'')
+        for batch in whole:
+            halved = self.client.step(0)
+            numpy.testing.assert_array_equal(halved['observations'], batch['observations'].astype('<f2'))
+            numpy.testing.assert_array_equal(halved['rewards'], batch['rewards'])
 
     def test_steps_move_the_clock_and_pay(self):
         first = self.started()

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "env/vector_loops.h"
 #include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
@@ -51,6 +52,43 @@ TEST_P(EveryEndpointTest, RestoredRowsGoOnBitForBit) {
   const auto restored = remote->Restore(*ids, DeadlineIn(kPatience));
   ASSERT_TRUE(restored) << restored.error().text;
   EXPECT_EQ(Drive(*remote, 20, 30), expected);
+}
+
+// Each float of a batch to the nearest half and back.
+std::vector<float> Halved(std::span<const float> values) {
+  std::vector<std::uint16_t> halves(values.size());
+  ToHalf(values, halves);
+  std::vector<float> floats(values.size());
+  FromHalf(halves, floats);
+  return floats;
+}
+
+TEST_P(EveryEndpointTest, SendsObservationsAsHalvesOnRequestAndAllElseAsEver) {
+  StartAtEndpoint();
+  const auto whole = Attached(kRows, Autoreset::kSameStep);
+  const auto halved = Connected();
+  const AttachOptions options{.environment = "five",
+                              .rows = kRows,
+                              .tracks = {"short_sprint"},
+                              .autoreset = Autoreset::kSameStep,
+                              .observations = ObservationType::kFloat16};
+  ASSERT_TRUE(halved->Attach(options, DeadlineIn(kPatience)));
+  ASSERT_TRUE(whole->Reset({}, DeadlineIn(kPatience)));
+  ASSERT_TRUE(halved->Reset({}, DeadlineIn(kPatience)));
+  std::size_t num_final = 0;
+  for (int step = 0; step < 400; ++step) {
+    const auto actions = Actions(whole->spec().action, kRows, step);
+    const ActionView view{.discrete = actions, .continuous = {}};
+    ConstBatchView expected = whole->Step(view, DeadlineIn(kPatience)).value();
+    const ConstBatchView got = halved->Step(view, DeadlineIn(kPatience)).value();
+    const std::vector<float> observations = Halved(expected.observations),
+                             final_observations = Halved(expected.final_observations);
+    expected.observations = observations;
+    expected.final_observations = final_observations;
+    ASSERT_EQ(BytesOf(got), BytesOf(expected)) << "step " << step;
+    num_final += got.final_rows.size();
+  }
+  EXPECT_GT(num_final, 0u);
 }
 
 TEST_F(ClientTest, RowsInProcessAreSavedAndRestoredLikeRowsBehindAServer) {

@@ -38,6 +38,7 @@ Request AttachRequest() {
   request.tracks = {"oval", "hairpins"};
   request.kind = GameKind::kTMInterface;
   request.autoreset = Autoreset::kSameStep;
+  request.observations = ObservationType::kFloat16;
   request.info = {"ticks", "progress"};
   request.keep_every_m = 40;
   request.starts = {StartPlace::kFailures, 0.25f};
@@ -72,6 +73,7 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.kind, b.kind);
   EXPECT_EQ(a.autoreset, b.autoreset);
   EXPECT_EQ(a.info, b.info);
+  EXPECT_EQ(a.observations, b.observations);
   EXPECT_EQ(a.keep_every_m, b.keep_every_m);
   EXPECT_EQ(a.starts, b.starts);
   EXPECT_EQ(a.count, b.count);

@@ -454,7 +454,8 @@ TEST_F(ServerTest, DamagedStatesNeverHarmTheServer) {
         client.Ask(SessionRequest(Operation::kRestore, token, id++), {imported.frames[1]});
     ASSERT_EQ(restored.header.status, Status::kOk) << restored.header.error;
     num_taken += restored.frames[5] == std::string(1, '\0') ? 1 : 0;
-    ASSERT_EQ(client.Ask(StepRequest(token, id++), {SomeActions(1), ""}).header.status, Status::kOk);
+    ASSERT_EQ(client.Ask(StepRequest(token, id++), {SomeActions(1), ""}).header.status,
+              Status::kOk);
   }
   EXPECT_GT(num_taken, 0);
 }
