@@ -1,11 +1,13 @@
 // Environment steps per second in process, by rows and threads, with the default spec and with
 // `compact`; and without ticks, without an observation, and reward and rules alone, so that the
-// parts of a step can be told: run_benchmarks.py does. And what it takes to save and to restore one
-// row.
+// parts of a step can be told: run_benchmarks.py does. And what it takes to save, restore, reset
+// and branch a row, and the memory of one.
 
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -186,6 +188,49 @@ void RestoreRow(benchmark::State& state) {
   }
 }
 BENCHMARK(RestoreRow);
+
+// From the start, with the first observation.
+void ResetRow(benchmark::State& state) {
+  RowsOnTheRoad rows;
+  std::vector<std::uint8_t> mask(kRowsPerGroup);
+  mask[5] = 1;
+  ResetOptions options;
+  options.mask = mask;
+  for (auto _ : state) rows.environment().Reset(options, rows.view());
+}
+BENCHMARK(ResetRow);
+
+// One row's state into fifteen others.
+void BranchRow(benchmark::State& state) {
+  RowsOnTheRoad rows;
+  std::vector<std::uint8_t> mask(kRowsPerGroup, 1);
+  mask[3] = 0;
+  for (auto _ : state) rows.environment().Branch(3, mask, rows.view());
+  state.SetItemsProcessed(state.iterations() * (kRowsPerGroup - 1));  // rows
+}
+BENCHMARK(BranchRow);
+
+// Resident memory that rows take, their games and everything, but not the caller's arrays.
+void MemoryOfRows(benchmark::State& state) {
+  constexpr int kRows = 4096;
+  const auto resident = [] {
+    long pages = 0, of_all = 0;
+    std::ifstream("/proc/self/statm") >> of_all >> pages;
+    return static_cast<double>(pages * sysconf(_SC_PAGESIZE));
+  };
+  const auto line = Centreline::FromTrack(*Road());
+  for (auto _ : state) {
+    const double before = resident();
+    VectorEnvironmentConfig config;
+    config.environment = LoadEnvironmentConfig(kConfigs + "environments/default.yaml");
+    std::vector<std::unique_ptr<GameGroup>> groups;
+    for (int row = 0; row < kRows; row += kRowsPerGroup) groups.push_back(Simulated(kRowsPerGroup));
+    const VectorEnvironment environment(config, std::move(groups),
+                                        std::vector<RowConfig>(kRows, {line, Road()->hash()}));
+    state.counters["bytes per row"] = (resident() - before) / kRows;
+  }
+}
+BENCHMARK(MemoryOfRows)->Iterations(1);
 
 }  // namespace
 }  // namespace hotlap

@@ -273,9 +273,9 @@ int Run(int argc, char** argv) {
   }
 
   nlohmann::json results;
-  const auto row = [&](const char* key, const char* text, double rate, double base) {
+  const auto row = [&](const std::string& key, const std::string& text, double rate, double base) {
     results[key] = rate;
-    std::printf("%-58s %12.0f /s %9.2f us", text, rate, 1e6 / rate);
+    std::printf("%-58s %12.0f /s %9.2f us", text.c_str(), rate, 1e6 / rate);
     if (base > 0) std::printf("  %8.2f x", rate / base);
     std::printf("\n");
     std::fflush(stdout);
@@ -287,8 +287,8 @@ int Run(int argc, char** argv) {
 
   const Games one = Running(1);
   struct GameRow {
-    const char* key;
-    const char* text;
+    std::string key;
+    std::string text;
     std::function<double()> measure;
     std::vector<double> rates{};
   };
@@ -298,11 +298,15 @@ int Run(int argc, char** argv) {
       {"group_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 1 tick",
        [&] { return GroupTicks(one, 1); }},
       {"group_5_ticks_per_s", "hotlap-game, TMInterfaceGames, steps of 5 ticks, ticks",
-       [&] { return GroupTicks(one, 5); }},
-      {"sixteen_ticks_per_s", "16 hotlap-games in one group, steps of 1 tick, of all",
-       [&] { return GroupTicks(Running(tmi::kMaxInstances), 1); }},
-      {"sixteen_5_ticks_per_s", "16 hotlap-games in one group, steps of 5 ticks, of all",
-       [&] { return GroupTicks(Running(tmi::kMaxInstances), 5); }}};
+       [&] { return GroupTicks(one, 5); }}};
+  for (int count = 2; count <= tmi::kMaxInstances; count *= 2) {
+    for (const int ticks : {1, 5}) {
+      const std::string n = std::to_string(count), t = std::to_string(ticks);
+      rows.push_back({"group_of_" + n + "_" + t + "_ticks_per_s",
+                      n + " hotlap-games in one group, steps of " + t + " ticks, ticks of all",
+                      [count, ticks] { return GroupTicks(Running(count), ticks); }});
+    }
+  }
   if (!python.empty()) {
     rows.insert(rows.begin(), {"official_client_ticks_per_s",
                                "hotlap-game, official Python client, learner's ticks",

@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -29,6 +32,7 @@ using namespace std::chrono_literals;
 constexpr const char* kEnvironment = "default";
 constexpr const char* kTrack = "hairpins";
 constexpr int kRepetitions = 5;
+constexpr int kMostRows = 8192;
 constexpr std::size_t kHeaderBytes = 48;  // of a step request; a reply's is smaller
 
 double Median(std::vector<double> values) {
@@ -167,12 +171,85 @@ Rates MeasureHalves(RemoteVectorEnvironment& remote, double seconds) {
       seconds);
 }
 
+// Steps per second of several learners together, and the share of the slowest in an even part.
+struct Crowd {
+  double steps_per_s = 0, slowest = 0;
+};
+
+class Learner {
+ public:
+  Learner(const ConnectOptions& options, int rows)
+      : remote_(Unwrap(RemoteVectorEnvironment::Connect(options, DeadlineIn(10s)))) {
+    AttachOptions attach;
+    attach.environment = kEnvironment;
+    attach.rows = rows;
+    attach.tracks = {kTrack};
+    attach.kind = GameKind::kSimulated;
+    Unwrap(remote_->Attach(attach, DeadlineIn(60s)));
+    Unwrap(remote_->Reset({}, DeadlineIn(60s)));
+  }
+  RemoteVectorEnvironment& remote() { return *remote_; }
+  void Begin() {
+    thread_ = std::thread([this] {
+      const std::vector<std::int32_t> actions(static_cast<std::size_t>(remote_->num_rows()), 0);
+      while (!is_over_) {
+        Unwrap(remote_->Step({.discrete = actions, .continuous = {}}, DeadlineIn(60s)));
+        num_steps_ += remote_->num_rows();
+      }
+    });
+  }
+  void End() {
+    is_over_ = true;
+    thread_.join();
+  }
+  std::int64_t num_steps() const { return num_steps_; }
+
+ private:
+  std::unique_ptr<RemoteVectorEnvironment> remote_;
+  std::thread thread_;
+  std::atomic<bool> is_over_{false};
+  std::atomic<std::int64_t> num_steps_{0};
+};
+
+Crowd MeasureCrowd(const ConnectOptions& options, int learners, int rows, double seconds) {
+  std::vector<std::unique_ptr<Learner>> crowd;
+  for (int i = 0; i < learners; ++i) {
+    crowd.push_back(std::make_unique<Learner>(options, rows / learners));
+  }
+  for (const auto& learner : crowd) learner->Begin();
+  const auto steps = [&] {
+    std::vector<double> counts;
+    for (const auto& learner : crowd) counts.push_back(static_cast<double>(learner->num_steps()));
+    return counts;
+  };
+  std::this_thread::sleep_for(100ms);
+  std::vector<double> rates;
+  const std::vector<double> first = steps();
+  std::vector<double> last = first;
+  for (int repetition = 0; repetition < kRepetitions; ++repetition) {
+    const std::vector<double> before = last;
+    const Deadline begin = Clock::now();
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    last = steps();
+    const double took = std::chrono::duration<double>(Clock::now() - begin).count();
+    rates.push_back(
+        (std::reduce(last.begin(), last.end()) - std::reduce(before.begin(), before.end())) / took);
+  }
+  for (const auto& learner : crowd) learner->End();
+  double total = 0, least = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    total += last[i] - first[i];
+    least = std::min(least, last[i] - first[i]);
+  }
+  return {Median(rates), least * learners / total};
+}
+
 struct Bench {
   Bench()
       : catalogue({std::string(HOTLAP_SOURCE_DIR) + "/configs/environments",
                    std::string(HOTLAP_SOURCE_DIR) + "/configs/tracks",
                    std::string(HOTLAP_SOURCE_DIR) + "/configs/vehicles/stadium.yaml"}),
-        games({.simulated = 1024}) {}
+        games({.simulated = kMostRows}) {}
 
   std::unique_ptr<LearnerEnvironment> Local(int rows) {
     const OfferedTrack* track = Unwrap(catalogue.FindTrack(kTrack));
@@ -215,7 +292,7 @@ void Run(const std::string& json_path, double seconds) {
               kTrack);
   std::printf("%6s %-8s %12s %10s %14s %10s %8s %12s\n", "rows", "over", "steps/s", "p50 us",
               "bare steps/s", "bare p50", "served", "in halves");
-  for (const int rows : {1, 16, 64, 256}) {
+  for (const int rows : {1, 16, 64, 256, 1024}) {
     nlohmann::json result = {{"rows", rows}};
     double in_process = 0;
     BatchShape shape;
@@ -241,21 +318,15 @@ void Run(const std::string& json_path, double seconds) {
       ConnectOptions options;
       options.endpoint = server.endpoints()[i];
       options.context = &context;
-      const auto remote = Unwrap(RemoteVectorEnvironment::Connect(options, DeadlineIn(10s)));
-      AttachOptions attach;
-      attach.environment = kEnvironment;
-      attach.rows = rows;
-      attach.tracks = {kTrack};
-      attach.kind = GameKind::kSimulated;
-      Unwrap(remote->Attach(attach, DeadlineIn(60s)));
-      const Rates served = MeasureSteps(*remote, seconds);
+      Learner learner(options, rows);
+      const Rates served = MeasureSteps(learner.remote(), seconds);
       result[scheme] = Json(served, rows);
       result[scheme + "_bare"] = Json(bare, rows);
       std::printf("%6d %-8s %12.0f %10.1f %14.0f %10.1f %7.2f", rows, scheme.c_str(),
                   served.per_second * rows, served.p50_us, bare.per_second * rows, bare.p50_us,
                   served.per_second / in_process);
       if (rows > 1) {
-        const Rates halves = MeasureHalves(*remote, seconds);
+        const Rates halves = MeasureHalves(learner.remote(), seconds);
         const int half = rows / 2;
         result[scheme + "_halves"] = Json(halves, half);
         std::printf(" %12.0f", halves.per_second * half);
@@ -264,12 +335,31 @@ void Run(const std::string& json_path, double seconds) {
     }
     results.push_back(result);
   }
+
+  nlohmann::json crowds = nlohmann::json::array();
+  std::printf("\n%8s %8s %12s %10s   over ipc, of all learners; slowest learner / even share\n",
+              "learners", "rows", "steps/s", "slowest");
+  ConnectOptions options;
+  options.endpoint = server.endpoints()[0];
+  for (const int rows : {1024, kMostRows}) {
+    for (int learners = 1; learners <= 32; learners *= 2) {
+      const Crowd crowd = MeasureCrowd(options, learners, rows, seconds);
+      crowds.push_back({{"learners", learners},
+                        {"rows", rows},
+                        {"steps_per_s", crowd.steps_per_s},
+                        {"slowest_share", crowd.slowest}});
+      std::printf("%8d %8d %12.0f %10.2f\n", learners, rows, crowd.steps_per_s, crowd.slowest);
+      std::fflush(stdout);
+    }
+  }
   server.Stop();
   serving.join();
   std::filesystem::remove(socket_file.string() + "-bare");
   if (json_path.empty()) return;
   std::ofstream file(json_path);
-  file << nlohmann::json{{"environment", kEnvironment}, {"served", results}}.dump(2) << '\n';
+  file << nlohmann::json{{"environment", kEnvironment}, {"served", results}, {"crowds", crowds}}
+              .dump(2)
+       << '\n';
   if (!file) throw std::runtime_error(json_path + " cannot be written");
 }
 
