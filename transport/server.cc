@@ -92,6 +92,8 @@ struct Server::Message {
 struct Server::Finished {
   std::shared_ptr<Session> session;
   Reply reply;
+  bool closes = false;   // the session ends with it
+  bool is_last = false;  // the workers leave the session
 };
 
 Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& games,
@@ -242,7 +244,7 @@ void Server::Handle(Message message) {
   if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
     case SessionTable::Admission::kNew:
-      session->waiting.push_back({*std::move(request), std::move(message.arrays)});
+      session->waiting.Push({*std::move(request), std::move(message.arrays)});
       if (!session->running && session->waiting.size() == 1) ready_.push_back(session);
       break;
     case SessionTable::Admission::kRepeat:
@@ -305,45 +307,43 @@ void Server::Dispatch() {
     std::vector<std::shared_ptr<Session>> ready = std::exchange(ready_, {});
     const bool alone = ready.size() == 1;
     for (const std::shared_ptr<Session>& session : ready) {
-      if (!stopping_.load() && !(alone && RunsHere(*session))) {
-        GiveToWorkers(session);
+      std::optional<Work> work = session->waiting.Pop();
+      if (!work) continue;  // it was closed meanwhile
+      if (!stopping_.load() && !(alone && RunsHere(*session, *work))) {
+        session->running = true;
+        ++running_;
+        Give(session, *std::move(work));
         continue;
       }
-      const Work work = TakeWork(*session);
       if (!stopping_.load()) num_inline_.fetch_add(1, std::memory_order_relaxed);
-      Finish(session, RunWork(*session, work));
+      Finish({session, RunWork(*session, *work), work->request.close, false});
     }
   }
 }
 
-bool Server::RunsHere(const Session& session) const {
-  const Work& work = session.waiting.front();
-  const Operation operation = work.request.operation;
+bool Server::RunsHere(const Session& session, const Work& work) const {
   return session.environment != nullptr && session.environment->is_simulated() &&
-         TakesAsLongAsBefore(operation) &&
+         TakesAsLongAsBefore(work.request.operation) &&
          session.environment->EstimateUs(work) <= settings_.inline_limit_us;
 }
 
-Work Server::TakeWork(Session& session) {
-  Work work = std::move(session.waiting.front());
-  session.waiting.pop_front();
-  session.running = true;
-  session.closing = work.request.close;
-  return work;
-}
-
-void Server::GiveToWorkers(const std::shared_ptr<Session>& session) {
-  auto work = std::make_shared<Work>(TakeWork(*session));
-  ++running_;
-  const bool patient = work->request.operation == Operation::kAttach ||
+// Whoever has run it goes on with the session's next piece, behind those of other sessions: to ask
+// the socket's thread first would cost two hops between threads.
+void Server::Give(const std::shared_ptr<Session>& session, Work work) {
+  const bool patient = work.request.operation == Operation::kAttach ||
                        (session->environment != nullptr && !session->environment->is_simulated());
-  (patient ? patient_workers_ : step_workers_).Give([this, session, work] {
-    Reply reply = RunWork(*session, *work);
+  auto shared_work = std::make_shared<Work>(std::move(work));
+  (patient ? patient_workers_ : step_workers_).Give([this, session, shared_work] {
+    Finished finished{session, RunWork(*session, *shared_work), shared_work->request.close, true};
+    std::optional<Work> next;
+    if (!finished.closes && !stopping_.load()) next = session->waiting.Pop();
+    finished.is_last = !next;
     {
       const std::lock_guard lock(finished_mutex_);
-      finished_.push_back({session, std::move(reply)});
+      finished_.push_back(std::move(finished));
     }
     wakeup_.Wake();
+    if (next) Give(session, *std::move(next));
   });
 }
 
@@ -396,19 +396,23 @@ void Server::TakeFinished() {
     finished.swap(finished_);
   }
   for (Finished& one : finished) {
-    --running_;
-    Finish(one.session, std::move(one.reply));
+    if (one.is_last) {
+      --running_;
+      one.session->running = false;
+    }
+    Finish(std::move(one));
   }
 }
 
-void Server::Finish(const std::shared_ptr<Session>& session, Reply reply) {
-  sessions_.Answer(*session, std::move(reply), settings_.now());
+void Server::Finish(Finished finished) {
+  const std::shared_ptr<Session>& session = finished.session;
+  sessions_.Answer(*session, std::move(finished.reply), settings_.now());
   Send(session->identity, session->replies.back());
-  if (session->closing) {
+  if (finished.closes) {
     sessions_.Close(*session);
     return Close({session});
   }
-  if (!session->waiting.empty()) ready_.push_back(session);
+  if (!session->running && session->waiting.size() > 0) ready_.push_back(session);
 }
 
 // Gives the rows back and drops the saved states. A worker does it: both may take their time.
@@ -432,7 +436,8 @@ void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
   num_sessions_.store(sessions_.size());
   for (const std::shared_ptr<Session>& session : closed) {
     spdlog::debug("session {}: closed", session->public_id);
-    session->waiting.clear();
+    while (session->waiting.Pop()) {
+    }
     if (!session->running) ReleaseEnvironment(*session);
   }
 }

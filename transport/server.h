@@ -78,13 +78,12 @@ class Server {
   void Send(const std::string& identity, Reply& reply);
 
   void Dispatch();
-  bool RunsHere(const Session& session) const;
-  void GiveToWorkers(const std::shared_ptr<Session>& session);
-  Work TakeWork(Session& session);
+  bool RunsHere(const Session& session, const Work& work) const;
+  void Give(const std::shared_ptr<Session>& session, Work work);
   Reply RunWork(Session& session, const Work& work);
   Reply RunOperation(Session& session, const Work& work);
   void TakeFinished();
-  void Finish(const std::shared_ptr<Session>& session, Reply reply);
+  void Finish(Finished finished);
   void ReleaseEnvironment(Session& session);
   void ExpireSessions();
   void Close(const std::vector<std::shared_ptr<Session>>& closed);
@@ -101,7 +100,7 @@ class Server {
 
   SessionTable sessions_;
   std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
-  int running_ = 0;                              // pieces of work that are with workers
+  int running_ = 0;                              // sessions that are with workers
   Deadline next_expiry_check_;
   Deadline stop_deadline_ = kNoDeadline;  // once stopping
 

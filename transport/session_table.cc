@@ -63,14 +63,15 @@ tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& sess
                                     std::to_string(session.last_id + 1));
   }
   if (id == session.last_id + 1) {
-    if (session.unanswered() >= static_cast<std::uint64_t>(settings_.window)) {
+    if (session.unanswered >= static_cast<std::uint64_t>(settings_.window)) {
       return Refuse(Status::kBusy, "the session has " + std::to_string(settings_.window) +
                                        " requests in flight already");
     }
     ++session.last_id;
+    ++session.unanswered;
     return Admission::kNew;
   }
-  const std::uint64_t last_answered = session.last_id - session.unanswered();
+  const std::uint64_t last_answered = session.last_id - session.unanswered;
   if (id > last_answered) return Admission::kJoined;
   if (id + session.replies.size() > last_answered) return Admission::kRepeat;
   return Refuse(Status::kStale, "field 'id' is " + std::to_string(id) +
@@ -79,15 +80,15 @@ tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& sess
 }
 
 Reply& SessionTable::Kept(Session& session, std::uint64_t id) const {
-  const std::uint64_t last_answered = session.last_id - session.unanswered();
+  const std::uint64_t last_answered = session.last_id - session.unanswered;
   const std::uint64_t oldest = last_answered + 1 - session.replies.size();
   assert(id >= oldest && id <= last_answered);
   return session.replies[static_cast<std::size_t>(id - oldest)];
 }
 
 void SessionTable::Answer(Session& session, Reply reply, Deadline now) const {
-  assert(session.running);
-  session.running = false;
+  assert(session.unanswered > 0);
+  --session.unanswered;
   session.last_heard = now;
   session.replies.push_back(std::move(reply));
   if (session.replies.size() > static_cast<std::size_t>(settings_.window)) {
@@ -102,7 +103,7 @@ std::vector<std::shared_ptr<Session>> SessionTable::Expire(Deadline now) {
   if (was_away) return {};
   std::vector<std::shared_ptr<Session>> expired;
   for (auto it = by_token_.begin(); it != by_token_.end();) {
-    if (it->second->unanswered() > 0 || now - it->second->last_heard < settings_.timeout) {
+    if (it->second->unanswered > 0 || now - it->second->last_heard < settings_.timeout) {
       ++it;
       continue;
     }

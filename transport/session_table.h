@@ -26,7 +26,7 @@ struct SessionSettings {
   int window = 4;  // requests in flight, and latest replies kept for repeats
 };
 
-// What the socket's thread knows of a session. `environment` belongs to the work under way while
+// What the socket's thread knows of a session. `environment` belongs to the workers while
 // `running`, else to the socket's thread.
 struct Session {
   Token token{};
@@ -37,17 +37,16 @@ struct Session {
   std::string identity;  // where its latest id came from last, and so where replies go
   std::uint64_t hello_id = 0;
   Deadline last_heard;
-  bool closing = false;  // its own work under way ends it
 
-  std::uint64_t last_id = 0;  // the latest admitted
+  std::uint64_t last_id = 0;     // the latest admitted
+  std::uint64_t unanswered = 0;  // of those
+  WorkQueue waiting;  // of those, what is not running yet; workers take it while `running`
   bool running = false;
-  std::deque<Work> waiting;   // admitted, in order, not yet running
-  std::deque<Reply> replies;  // of the ids up to last_id - unanswered(), oldest first
+  std::deque<Reply> replies;  // of the ids up to last_id - unanswered, oldest first
   std::unique_ptr<AttachedEnvironment> environment;
 
   Session();
   ~Session();
-  std::uint64_t unanswered() const { return waiting.size() + (running ? 1 : 0); }
 };
 
 class SessionTable {
@@ -70,7 +69,7 @@ class SessionTable {
   tl::expected<Admission, Refusal> Admit(Session& session, std::uint64_t id) const;
   Reply& Kept(Session& session, std::uint64_t id) const;
   // Keeps the reply of the oldest unanswered request; the session counts as heard of, because its
-  // client may have been waiting all the while. REQUIRES: it is running.
+  // client may have been waiting all the while.
   void Answer(Session& session, Reply reply, Deadline now) const;
 
   void Close(Session& session);  // takes it out

@@ -1,6 +1,5 @@
 #include "transport/workers.h"
 
-#include <cassert>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -23,7 +22,6 @@ Workers::~Workers() { Stop(); }
 void Workers::Give(std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);
-    assert(!stopping_);
     queue_.push_back(std::move(work));
   }
   given_.notify_one();

@@ -19,7 +19,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   void Give(std::function<void()> work);
-  // Runs what was given to its end and ends the threads. Nothing may be given any more.
+  // Runs what was given to its end and ends the threads. Nobody but work that runs may give more.
   void Stop();
 
  private:

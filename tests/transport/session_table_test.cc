@@ -20,10 +20,8 @@ class SessionTableTest : public ::testing::Test {
   static constexpr auto kTimeout = 5000ms;
 
   std::shared_ptr<Session> Opened(int key = 1) { return *table.Open(KeyOf(key), 0, now); }
-  // Admits and begins, as the server does with a request that waits for nothing.
-  void Begin(Session& session, std::uint64_t id) {
+  void Admit(Session& session, std::uint64_t id) {
     ASSERT_EQ(table.Admit(session, id).value(), Admission::kNew);
-    session.running = true;
   }
   void Answer(Session& session, const std::string& text) {
     table.Answer(session, Reply::HeaderOnly(text), now);
@@ -68,7 +66,7 @@ TEST_F(SessionTableTest, ARepeatedHelloFindsItsSession) {
 TEST_F(SessionTableTest, AnotherHelloWithAKeyInUseIsAlreadyConnected) {
   const auto session = Opened(1);
   EXPECT_EQ(table.Open(KeyOf(1), 1, now).error().status, Status::kAlreadyConnected);
-  Begin(*session, 1);
+  Admit(*session, 1);
   EXPECT_EQ(table.Open(KeyOf(1), 0, now).error().status, Status::kAlreadyConnected);
 }
 
@@ -80,23 +78,23 @@ TEST_F(SessionTableTest, NoMoreSessionsThanAllowed) {
 
 TEST_F(SessionTableTest, IdsGrowByOne) {
   const auto session = Opened();
-  Begin(*session, 1);
+  Admit(*session, 1);
   Answer(*session, "one");
-  Begin(*session, 2);
+  Admit(*session, 2);
   EXPECT_EQ(Refused(*session, 4), Status::kGap);
   EXPECT_EQ(Refused(*session, UINT64_MAX), Status::kGap);
 }
 
 TEST_F(SessionTableTest, ARepeatWhileRunningIsJoined) {
   const auto session = Opened();
-  Begin(*session, 1);
+  Admit(*session, 1);
   EXPECT_EQ(table.Admit(*session, 1).value(), Admission::kJoined);
 }
 
 TEST_F(SessionTableTest, ARepeatAfterTheAnswerGetsTheSameReply) {
   const auto session = Opened();
   for (std::uint64_t id = 1; id <= 3; ++id) {
-    Begin(*session, id);
+    Admit(*session, id);
     Answer(*session, "reply " + std::to_string(id));
   }
   for (std::uint64_t id = 1; id <= 3; ++id) {
@@ -108,7 +106,7 @@ TEST_F(SessionTableTest, ARepeatAfterTheAnswerGetsTheSameReply) {
 TEST_F(SessionTableTest, AnIdOlderThanTheWindowIsStale) {
   const auto session = Opened();
   for (std::uint64_t id = 1; id <= 4; ++id) {
-    Begin(*session, id);
+    Admit(*session, id);
     Answer(*session, "reply " + std::to_string(id));
   }
   EXPECT_EQ(Refused(*session, 1), Status::kStale);
@@ -117,10 +115,9 @@ TEST_F(SessionTableTest, AnIdOlderThanTheWindowIsStale) {
 
 TEST_F(SessionTableTest, RepliesAreKeptBesideRequestsInFlight) {
   const auto session = Opened();
-  Begin(*session, 1);
+  Admit(*session, 1);
   Answer(*session, "reply 1");
-  Begin(*session, 2);
-  session->waiting.emplace_back();
+  Admit(*session, 2);
   ASSERT_EQ(table.Admit(*session, 3).value(), Admission::kNew);
   EXPECT_EQ(table.Admit(*session, 1).value(), Admission::kRepeat);
   EXPECT_EQ(KeptText(*session, 1), "reply 1");
@@ -130,15 +127,12 @@ TEST_F(SessionTableTest, RepliesAreKeptBesideRequestsInFlight) {
 
 TEST_F(SessionTableTest, MoreInFlightThanTheWindowIsBusyAndLeavesTheIdFree) {
   const auto session = Opened();
-  Begin(*session, 1);
+  Admit(*session, 1);
   for (std::uint64_t id = 2; id <= 3; ++id) {
     ASSERT_EQ(table.Admit(*session, id).value(), Admission::kNew);
-    session->waiting.emplace_back();
   }
   EXPECT_EQ(Refused(*session, 4), Status::kBusy);
-  session->waiting.pop_front();
   Answer(*session, "one");
-  session->running = true;
   EXPECT_EQ(table.Admit(*session, 4).value(), Admission::kNew);
 }
 
@@ -160,7 +154,7 @@ TEST_F(SessionTableTest, ASilentSessionExpiresAlone) {
 
 TEST_F(SessionTableTest, ASessionDoesNotExpireWhileItsRequestRunsAndLivesOnFromItsAnswer) {
   const auto session = Opened();
-  Begin(*session, 1);
+  Admit(*session, 1);
   EXPECT_TRUE(Pass(10 * kTimeout).empty());
   Answer(*session, "at last");
   EXPECT_TRUE(Pass(kTimeout - 1ms).empty());
@@ -170,7 +164,6 @@ TEST_F(SessionTableTest, ASessionDoesNotExpireWhileItsRequestRunsAndLivesOnFromI
 TEST_F(SessionTableTest, ASessionDoesNotExpireWhileItsRequestWaits) {
   const auto session = Opened();
   ASSERT_EQ(table.Admit(*session, 1).value(), Admission::kNew);
-  session->waiting.emplace_back();
   EXPECT_TRUE(Pass(10 * kTimeout).empty());
 }
 
