@@ -38,8 +38,8 @@ namespace {
 namespace tmi = tminterface;
 using Seconds = std::chrono::duration<double>;
 
-constexpr int kRounds = 3;
-double g_seconds = 1;  // per measurement
+constexpr int kRounds = 5;
+double g_seconds = 0.5;  // per measurement
 
 // How often `once` runs in a second; it is called in batches between looks at the clock.
 double RateOf(const std::function<void()>& once) {

@@ -29,7 +29,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kEnvironment = "default";
 constexpr const char* kTrack = "hairpins";
 constexpr int kRepetitions = 5;
 constexpr int kMostRows = 8192;
@@ -40,30 +39,48 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Round trips of `exchange` in about `seconds`: how many per second, and their durations.
+// Round trips: how many per second, and their durations. Medians of all repetitions.
 struct Rates {
   double per_second = 0, p50_us = 0, p99_us = 0;
 };
-Rates Measure(const std::function<void()>& exchange, double seconds) {
-  for (int i = 0; i < 20; ++i) exchange();
-  std::vector<double> rates, p50s, p99s;
+
+// One way to spend a round trip; `begin` and `end` go around each repetition.
+struct Exchange {
+  std::function<void()> once;
+  std::function<void()> begin = [] {}, end = [] {};
+};
+
+// Several of them in turns, so that what slows the machine for a while slows all.
+std::vector<Rates> Measure(const std::vector<Exchange>& exchanges, double seconds) {
+  struct Samples {
+    std::vector<double> rates, p50s, p99s;
+  };
+  std::vector<Samples> samples(exchanges.size());
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {
-    std::vector<double> us;
-    const Deadline begin = Clock::now();
-    Deadline last = begin;
-    while (last - begin < std::chrono::duration<double>(seconds)) {
-      exchange();
-      const Deadline now = Clock::now();
-      us.push_back(std::chrono::duration<double, std::micro>(now - last).count());
-      last = now;
+    for (std::size_t e = 0; e < exchanges.size(); ++e) {
+      exchanges[e].begin();
+      for (int i = 0; i < 20; ++i) exchanges[e].once();
+      std::vector<double> us;
+      const Deadline begin = Clock::now();
+      Deadline last = begin;
+      while (last - begin < std::chrono::duration<double>(seconds)) {
+        exchanges[e].once();
+        const Deadline now = Clock::now();
+        us.push_back(std::chrono::duration<double, std::micro>(now - last).count());
+        last = now;
+      }
+      exchanges[e].end();
+      samples[e].rates.push_back(static_cast<double>(us.size()) /
+                                 std::chrono::duration<double>(last - begin).count());
+      std::sort(us.begin(), us.end());
+      samples[e].p50s.push_back(us[us.size() / 2]);
+      samples[e].p99s.push_back(us[us.size() * 99 / 100]);
     }
-    rates.push_back(static_cast<double>(us.size()) /
-                    std::chrono::duration<double>(last - begin).count());
-    std::sort(us.begin(), us.end());
-    p50s.push_back(us[us.size() / 2]);
-    p99s.push_back(us[us.size() * 99 / 100]);
   }
-  return {Median(rates), Median(p50s), Median(p99s)};
+  std::vector<Rates> rates;
+  for (const Samples& s : samples)
+    rates.push_back({Median(s.rates), Median(s.p50s), Median(s.p99s)});
+  return rates;
 }
 
 template <typename T>
@@ -92,12 +109,10 @@ class BareServer {
     zmq::message_t identity, frame;
     while (true) {
       if (!router_.recv(identity)) continue;
-      bool is_over = false;
       do {
         if (!router_.recv(frame)) return;
-        is_over = frame.size() == 0;
+        if (frame.size() == 0 && !frame.more()) return;
       } while (frame.more());
-      if (is_over) return;
       router_.send(identity, zmq::send_flags::sndmore);
       for (std::size_t i = 0; i < memory_.size(); ++i) {
         router_.send(zmq::message_t(memory_[i].data(), memory_[i].size(), [](void*, void*) {}),
@@ -112,64 +127,87 @@ class BareServer {
   std::thread thread_;
 };
 
-// Of messages as large as those of a step.
-Rates MeasureBare(const std::string& endpoint, const BatchShape& shape, double seconds) {
-  std::vector<std::size_t> sizes = {kHeaderBytes};
-  for (int a = 0; a < shape.num_arrays(); ++a) {
-    sizes.push_back(shape.ArrayBytes(static_cast<BatchArray>(a), 0));
+// Messages as large as those of a step, and nothing behind them.
+class BareLearner {
+ public:
+  BareLearner(const std::string& endpoint, const BatchShape& shape)
+      : server_(context_, endpoint, SizesOf(shape)),
+        dealer_(context_, zmq::socket_type::dealer),
+        header_(kHeaderBytes),
+        actions_(static_cast<std::size_t>(shape.rows) * 4) {
+    dealer_.set(zmq::sockopt::linger, 1000);
+    dealer_.connect(server_.endpoint());
   }
-  zmq::context_t context;
-  BareServer server(context, endpoint, sizes);
-  zmq::socket_t dealer(context, zmq::socket_type::dealer);
-  dealer.set(zmq::sockopt::linger, 1000);
-  dealer.connect(server.endpoint());
-  const std::vector<std::byte> header(kHeaderBytes);
-  const std::vector<std::byte> actions(static_cast<std::size_t>(shape.rows) * 4);
-  zmq::message_t frame;
-  const Rates rates = Measure(
-      [&] {
-        dealer.send(zmq::buffer(header), zmq::send_flags::sndmore);
-        dealer.send(zmq::buffer(actions));
-        do {
-          if (!dealer.recv(frame)) return;
-        } while (frame.more());
-      },
-      seconds);
-  dealer.send(zmq::message_t(), zmq::send_flags::none);
-  return rates;
-}
+  ~BareLearner() { dealer_.send(zmq::message_t(), zmq::send_flags::none); }
+  void Exchange() {
+    dealer_.send(zmq::buffer(header_), zmq::send_flags::sndmore);
+    dealer_.send(zmq::buffer(actions_), zmq::send_flags::none);
+    do {
+      if (!dealer_.recv(frame_)) return;
+    } while (frame_.more());
+  }
 
-Rates MeasureSteps(LearnerEnvironment& environment, double seconds) {
-  const std::vector<std::int32_t> actions(static_cast<std::size_t>(environment.num_rows()), 0);
+ private:
+  static std::vector<std::size_t> SizesOf(const BatchShape& shape) {
+    std::vector<std::size_t> sizes = {kHeaderBytes};
+    for (int a = 0; a < shape.num_arrays(); ++a) {
+      sizes.push_back(shape.SentBytes(static_cast<BatchArray>(a), 0));
+    }
+    return sizes;
+  }
+
+  zmq::context_t context_;
+  BareServer server_;
+  zmq::socket_t dealer_;
+  std::vector<std::byte> header_, actions_;
+  zmq::message_t frame_;
+};
+
+Exchange StepsOf(LearnerEnvironment& environment) {
   Unwrap(environment.Reset({}, DeadlineIn(60s)));
-  return Measure(
-      [&] { Unwrap(environment.Step({.discrete = actions, .continuous = {}}, DeadlineIn(60s))); },
-      seconds);
+  return {[&environment, actions = std::vector<std::int32_t>(
+                             static_cast<std::size_t>(environment.num_rows()), 0)] {
+    Unwrap(environment.Step({.discrete = actions, .continuous = {}}, DeadlineIn(60s)));
+  }};
 }
 
-// The step of one half of the rows is in flight while that of the other is received. Of an
-// exchange, which is of one half.
-Rates MeasureHalves(RemoteVectorEnvironment& remote, double seconds) {
-  std::vector<std::int32_t> halves[2];
-  const int n = remote.num_rows();
-  // Neighbours, for eight of them are computed together.
-  for (std::int32_t row = 0; row < n; ++row) halves[row < n / 2 ? 0 : 1].push_back(row);
-  const std::vector<std::int32_t> actions(halves[0].size(), 0);
-  const auto send = [&](int half) {
-    Unwrap(remote.SendStep(halves[half], {.discrete = actions, .continuous = {}}, DeadlineIn(60s)));
-  };
-  Unwrap(remote.Reset({}, DeadlineIn(60s)));
-  send(0);
-  send(1);
-  int half = 0;
-  return Measure(
-      [&] {
-        Unwrap(remote.ReceiveStep(DeadlineIn(60s)));
-        send(half);
-        half = 1 - half;
-      },
-      seconds);
-}
+// The step of one half of the rows is in flight while that of the other is received; an exchange is
+// of one half.
+class Halves {
+ public:
+  explicit Halves(RemoteVectorEnvironment& remote) : remote_(remote) {
+    // Neighbours, for eight of them are computed together.
+    const int n = remote.num_rows();
+    for (std::int32_t row = 0; row < n; ++row) rows_[row < n / 2 ? 0 : 1].push_back(row);
+    actions_.resize(rows_[0].size());
+  }
+  void Begin() {
+    Send(0);
+    Send(1);
+  }
+  void Exchange() {
+    Receive();
+    Send(next_);
+    next_ = 1 - next_;
+  }
+  void End() {
+    Receive();
+    Receive();
+    next_ = 0;
+  }
+
+ private:
+  void Receive() { Unwrap(remote_.ReceiveStep(DeadlineIn(60s))); }
+  void Send(int half) {
+    Unwrap(
+        remote_.SendStep(rows_[half], {.discrete = actions_, .continuous = {}}, DeadlineIn(60s)));
+  }
+
+  RemoteVectorEnvironment& remote_;
+  std::vector<std::int32_t> rows_[2];
+  std::vector<std::int32_t> actions_;
+  int next_ = 0;
+};
 
 // Steps per second of several learners together, and the share of the slowest in an even part.
 struct Crowd {
@@ -178,10 +216,10 @@ struct Crowd {
 
 class Learner {
  public:
-  Learner(const ConnectOptions& options, int rows)
+  Learner(const ConnectOptions& options, const char* environment, int rows)
       : remote_(Unwrap(RemoteVectorEnvironment::Connect(options, DeadlineIn(10s)))) {
     AttachOptions attach;
-    attach.environment = kEnvironment;
+    attach.environment = environment;
     attach.rows = rows;
     attach.tracks = {kTrack};
     attach.kind = GameKind::kSimulated;
@@ -214,7 +252,7 @@ class Learner {
 Crowd MeasureCrowd(const ConnectOptions& options, int learners, int rows, double seconds) {
   std::vector<std::unique_ptr<Learner>> crowd;
   for (int i = 0; i < learners; ++i) {
-    crowd.push_back(std::make_unique<Learner>(options, rows / learners));
+    crowd.push_back(std::make_unique<Learner>(options, "default", rows / learners));
   }
   for (const auto& learner : crowd) learner->Begin();
   const auto steps = [&] {
@@ -249,18 +287,19 @@ struct Bench {
       : catalogue({std::string(HOTLAP_SOURCE_DIR) + "/configs/environments",
                    std::string(HOTLAP_SOURCE_DIR) + "/configs/tracks",
                    std::string(HOTLAP_SOURCE_DIR) + "/configs/vehicles/stadium.yaml"}),
-        games({.simulated = kMostRows}) {}
+        games({.simulated = kMostRows + 1024}) {}
 
-  std::unique_ptr<LearnerEnvironment> Local(int rows) {
+  std::unique_ptr<LearnerEnvironment> Local(const char* environment, int rows) {
     const OfferedTrack* track = Unwrap(catalogue.FindTrack(kTrack));
     const std::vector<const OfferedTrack*> tracks(static_cast<std::size_t>(rows), track);
+    loan.reset();
     loan = std::make_unique<GameLoan>(Unwrap(games.Lend(GameKind::kSimulated, rows)));
     std::vector<RowConfig> configs(tracks.size());
     for (std::size_t row = 0; row < configs.size(); ++row) {
       configs[row] = {track->centreline, track->track->hash(), row};
     }
     VectorEnvironmentConfig config;
-    config.environment = Unwrap(catalogue.FindEnvironment(kEnvironment))->config;
+    config.environment = Unwrap(catalogue.FindEnvironment(environment))->config;
     return std::make_unique<LocalVectorEnvironment>(std::make_unique<VectorEnvironment>(
         config, loan->MakeGroups(tracks, catalogue.vehicle()), std::move(configs)));
   }
@@ -288,52 +327,57 @@ void Run(const std::string& json_path, double seconds) {
   std::thread serving([&] { server.Run(); });
 
   nlohmann::json results = nlohmann::json::array();
-  std::printf("environment %s on %s, steps/s (all rows), p50 of one exchange\n", kEnvironment,
-              kTrack);
-  std::printf("%6s %-8s %12s %10s %14s %10s %8s %12s\n", "rows", "over", "steps/s", "p50 us",
-              "bare steps/s", "bare p50", "served", "in halves");
-  for (const int rows : {1, 16, 64, 256, 1024}) {
-    nlohmann::json result = {{"rows", rows}};
-    double in_process = 0;
-    BatchShape shape;
-    {
-      const auto local = bench.Local(rows);
-      shape = {.rows = rows,
-               .observation_size = local->spec().observation_size(),
-               .info_columns = static_cast<int>(local->info_columns().size()),
-               .has_finals = false};
-      const Rates rates = MeasureSteps(*local, seconds);
-      in_process = rates.per_second;
-      result["in_process"] = Json(rates, rows);
-      std::printf("%6d %-8s %12.0f %10.1f\n", rows, "memory", rates.per_second * rows,
-                  rates.p50_us);
-    }
-    bench.loan.reset();
-    for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
-      const std::string scheme = settings.endpoints[i].substr(0, settings.endpoints[i].find(':'));
-      const Rates bare = MeasureBare(scheme == "ipc"   ? ipc + "-bare"
-                                     : scheme == "tcp" ? "tcp://127.0.0.1:*"
-                                                       : "inproc://bare",
-                                     shape, seconds);
-      ConnectOptions options;
-      options.endpoint = server.endpoints()[i];
-      options.context = &context;
-      Learner learner(options, rows);
-      const Rates served = MeasureSteps(learner.remote(), seconds);
-      result[scheme] = Json(served, rows);
-      result[scheme + "_bare"] = Json(bare, rows);
-      std::printf("%6d %-8s %12.0f %10.1f %14.0f %10.1f %7.2f", rows, scheme.c_str(),
-                  served.per_second * rows, served.p50_us, bare.per_second * rows, bare.p50_us,
-                  served.per_second / in_process);
-      if (rows > 1) {
-        const Rates halves = MeasureHalves(learner.remote(), seconds);
-        const int half = rows / 2;
-        result[scheme + "_halves"] = Json(halves, half);
-        std::printf(" %12.0f", halves.per_second * half);
+  std::printf(
+      "steps/s of all rows and p50 of one exchange; bare: messages of the same sizes; in turns\n");
+  std::printf("%-8s %6s %-7s %11s %9s %11s %9s %11s %9s %11s %7s %7s\n", "spec", "rows", "over",
+              "in process", "p50 us", "bare", "p50 us", "served", "p50 us", "in halves", "of it",
+              "to bare");
+  for (const char* const environment : {"default", "compact"}) {
+    for (const int rows : {1, 16, 64, 256, 1024}) {
+      nlohmann::json result = {{"environment", environment}, {"rows", rows}};
+      for (std::size_t i = 0; i < settings.endpoints.size(); ++i) {
+        const std::string scheme = settings.endpoints[i].substr(0, settings.endpoints[i].find(':'));
+        const auto local = bench.Local(environment, rows);
+        const BatchShape shape{.rows = rows,
+                               .observation_size = local->spec().observation_size(),
+                               .info_columns = static_cast<int>(local->info_columns().size())};
+        BareLearner bare(scheme == "ipc"   ? ipc + "-bare"
+                         : scheme == "tcp" ? "tcp://127.0.0.1:*"
+                                           : "inproc://bare",
+                         shape);
+        ConnectOptions options;
+        options.endpoint = server.endpoints()[i];
+        options.context = &context;
+        Learner learner(options, environment, rows);
+        std::vector<Exchange> exchanges = {
+            StepsOf(*local), {[&] { bare.Exchange(); }}, StepsOf(learner.remote())};
+        Halves halves(learner.remote());
+        if (rows > 1) {
+          exchanges.push_back(
+              {[&] { halves.Exchange(); }, [&] { halves.Begin(); }, [&] { halves.End(); }});
+        }
+        const std::vector<Rates> rates = Measure(exchanges, seconds);
+        const Rates &in_process = rates[0], &of_bare = rates[1], &served = rates[2];
+        result[scheme] = {{"in_process", Json(in_process, rows)},
+                          {"bare", Json(of_bare, rows)},
+                          {"served", Json(served, rows)}};
+        double best = served.per_second * rows;
+        std::printf("%-8s %6d %-7s %11.0f %9.1f %11.0f %9.1f %11.0f %9.1f", environment, rows,
+                    scheme.c_str(), in_process.per_second * rows, in_process.p50_us,
+                    of_bare.per_second * rows, of_bare.p50_us, best, served.p50_us);
+        if (rows > 1) {
+          result[scheme]["halves"] = Json(rates[3], rows / 2);
+          best = rates[3].per_second * (rows / 2);
+          std::printf(" %11.0f", best);
+        } else {
+          std::printf(" %11s", "");
+        }
+        std::printf(" %7.2f %7.2f\n", best / (in_process.per_second * rows),
+                    served.p50_us / of_bare.p50_us);
+        std::fflush(stdout);
       }
-      std::printf("\n");
+      results.push_back(result);
     }
-    results.push_back(result);
   }
 
   nlohmann::json crowds = nlohmann::json::array();
@@ -357,9 +401,7 @@ void Run(const std::string& json_path, double seconds) {
   std::filesystem::remove(socket_file.string() + "-bare");
   if (json_path.empty()) return;
   std::ofstream file(json_path);
-  file << nlohmann::json{{"environment", kEnvironment}, {"served", results}, {"crowds", crowds}}
-              .dump(2)
-       << '\n';
+  file << nlohmann::json{{"served", results}, {"crowds", crowds}}.dump(2) << '\n';
   if (!file) throw std::runtime_error(json_path + " cannot be written");
 }
 
@@ -368,7 +410,7 @@ void Run(const std::string& json_path, double seconds) {
 
 int main(int argc, char** argv) {
   std::string json_path;
-  double seconds = 0.3;
+  double seconds = 0.1;
   try {
     for (int i = 1; i < argc; ++i) {
       const std::string flag = argv[i];
