@@ -5,6 +5,7 @@
 // A tick of a learner: the run step call, the state read back, all inputs set, the call answered.
 // The rows of the game are medians of rounds in each of which every row is measured once. Compare
 // rows of one run only: the machine moves its cores about.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -301,10 +302,10 @@ int Run(int argc, char** argv) {
        [&] { return GroupTicks(one, 5); }}};
   for (int count = 2; count <= tmi::kMaxInstances; count *= 2) {
     for (const int ticks : {1, 5}) {
-      const std::string n = std::to_string(count), t = std::to_string(ticks);
-      rows.push_back({"group_of_" + n + "_" + t + "_ticks_per_s",
-                      n + " hotlap-games in one group, steps of " + t + " ticks, ticks of all",
-                      [count, ticks] { return GroupTicks(Running(count), ticks); }});
+      rows.push_back(
+          {fmt::format("group_of_{}_{}_ticks_per_s", count, ticks),
+           fmt::format("{} hotlap-games in one group, steps of {}, ticks of all", count, ticks),
+           [count, ticks] { return GroupTicks(Running(count), ticks); }});
     }
   }
   if (!python.empty()) {

@@ -78,6 +78,7 @@ std::vector<Rates> Measure(const std::vector<Exchange>& exchanges, double second
     }
   }
   std::vector<Rates> rates;
+  rates.reserve(samples.size());
   for (const Samples& s : samples)
     rates.push_back({Median(s.rates), Median(s.p50s), Median(s.p99s)});
   return rates;
@@ -251,12 +252,14 @@ class Learner {
 
 Crowd MeasureCrowd(const ConnectOptions& options, int learners, int rows, double seconds) {
   std::vector<std::unique_ptr<Learner>> crowd;
+  crowd.reserve(static_cast<std::size_t>(learners));
   for (int i = 0; i < learners; ++i) {
     crowd.push_back(std::make_unique<Learner>(options, "default", rows / learners));
   }
   for (const auto& learner : crowd) learner->Begin();
   const auto steps = [&] {
     std::vector<double> counts;
+    counts.reserve(crowd.size());
     for (const auto& learner : crowd) counts.push_back(static_cast<double>(learner->num_steps()));
     return counts;
   };
@@ -367,7 +370,8 @@ void Run(const std::string& json_path, double seconds) {
                     of_bare.per_second * rows, of_bare.p50_us, best, served.p50_us);
         if (rows > 1) {
           result[scheme]["halves"] = Json(rates[3], rows / 2);
-          best = rates[3].per_second * (rows / 2);
+          const int half = rows / 2;
+          best = rates[3].per_second * half;
           std::printf(" %11.0f", best);
         } else {
           std::printf(" %11s", "");

@@ -178,7 +178,7 @@ TEST_F(StateArchiveTest, RowsShareTheStatesOfTheirTrackAndKind) {
 
 TEST_F(StateArchiveTest, WhatWasKeptFirstGoesFirstWhenTheBudgetIsUsedUp) {
   const std::size_t size = 72 + sizeof(RowRecord) + 1;
-  archive = StateArchive({.every_m = kEveryM, .max_bytes = 3 * size}, RowsOf(1));
+  archive = StateArchive({.every_m = kEveryM, .max_bytes = 3 * size}, RowsOf(2));
   archive.Begin(0, At(0), {});
   for (int state = 1; state <= 5; ++state) {
     Pass(0, static_cast<float>(state) * 50 - 20, state);  // marks alone, and checkpoints at 4
@@ -187,7 +187,7 @@ TEST_F(StateArchiveTest, WhatWasKeptFirstGoesFirstWhenTheBudgetIsUsedUp) {
   }
   EXPECT_EQ(archive.bytes(), 3 * size);
   EXPECT_EQ(Drawn(StartPlace::kLine).back(), 5);
-  archive = StateArchive({.every_m = kEveryM, .max_bytes = size - 1}, RowsOf(1));
+  archive = StateArchive({.every_m = kEveryM, .max_bytes = size - 1}, RowsOf(2));
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
   Gather();

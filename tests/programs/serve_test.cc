@@ -290,7 +290,7 @@ TEST(ServeTest, RandomisedRowsGiveTheSameBitsServedAndAreRefusedToGamesThatCanno
 }
 
 TEST(ServeTest, EpisodesBeginAtTheSameKeptStatesEverywhere) {
-  const int steps = TestCount(100, 400, 4000);
+  const int steps = TestCount(400, 400, 4000);  // some episodes end
   constexpr float kEveryM = 10;
   constexpr Starts kStarts{StartPlace::kLine, 0.2f};
   RunningServer server(3, 3);
@@ -302,7 +302,7 @@ TEST(ServeTest, EpisodesBeginAtTheSameKeptStatesEverywhere) {
     options.starts = kStarts;
     EXPECT_EQ(Rollout(server.Attach(options), steps), in_process);
   }
-  EXPECT_NE(Rollout(InProcess(3), steps), in_process);
+  EXPECT_TRUE(Rollout(InProcess(3), steps) != in_process) << "none began at a state";
 }
 
 class MovedStatesTest : public ::testing::TestWithParam<GameKind> {};
