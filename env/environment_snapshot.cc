@@ -56,10 +56,8 @@ const char* WrongField(const RowRecord& record, const Centreline& line) {
   if (!near(record.place.s_m) || record.place.s_m > line.finish_s_m()) return "place.s";
   if (!near(record.place.lateral_m)) return "place.lateral";
   if (!near(record.place.height_m)) return "place.height";
-  if (!std::isfinite(record.place_of_m.x) || !std::isfinite(record.place_of_m.y) ||
-      !std::isfinite(record.place_of_m.z)) {
-    return "place_of";
-  }
+  const Vec3& place_of_m = record.place_of_m;
+  if (!near(place_of_m.x) || !near(place_of_m.y) || !near(place_of_m.z)) return "place_of";
   if (!near(record.episode_start_m)) return "episode_start";
   if (!near(record.best_m)) return "best";
   for (const double sum : record.reward_sums) {

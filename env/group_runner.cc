@@ -67,7 +67,7 @@ void GroupRunner::Step(const ActionView& actions, const BatchView& out) {
 
 bool GroupRunner::Save(std::size_t row, std::vector<std::byte>& out) {
   const sim::FloatingPointGuard guard;
-  if (is_sent(row) || !at(row).row.has_game()) return false;
+  if (is_sent(row) || !at(row).row.has_game() || at(row).is_game_new) return false;
   Place& place = Ask(row, row);
   place.saved = &out;
   Assign(row, Task::kSave);
@@ -121,7 +121,11 @@ void GroupRunner::Collect(Deadline deadline) {
   StartCommands();
   Handle(games_->Collect(num_looking_ > 0 ? kAtOnce : deadline));
   LoseLooking();
-  // Rows whose next episode begins at once arrive with the others.
+  FollowUp();
+}
+
+// Rows whose next episode begins at once are done with the others.
+void GroupRunner::FollowUp() {
   while (!commands_.empty()) {
     StartCommands();
     Handle(games_->Collect(kAtOnce));
@@ -230,9 +234,11 @@ void GroupRunner::AssignBegin(std::size_t row, Task task) {
     const std::span<const std::byte> drawn =
         settings_.archive->Draw(row, place.new_starts.value_or(place.starts),
                                 place.row.NextStream(place.seed, RandomPurpose::kStart));
-    if (!drawn.empty()) {
-      place.drawn.assign(drawn.begin(), drawn.end());  // it may be gone before the game is there
-      AssignRestore(row, place.drawn, task);
+    if (drawn.empty()) return Assign(row, task);
+    place.drawn.assign(drawn.begin(), drawn.end());  // it may be gone before the game is there
+    const auto opened = OpenSnapshot(place.drawn, OriginOf(row), line(row), SnapshotUse::kReset);
+    if (opened) {
+      AssignAt(row, *opened, task);
       place.is_drawn = true;
       return;
     }
@@ -241,11 +247,15 @@ void GroupRunner::AssignBegin(std::size_t row, Task task) {
 }
 
 void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task) {
-  Place& place = at(row);
   const auto use = task == Task::kContinue ? SnapshotUse::kRestore : SnapshotUse::kReset;
   const auto opened = OpenSnapshot(snapshot, OriginOf(row), line(row), use);
   if (!opened) return Reject(row, opened.error());
-  place.snapshot = *opened;
+  AssignAt(row, *opened, task);
+}
+
+void GroupRunner::AssignAt(std::size_t row, const OpenedSnapshot& snapshot, Task task) {
+  Place& place = at(row);
+  place.snapshot = snapshot;
   place.at_snapshot = task != Task::kContinue;
   place.is_drawn = false;
   place.after_revival = task;
@@ -260,6 +270,7 @@ void GroupRunner::StartCommands() {
 
 void GroupRunner::EndTask(Place& place) {
   assert(place.task != Task::kNone);
+  place.is_game_new = false;
   --NumWith(place);
   place.task = Task::kNone;
 }
@@ -274,12 +285,15 @@ void GroupRunner::Tell(std::size_t row) { (at(row).is_sent ? arrived_ : finished
 void GroupRunner::Finish(const BatchView& out) {
   const sim::FloatingPointGuard guard;
   StartCommands();
-  if (num_looking_ > 0) Handle(games_->Collect(kAtOnce));
+  // Rows that were sent are looked at too: where simulated ones are computed, and so what they find
+  // in the archive, depends on no group.
+  if (num_looking_ + num_sent_ > 0) Handle(games_->Collect(kAtOnce));
   while (num_waiting_ > 0) {
     StartCommands();
     Handle(games_->Collect(kNoDeadline));
   }
   LoseLooking();
+  FollowUp();
   for (const std::size_t row : finished_) Write(row, at(row).index, out);
   finished_.clear();
 }
@@ -362,6 +376,7 @@ void GroupRunner::Restarted(std::size_t row, const Completion& completion) {
   switch (place.task) {
     case Task::kNone:  // nobody looked; the row's next step or reset begins with it
       place.row.set_has_game(true);
+      place.is_game_new = true;
       return;
     case Task::kRevive:
       EndTask(place);

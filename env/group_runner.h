@@ -100,6 +100,7 @@ class GroupRunner {
     std::vector<float> final_observation;  // kSameStep; empty in the other modes
     bool is_restarting = false;            // a kRestart is under way, for some task or for none
     bool is_sent = false;
+    bool is_game_new = false;  // it stands at the start, and the row has not begun with it
     Starts starts{};
     std::vector<std::byte> drawn{};  // what `snapshot` looks into when the archive gave it
     // What it was asked.
@@ -134,6 +135,7 @@ class GroupRunner {
   // Those at a snapshot, or kContinue: unless the snapshot is rejected at once; a lost game
   // restarts first.
   void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task);
+  void AssignAt(std::size_t row, const OpenedSnapshot& snapshot, Task task);
   // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
   // under way already.
   void Assign(std::size_t row, Task task);
@@ -152,6 +154,7 @@ class GroupRunner {
   void Abandon(std::size_t row, const std::string& error);
   void Lose(std::size_t row, const std::string& error);
   void LoseLooking();
+  void FollowUp();
   // What a step has brought for the archive. Whether the row's state is to be kept.
   bool TellArchive(std::size_t row);
   void EndStep(std::size_t row);

@@ -41,7 +41,7 @@ struct Starts {
 struct ArchiveSettings {
   float every_m = 0;  // of the line lies a mark, [1, 10000]; 0: no state is kept
   // When it is used up, the states that were kept first go first. Rows' own latest states come to
-  // two for each row beside it.
+  // three for each row beside it.
   std::size_t max_bytes = std::size_t{16} << 20;
 };
 
@@ -73,7 +73,8 @@ class StateArchive {
             std::span<const std::byte> game);
   void Fail(std::size_t row);  // the row's episode has
 
-  // Takes over what the row has passed. Takes memory only for a state that takes no other's place.
+  // Takes over what the row has passed. Takes memory only for a state that takes no other's place
+  // there.
   void Gather(std::size_t row);
 
   std::size_t bytes() const { return bytes_; }  // kept now

@@ -241,7 +241,8 @@ void VectorEnvironment::Impl::AwaitArrivals(std::size_t count, Deadline deadline
               [&](int i) { awaited[Size(i)]->Collect(is_alone ? deadline : kAtOnce); });
     NoteArrivals();
     if (Clock::now() >= deadline) return;
-    if (!is_alone && arrived.size() < count) backoff.Pause(deadline);
+    const bool has_more = std::ranges::any_of(runners, &GroupRunner::has_sent);
+    if (!is_alone && has_more && arrived.size() < count) backoff.Pause(deadline);
   }
 }
 
@@ -358,13 +359,16 @@ void VectorEnvironment::Branch(int row, std::span<const std::uint8_t> mask, cons
   const std::vector<std::byte> state = Save(row);
   std::vector<std::span<const std::byte>> states(n);
   for (std::size_t r = 0; r < n; ++r) {
-    if (mask.empty() || mask[r] == 1) states[r] = state;
+    if (mask.empty() || mask[r] != 0) states[r] = state;
   }
   Restore(states, out);
   if (!state.empty()) return;
   const RowStatus why = is_under_way(row) ? RowStatus::kUnderWay : RowStatus::kNotReset;
   for (std::size_t r = 0; r < n; ++r) {
-    if (mask.empty() || mask[r] == 1) out.status[r] = static_cast<std::uint8_t>(why);
+    const bool is_asked = mask.empty() || mask[r] != 0;
+    if (is_asked && !is_under_way(static_cast<int>(r))) {
+      out.status[r] = static_cast<std::uint8_t>(why);
+    }
   }
 }
 

@@ -24,6 +24,7 @@ void SpinUntil(const IsDone& is_done) {
 }  // namespace
 
 WorkerPool::WorkerPool(int num_threads) {
+  threads_.reserve(static_cast<std::size_t>(std::max(num_threads - 1, 0)));
   try {
     for (int i = 1; i < num_threads; ++i) threads_.emplace_back([this, i] { Help(i); });
   } catch (const std::system_error& error) {

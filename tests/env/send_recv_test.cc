@@ -322,6 +322,37 @@ FleetSettings Settings(std::vector<int> groups, int num_threads, Autoreset mode)
   return settings;
 }
 
+TEST(SendRecvOfKeptStatesTest, WhereEpisodesOfSentRowsBeginDependsOnNoGroup) {
+  const auto drive = [](std::vector<int> groups, const Starts& starts) {
+    FleetSettings settings = Settings(std::move(groups), 1, Autoreset::kSameStep);
+    settings.environment.rules.time_limit_ticks = 40;  // so that many begin
+    settings.archive.every_m = 1;
+    settings.starts = starts;
+    Fleet fleet(settings);
+    fleet.Reset();
+    BatchBuffer batch(fleet.rows(), 2);
+    std::vector<float> seen;
+    const auto look = [&] {
+      seen.insert(seen.end(), batch.observations.begin(), batch.observations.end());
+    };
+    for (int step = 0; step < 2000; ++step) {
+      const std::vector<std::int32_t> actions = {step / 7 % 3, 0}, sent = {0, 2}, stepped = {1, 3};
+      fleet.rows().Send(sent, {.discrete = actions, .continuous = {}});
+      fleet.rows().Step(stepped, {.discrete = actions, .continuous = {}}, batch.view());
+      look();
+      std::vector<std::int32_t> received(2);
+      fleet.rows().Recv(received, kNoDeadline, batch.view());
+      look();
+    }
+    return seen;
+  };
+  constexpr Starts kStarts{StartPlace::kLine, 0.1f};
+  const auto reference = drive({4}, kStarts);
+  EXPECT_TRUE(drive({1, 1, 1, 1}, kStarts) == reference);
+  EXPECT_TRUE(drive({1, 3}, kStarts) == reference);
+  EXPECT_TRUE(drive({4}, {}) != reference) << "none began at a state";
+}
+
 class RandomScheduleTest : public ::testing::TestWithParam<Autoreset> {};
 INSTANTIATE_TEST_SUITE_P(EveryMode, RandomScheduleTest,
                          ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
