@@ -66,7 +66,7 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
   if (auto answered = remote->Await(deadline); !answered) {
     return tl::make_unexpected(answered.error());
   }
-  auto reply = DecodeHelloReply(BytesOf(remote->received_[0]));
+  auto reply = DecodeHelloReply(BytesOf(remote->received_.frames[0]));
   if (!reply) return BadReply(reply.error());
   remote->hello_ = *std::move(reply);
   const auto interval =
@@ -126,14 +126,14 @@ bool RemoteVectorEnvironment::Receive(Deadline until) {
     Poll({&item, 1}, until);
     if (!ReceiveFrame(socket_, frame)) return false;
   }
-  received_.clear();
+  received_.frames.clear();
   bool more = frame.more();
-  received_.push_back(std::move(frame));
+  received_.frames.push_back(std::move(frame));
   while (more) {
     zmq::message_t next;
     if (!ReceiveFrame(socket_, next)) return false;
     more = next.more();
-    if (received_.size() < kMaxReplyFrames) received_.push_back(std::move(next));
+    if (received_.frames.size() < kMaxReplyFrames) received_.frames.push_back(std::move(next));
   }
   return true;
 }
@@ -142,8 +142,9 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
   Deadline next_send = Clock::now() + options_.retry_interval;
   while (true) {
     if (Receive(std::min(deadline, next_send))) {
-      if (received_[0].size() > kMaxReplyHeaderBytes) return BadReply("its header is too long");
-      const auto reply = DecodeReplyStatus(BytesOf(received_[0]));
+      if (received_.frames[0].size() > kMaxReplyHeaderBytes)
+        return BadReply("its header is too long");
+      const auto reply = DecodeReplyStatus(BytesOf(received_.frames[0]));
       if (!reply) return BadReply(reply.error());
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
       // A repeat of an earlier one, or a later one that is ahead because those before it were lost:
@@ -228,7 +229,7 @@ tl::expected<EnvironmentSpec, Refusal> RemoteVectorEnvironment::Spec(const std::
   if (auto called = Call(std::move(request), {}, deadline); !called) {
     return tl::make_unexpected(called.error());
   }
-  auto spec = DecodeSpecReply(BytesOf(received_[0]));
+  auto spec = DecodeSpecReply(BytesOf(received_.frames[0]));
   if (!spec) return BadReply(spec.error());
   return *std::move(spec);
 }
@@ -255,7 +256,7 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
       !called) {
     return tl::make_unexpected(called.error());
   }
-  auto reply = DecodeAttachReply(BytesOf(received_[0]));
+  auto reply = DecodeAttachReply(BytesOf(received_.frames[0]));
   if (!reply) return BadReply(reply.error());
   if (reply->rows != options.rows || reply->observation_size != spec->observation_size()) {
     return BadReply("its sizes are not those that were asked for");
@@ -335,7 +336,8 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::ReceiveStep(Deadl
     const bool is_step = in_flight_.front().operation == Operation::kStep;
     const auto answered = Await(deadline);
     if (is_step) return answered.and_then([&] { return Batch(); });
-    if (!answered && answered.error().status == Status::kTimedOut) {
+    // The refusal of what was before it is nobody's here, unless it took the steps along.
+    if (!answered && (answered.error().status == Status::kTimedOut || in_flight_.empty())) {
       return tl::make_unexpected(answered.error());
     }
   }
@@ -396,11 +398,11 @@ tl::expected<std::vector<std::vector<std::byte>>, Refusal> RemoteVectorEnvironme
     return tl::make_unexpected(called.error());
   }
   const std::size_t count = snapshots.size();
-  if (received_.size() != 3 || received_[1].size() != count * sizeof(std::uint32_t)) {
+  if (received_.frames.size() != 3 || received_.frames[1].size() != count * sizeof(std::uint32_t)) {
     return BadReply("array 'sizes' has another size");
   }
-  const std::span<const std::uint32_t> sizes = Aligned<std::uint32_t>(1);
-  std::span<const std::byte> rest = BytesOf(received_[2]);
+  const std::span<const std::uint32_t> sizes = received_.Aligned<std::uint32_t>(1);
+  std::span<const std::byte> rest = BytesOf(received_.frames[2]);
   std::vector<std::vector<std::byte>> states(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (sizes[i] > rest.size()) return BadReply("array 'bytes' is cut short");
@@ -429,31 +431,32 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Drop(std::span<const Snapsh
 
 tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Ids(std::size_t num_arrays,
                                                                             std::size_t count) {
-  if (received_.size() != num_arrays + 1 || received_[1].size() != count * sizeof(SnapshotId)) {
+  if (received_.frames.size() != num_arrays + 1 ||
+      received_.frames[1].size() != count * sizeof(SnapshotId)) {
     return BadReply("array 'ids' has another size");
   }
   std::vector<SnapshotId> ids(count);
-  std::ranges::copy(Aligned<SnapshotId>(1), ids.begin());
+  std::ranges::copy(received_.Aligned<SnapshotId>(1), ids.begin());
   return ids;
 }
 
 // ZeroMQ aligns large frames alone; the others are copied, which costs nothing at their size.
 template <typename T>
-std::span<const T> RemoteVectorEnvironment::Aligned(std::size_t frame) {
-  const zmq::message_t& message = received_[frame];
+std::span<const T> RemoteVectorEnvironment::Received::Aligned(std::size_t frame) {
+  const zmq::message_t& message = frames[frame];
   const void* data = message.data();
   if (reinterpret_cast<std::uintptr_t>(data) % alignof(T) != 0) {
-    aligned_[frame].resize(message.size() / sizeof(std::uint64_t) + 1);
-    std::memcpy(aligned_[frame].data(), data, message.size());
-    data = aligned_[frame].data();
+    aligned[frame].resize(message.size() / sizeof(std::uint64_t) + 1);
+    std::memcpy(aligned[frame].data(), data, message.size());
+    data = aligned[frame].data();
   }
   return {static_cast<const T*>(data), message.size() / sizeof(T)};
 }
 
 std::span<const float> RemoteVectorEnvironment::Floats(const BatchShape& shape, BatchArray array,
                                                        std::size_t frame) {
-  if (!shape.is_half(array)) return Aligned<float>(frame);
-  const auto halves = Aligned<std::uint16_t>(frame);
+  if (!shape.is_half(array)) return batch_.Aligned<float>(frame);
+  const auto halves = batch_.Aligned<std::uint16_t>(frame);
   std::vector<float>& floats = floats_[array == BatchArray::kObservations ? 0 : 1];
   floats.resize(halves.size());
   FromHalf(halves, floats);
@@ -461,52 +464,55 @@ std::span<const float> RemoteVectorEnvironment::Floats(const BatchShape& shape, 
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
+  std::swap(batch_, received_);  // what is received from now on leaves it alone
   const bool names_rows = answered_.operation == Operation::kRecv;
   const std::size_t first = names_rows ? 2 : 1;  // frame of the batch
   rows_ = std::move(answered_.rows);
   int n = rows_.empty() ? num_rows() : static_cast<int>(rows_.size());
   if (names_rows) {
-    if (received_.size() < first) return BadReply("array 'rows' is missing");
-    const auto rows = Aligned<std::int32_t>(1);
+    if (batch_.frames.size() < first) return BadReply("array 'rows' is missing");
+    const auto rows = batch_.Aligned<std::int32_t>(1);
     rows_.assign(rows.begin(), rows.end());
     n = static_cast<int>(rows_.size());
-    if (received_[1].size() != rows.size_bytes() || !CheckRows(rows_, num_rows())) {
+    if (batch_.frames[1].size() != rows.size_bytes() || !CheckRows(rows_, num_rows())) {
       return BadReply("array 'rows' is not of rows");
     }
   }
   const BatchLayout layout = layout_.OfRows(n);
   const BatchShape& shape = layout.shape();
   const std::size_t num_arrays = static_cast<std::size_t>(shape.num_arrays());
-  if (received_.size() != first + num_arrays) return BadReply("it has another number of arrays");
+  if (batch_.frames.size() != first + num_arrays)
+    return BadReply("it has another number of arrays");
   const auto frame_of = [&](BatchArray array) { return static_cast<std::size_t>(array) + first; };
   const auto floats = [&](BatchArray array) { return Floats(shape, array, frame_of(array)); };
   const int num_final =
       shape.has_finals
-          ? static_cast<int>(std::min(received_[frame_of(BatchArray::kFinalRows)].size() / 4,
+          ? static_cast<int>(std::min(batch_.frames[frame_of(BatchArray::kFinalRows)].size() / 4,
                                       static_cast<std::size_t>(n)))
           : 0;
   for (std::size_t a = 0; a < num_arrays; ++a) {
-    if (received_[first + a].size() != shape.SentBytes(static_cast<BatchArray>(a), num_final)) {
+    if (batch_.frames[first + a].size() != shape.SentBytes(static_cast<BatchArray>(a), num_final)) {
       return BadReply("array " + std::to_string(a) + " has another size");
     }
   }
-  ConstBatchView view{.observations = floats(BatchArray::kObservations),
-                      .rewards = Aligned<float>(frame_of(BatchArray::kRewards)),
-                      .terminated = Aligned<std::uint8_t>(frame_of(BatchArray::kTerminated)),
-                      .truncated = Aligned<std::uint8_t>(frame_of(BatchArray::kTruncated)),
-                      .status = Aligned<std::uint8_t>(frame_of(BatchArray::kStatus)),
-                      .info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kInfo))),
-                      .final_rows = {},
-                      .final_observations = {},
-                      .final_info = {},
-                      .rows = rows_};
+  ConstBatchView view{
+      .observations = floats(BatchArray::kObservations),
+      .rewards = batch_.Aligned<float>(frame_of(BatchArray::kRewards)),
+      .terminated = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kTerminated)),
+      .truncated = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kTruncated)),
+      .status = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kStatus)),
+      .info = std::as_bytes(batch_.Aligned<std::int32_t>(frame_of(BatchArray::kInfo))),
+      .final_rows = {},
+      .final_observations = {},
+      .final_info = {},
+      .rows = rows_};
   if (shape.has_finals) {
-    view.final_rows = Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
+    view.final_rows = batch_.Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
     if (!AreInOrder(view.final_rows, rows_, n)) {
       return BadReply("array 'final_rows' is not of rows in their order");
     }
     view.final_observations = floats(BatchArray::kFinalObservations);
-    view.final_info = std::as_bytes(Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
+    view.final_info = std::as_bytes(batch_.Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
   }
   return view;
 }

@@ -114,8 +114,8 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // those behind it along.
   tl::expected<ConstBatchView, Refusal> ReceiveStep(Deadline deadline);
 
-  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it
-  // was the last call.
+  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it was
+  // the last call, and nothing was in flight before it.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
   bool session_is_lost() const { return keep_alive_->session_is_lost(); }
@@ -123,6 +123,13 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
  private:
   using Frames = std::vector<zmq::message_t>;  // header and arrays
   using Arrays = std::array<std::span<const std::byte>, kMaxRequestArrays>;
+  struct Received {
+    Frames frames;
+    std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned;  // of those that were not
+
+    template <typename T>
+    std::span<const T> Aligned(std::size_t frame);
+  };
   struct InFlight {
     Operation operation = Operation::kPing;
     std::uint64_t id = 0;
@@ -151,8 +158,6 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<ConstBatchView, Refusal> Batch();  // in received_
   // The first of the arrays of a reply to save or import.
   tl::expected<std::vector<SnapshotId>, Refusal> Ids(std::size_t num_arrays, std::size_t count);
-  template <typename T>
-  std::span<const T> Aligned(std::size_t frame);
   std::span<const float> Floats(const BatchShape& shape, BatchArray array, std::size_t frame);
 
   const ConnectOptions options_;
@@ -165,11 +170,11 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   std::deque<InFlight> in_flight_;  // not answered yet, oldest first
   InFlight answered_;               // the latest that was
   bool must_settle_ = false;        // replies with the next id may be those of copies
-  Frames received_;                 // the latest reply; views point into it
+  Received received_;               // the latest reply
+  Received batch_;                  // the latest batch; views point into it
   // Of the latest batch, when it is of some rows. Only the next batch changes them, so that they
   // may be what the next step asks for.
   std::vector<std::int32_t> rows_;
-  std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned_;  // of frames that were not
   std::array<std::vector<float>, 2> floats_;  // of frames of halves: observations, final ones
 
   EnvironmentSpec spec_;

@@ -64,7 +64,7 @@ class LearnerEnvironment {
   virtual tl::expected<ConstBatchView, Refusal> Restore(std::span<const SnapshotId> snapshots,
                                                         Deadline deadline) = 0;
   // Gives the rows of the mask ([n]; empty: all) the state of one row: they go on with its episode,
-  // bit for bit. kNotReset where that row has none.
+  // bit for bit. kNotReset where that row has none, kUnderWay where it is under way.
   virtual tl::expected<ConstBatchView, Refusal> Branch(int row, std::span<const std::uint8_t> mask,
                                                        Deadline deadline) = 0;
 

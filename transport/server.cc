@@ -135,7 +135,12 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   hello_.tracks = catalogue.track_names();
 }
 
-Server::~Server() = default;
+// Work of either pool may be given on to the other.
+Server::~Server() {
+  stopping_.store(true);
+  step_workers_.Stop();
+  patient_workers_.Stop();
+}
 
 void Server::Stop() {
   stopping_.store(true);

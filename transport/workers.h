@@ -19,7 +19,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   void Give(std::function<void()> work);
-  // Runs what was given to its end and ends the threads. Nobody but work that runs may give more.
+  // Runs what was given to its end and ends the threads. What is given later is never run.
   void Stop();
 
  private:

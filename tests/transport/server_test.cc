@@ -122,16 +122,40 @@ TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
 }
 
 TEST_F(ServerTest, RequestsInFlightAreAnsweredInOrder) {
+  for (const double inline_limit_us : {0.0, 1e6}) {  // by workers, by the socket's thread
+    SCOPED_TRACE(inline_limit_us);
+    server_settings.inline_limit_us = inline_limit_us;
+    Start();
+    RawClient client = Raw();
+    const Token token = Ready(client);
+    for (std::uint64_t id = 3; id < 3 + 4; ++id)
+      client.Send(StepRequest(token, id), {SomeActions(), ""});
+    for (std::uint64_t id = 3; id < 3 + 4; ++id) {
+      const RawReply reply = client.Receive().value();
+      EXPECT_EQ(reply.header.id, id);
+      EXPECT_EQ(reply.header.status, Status::kOk);
+    }
+    Stop();
+  }
+}
+
+TEST_F(ServerTest, RequestsBehindACloseAreDroppedAndTheRowsComeBack) {
+  server_settings.inline_limit_us = 0;
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  for (std::uint64_t id = 3; id < 3 + 4; ++id)
-    client.Send(StepRequest(token, id), {SomeActions(), ""});
-  for (std::uint64_t id = 3; id < 3 + 4; ++id) {
-    const RawReply reply = client.Receive().value();
-    EXPECT_EQ(reply.header.id, id);
-    EXPECT_EQ(reply.header.status, Status::kOk);
-  }
+  Request close = SessionRequest(Operation::kDetach, token, 4);
+  close.close = true;
+  gate->Shut();
+  client.Send(StepRequest(token, 3), {SomeActions(), ""});
+  client.Send(close, {});
+  client.Send(StepRequest(token, 5), {SomeActions(), ""});
+  gate->Open();
+  EXPECT_EQ(client.Receive().value().header.id, 3u);
+  EXPECT_EQ(client.Receive().value().header.id, 4u);
+  EXPECT_EQ(client.Ask(StepRequest(token, 6), {SomeActions(), ""}).header.status,
+            Status::kInvalidKey);
+  while (games->free_simulated() < game_settings.simulated) std::this_thread::yield();
 }
 
 TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
