@@ -114,8 +114,8 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // those behind it along.
   tl::expected<ConstBatchView, Refusal> ReceiveStep(Deadline deadline);
 
-  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it was
-  // the last call, and nothing was in flight before it.
+  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it
+  // was the last call, and nothing was in flight before it.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
   bool session_is_lost() const { return keep_alive_->session_is_lost(); }
