@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "env/sim/floating_point_guard.h"
+#include "env/sim/vehicle_model.h"
 
 namespace hotlap {
 namespace {
 
 constexpr const char* kNotFinite = "its state is not finite";
-constexpr std::int32_t kTickMs = 10;
 
 }  // namespace
 
@@ -124,7 +124,8 @@ void GroupRunner::Collect(Deadline deadline) {
   FollowUp();
 }
 
-// Rows whose next episode begins at once are done with the others.
+// What began to be done in the look: rows whose next episode begins at once are done with the
+// others.
 void GroupRunner::FollowUp() {
   while (!commands_.empty()) {
     StartCommands();
@@ -270,7 +271,6 @@ void GroupRunner::StartCommands() {
 
 void GroupRunner::EndTask(Place& place) {
   assert(place.task != Task::kNone);
-  place.is_game_new = false;
   --NumWith(place);
   place.task = Task::kNone;
 }
@@ -335,7 +335,7 @@ void GroupRunner::Handle(const Completion& completion) {
       return TellArchive(r) ? Assign(r, Task::kKeep) : EndStep(r);
     case Task::kKeep:
       EndTask(place);
-      settings_.archive->Keep(r, {OriginOf(r), state.race_time_ms / kTickMs}, row.record(),
+      settings_.archive->Keep(r, {OriginOf(r), state.race_time_ms / sim::kTickMs}, row.record(),
                               completion.snapshot);
       return EndStep(r);
     case Task::kBegin:
@@ -346,6 +346,7 @@ void GroupRunner::Handle(const Completion& completion) {
       if (!row.Continue(settings_.config, state, place.snapshot.record, place.result)) {
         return Abandon(r, kNotFinite);
       }
+      place.is_game_new = false;
       EndTask(place);
       if (settings_.archive != nullptr) {
         settings_.archive->Begin(r, row.record(), place.snapshot.bytes);
@@ -353,8 +354,8 @@ void GroupRunner::Handle(const Completion& completion) {
       return Tell(r);
     case Task::kSave:
       EndTask(place);
-      PackSnapshot({OriginOf(r), state.race_time_ms / kTickMs}, row.record(), completion.snapshot,
-                   *place.saved);
+      PackSnapshot({OriginOf(r), state.race_time_ms / sim::kTickMs}, row.record(),
+                   completion.snapshot, *place.saved);
       return;
     default:
       assert(false);
@@ -398,6 +399,7 @@ void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot) {
   if (!place.row.Begin(settings_.config, games_->state(SlotOf(row)), snapshot, result)) {
     return Abandon(row, kNotFinite);
   }
+  place.is_game_new = false;
   if (settings_.archive != nullptr) {
     settings_.archive->Begin(
         row, place.row.record(),
@@ -424,6 +426,7 @@ void GroupRunner::Abandon(std::size_t row, const std::string& error) {
 void GroupRunner::Lose(std::size_t row, const std::string& error) {
   Place& place = at(row);
   const Task task = place.task;
+  place.is_game_new = false;
   EndTask(place);
   const bool is_restore =
       task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);

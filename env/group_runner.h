@@ -100,7 +100,7 @@ class GroupRunner {
     std::vector<float> final_observation;  // kSameStep; empty in the other modes
     bool is_restarting = false;            // a kRestart is under way, for some task or for none
     bool is_sent = false;
-    bool is_game_new = false;  // it stands at the start, and the row has not begun with it
+    bool is_game_new = false;  // it came unseen: the record is of the one before
     Starts starts{};
     std::vector<std::byte> drawn{};  // what `snapshot` looks into when the archive gave it
     // What it was asked.

@@ -363,12 +363,10 @@ void VectorEnvironment::Branch(int row, std::span<const std::uint8_t> mask, cons
   }
   Restore(states, out);
   if (!state.empty()) return;
-  const RowStatus why = is_under_way(row) ? RowStatus::kUnderWay : RowStatus::kNotReset;
   for (std::size_t r = 0; r < n; ++r) {
-    const bool is_asked = mask.empty() || mask[r] != 0;
-    if (is_asked && !is_under_way(static_cast<int>(r))) {
-      out.status[r] = static_cast<std::uint8_t>(why);
-    }
+    if (!mask.empty() && mask[r] == 0) continue;
+    const bool waits = is_under_way(row) || is_under_way(static_cast<int>(r));
+    out.status[r] = static_cast<std::uint8_t>(waits ? RowStatus::kUnderWay : RowStatus::kNotReset);
   }
 }
 

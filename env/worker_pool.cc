@@ -12,7 +12,7 @@ namespace {
 
 std::size_t Index(int i) { return static_cast<std::size_t>(i); }
 
-// Until it is done, or for some 50 us.
+// Until it is done, or for a thousand pauses: some 15 us where one takes 13 ns.
 template <class IsDone>
 void SpinUntil(const IsDone& is_done) {
   constexpr int kSpins = 1000;

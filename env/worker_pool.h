@@ -1,6 +1,6 @@
 // A few threads that share the jobs of whoever calls. One that finds nothing to do looks again for
-// some 50 us before it sleeps, as does a caller whose helpers are still at work: to be woken takes
-// about as long, and a small step no longer. Each thread begins with a part of the jobs of its own,
+// a thousand pauses before it sleeps, as does a caller whose helpers are still at work: to be woken
+// takes longer, and a small step hardly. Each thread begins with a part of the jobs of its own,
 // the same in every call of as many, so that what a job works on stays in its core's cache.
 #pragma once
 

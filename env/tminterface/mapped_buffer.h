@@ -173,7 +173,7 @@ class Backoff {
   void Reset();
   // True from the first sleep on: the time for system calls such as game_alive().
   bool is_slow() const { return sleep_.count() > 0; }
-  // Tells the processor that this thread spins: some tens of nanoseconds.
+  // Tells the processor that this thread spins: ten nanoseconds or more.
   static void Relax();
 
  private:

@@ -222,6 +222,23 @@ TEST_F(LostRows, GameThatComesBetweenTwoStepsIsFoundByTheNext) {
   EXPECT_EQ(fleet().info("race_time", 0), 50);
 }
 
+TEST_F(LostRows, GameThatCameUnseenHasNoStateUntilTheRowBeginsWithIt) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kSilent, {}});
+  for (int step = 0; step < 2; ++step) fleet().Step(kThrottle);
+  games().Wake(1);
+  fleet().ResetRow(0);  // collects it too
+  EXPECT_TRUE(fleet().Save(1).empty()) << "the record is of the lost episode";
+  games().Tell(1, {Answer::kRejected, {}});
+  EXPECT_FALSE(fleet().Restore(1, snapshot));
+  EXPECT_TRUE(fleet().Save(1).empty()) << "still";
+  fleet().Step(kThrottle);
+  ExpectFirst(1);
+  EXPECT_FALSE(fleet().Save(1).empty());
+}
+
 TEST_F(LostRows, ResetWaitsForTheRestartUnderWay) {
   MakeAndDrive(Autoreset::kNextStep);
   games().Tell(1, {Answer::kLost, {}});

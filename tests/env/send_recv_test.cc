@@ -322,6 +322,21 @@ FleetSettings Settings(std::vector<int> groups, int num_threads, Autoreset mode)
   return settings;
 }
 
+TEST_F(SendRecvTest, BranchOfARowWithoutAStateLeavesThoseUnderWayToSayThatTheyAre) {
+  Make(Autoreset::kDisabled);
+  Tell(0, {Answer::kLost, {}});
+  fleet().Step(kThrottle);
+  Send({2});
+  BatchBuffer branched(rows());
+  rows().Branch(0, std::vector<std::uint8_t>{0, 1, 1, 0}, branched.view());
+  const auto status = [&](std::size_t row) { return static_cast<RowStatus>(branched.status[row]); };
+  EXPECT_EQ(status(0), RowStatus::kSkipped);
+  EXPECT_EQ(status(1), RowStatus::kNotReset);
+  EXPECT_EQ(status(2), RowStatus::kUnderWay);
+  EXPECT_EQ(status(3), RowStatus::kSkipped);
+  EXPECT_EQ(Recv(1), std::vector<std::int32_t>{2});
+}
+
 TEST(SendRecvOfKeptStatesTest, WhereEpisodesOfSentRowsBeginDependsOnNoGroup) {
   const auto drive = [](std::vector<int> groups, const Starts& starts) {
     FleetSettings settings = Settings(std::move(groups), 1, Autoreset::kSameStep);

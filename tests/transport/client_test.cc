@@ -178,6 +178,20 @@ TEST_P(SavedStatesTest, ABadStateIsRefusedByItsPlaceAndNoneIsKept) {
   EXPECT_EQ(imported[0], ids[1] + 1) << "no id was given in between";
 }
 
+TEST_P(SavedStatesTest, ABatchHoldsUntilTheNextOne) {
+  Start();
+  const auto rows = Rows(3);
+  Race(*rows, 5);
+  const auto actions = Actions(rows->spec().action, 3, 5);
+  const auto batch = rows->Step({.discrete = actions, .continuous = {}}, Soon());
+  ASSERT_TRUE(batch);
+  const std::string bytes = BytesOf(*batch);
+  const auto ids = rows->Save({}, Soon());
+  ASSERT_TRUE(ids);
+  ASSERT_TRUE(rows->Export(*ids, Soon()));
+  EXPECT_EQ(BytesOf(*batch), bytes);
+}
+
 TEST_P(SavedStatesTest, BranchGivesTheRowsOfTheMaskTheFutureOfOne) {
   Start();
   const auto rows = Rows(4);
