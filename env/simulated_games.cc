@@ -186,7 +186,7 @@ struct Slot {
   std::vector<std::byte> snapshot;
 };
 
-// Eight games side by side, the last block perhaps fewer.
+// Games side by side, as many as a block has lanes, the last perhaps fewer.
 struct Block {
   std::shared_ptr<VehicleBlock> cars;
   int first_slot = 0, num_slots = 0;
@@ -266,13 +266,13 @@ class SimulatedGames final : public GameGroup {
     const std::span<Slot> slots = std::span(slots_).subspan(
         static_cast<std::size_t>(block.first_slot), static_cast<std::size_t>(block.num_slots));
     for (;;) {
-      std::uint8_t lanes = 0;
+      sim::LaneMask lanes = 0;
       bool any = false;
       for (Slot& slot : slots) {
         if (slot.ticks_left == 0) continue;
         any = true;
         const Inputs& inputs = slot.command.InputsOfTick(slot.ticks_done);
-        lanes = static_cast<std::uint8_t>(lanes | slot.race.BeginTick(inputs));
+        lanes = static_cast<sim::LaneMask>(lanes | slot.race.BeginTick(inputs));
       }
       if (!any) return;
       block.cars->Advance(lanes);

@@ -64,12 +64,12 @@ void Race::TakeInputs(const Inputs& inputs) {
   block_->set_inputs(lane_, inputs);
 }
 
-std::uint8_t Race::BeginTick(const Inputs& inputs) {
+LaneMask Race::BeginTick(const Inputs& inputs) {
   if (!(inputs == record_.inputs)) TakeInputs(inputs);
   has_moved_ = record_.race_time_ms >= 0;
   record_.clock_ms += kTickMs;
   if (!record_.finished) record_.race_time_ms += kTickMs;
-  return has_moved_ ? static_cast<std::uint8_t>(1 << lane_) : std::uint8_t{0};
+  return has_moved_ ? static_cast<LaneMask>(1 << lane_) : LaneMask{0};
 }
 
 std::span<const RaceEvent> Race::EndTick() {

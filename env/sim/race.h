@@ -89,7 +89,7 @@ class Race {
   }
   // The same in parts, so that the cars of a block tick together: all begin; the block advances the
   // lanes that they name; all end.
-  std::uint8_t BeginTick(const Inputs& inputs);  // the bit of the lane; 0 while the car is held
+  LaneMask BeginTick(const Inputs& inputs);  // the bit of the lane; 0 while the car is held
   std::span<const RaceEvent> EndTick();
   // Takes the finish of the last tick back, as C_PREVENT_SIMULATION_FINISH does: its cp time is -1
   // again and the race goes on.

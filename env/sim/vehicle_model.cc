@@ -161,7 +161,7 @@ void VehicleBlock::set_inputs(int lane, const Inputs& inputs) {
     driver_[k][static_cast<std::size_t>(lane)] = words[k];
 }
 
-TickResult VehicleBlock::Advance(std::uint8_t lanes) {
+TickResult VehicleBlock::Advance(LaneMask lanes) {
   constexpr std::size_t kPosition = offsetof(VehicleState, body.position_m);
   constexpr std::size_t kIndex = offsetof(VehicleState, road_index) / sizeof(float);
   constexpr std::size_t kLeft = offsetof(VehicleState, has_left_road) / sizeof(float);
@@ -188,8 +188,8 @@ TickResult VehicleBlock::Advance(std::uint8_t lanes) {
     arguments.footings += first;
     arguments.active = 1;
     const TickResult result = HWY_DYNAMIC_DISPATCH(TickLane)(arguments);
-    return {static_cast<std::uint8_t>(result.speed_limited << first),
-            static_cast<std::uint8_t>(result.left_world << first)};
+    return {static_cast<LaneMask>(result.speed_limited << first),
+            static_cast<LaneMask>(result.left_world << first)};
   }
   for (Footing& footing : footings) {  // resting lanes read any road
     if (footing.stretch == nullptr) footing = footings[first];

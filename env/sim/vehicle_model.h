@@ -1,6 +1,6 @@
 // How one tick of 10 ms changes a car. Semi-implicit Euler: forces from the state before, then
 // speeds, then positions. Float32 and plain arithmetic only (see floating_point_guard.h, which the
-// callers hold). One kernel (vehicle_tick-inl.h) serves one car and a block of eight, with equal
+// callers hold). One kernel (vehicle_tick-inl.h) serves one car and a block of them, with equal
 // bits; docs/vehicle.md tells the model.
 //
 // Chosen rules:
@@ -47,10 +47,15 @@ struct Controls {
 // `steer_key` as in VehicleState.
 Controls ControlsOf(const Inputs& inputs, std::int32_t steer_key);
 
-// What was odd in a tick; nothing here is needed to go on. Of a block, bit i is lane i.
+inline constexpr int kBlockLanes = 16;
+using LaneMask = std::uint16_t;  // bit i is lane i of a block
+inline constexpr LaneMask kAllLanes = 0xFFFF;
+static_assert(std::bit_width(kAllLanes) == kBlockLanes);
+
+// What was odd in a tick; nothing here is needed to go on. Of one car, bit 0.
 struct TickResult {
-  std::uint8_t speed_limited = 0;  // a linear or angular speed was cut to its limit
-  std::uint8_t left_world = 0;     // stopped at kWorldLimitM
+  LaneMask speed_limited = 0;  // a linear or angular speed was cut to its limit
+  LaneMask left_world = 0;     // stopped at kWorldLimitM
 };
 
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out
@@ -66,10 +71,8 @@ std::int32_t TurboTicks(const VehicleParams& params);
 // already.
 VehicleState CarAt(const VehicleParams& params, const Track& track, const Pose& pose, bool dropped);
 
-inline constexpr int kBlockLanes = 8;
-
-// Eight cars side by side, word by word, so that one instruction ticks all of them. Lanes may be on
-// different tracks and have different parameters.
+// Cars side by side, word by word, so that one instruction ticks as many of them as the processor's
+// vectors hold. Lanes may be on different tracks and have different parameters.
 class VehicleBlock {
  public:
   // All lanes alike, to begin with. The track must outlive the block.
@@ -95,7 +98,7 @@ class VehicleBlock {
 
   // One tick of the lanes whose bit is set, each as Advance() does it, bit for bit; the others
   // stay as they are, bit for bit.
-  TickResult Advance(std::uint8_t lanes);
+  TickResult Advance(LaneMask lanes);
 
  private:
   template <std::size_t words>

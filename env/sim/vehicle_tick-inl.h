@@ -13,6 +13,8 @@
 #endif
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include "env/sim/vehicle_tick.h"
 #include "hwy/highway.h"
@@ -36,7 +38,9 @@ class VehicleTick {
       : args_(arguments), first_(first), result_(result) {}
 
   HWY_INLINE void Run() {
-    const std::uint8_t bits[8] = {static_cast<std::uint8_t>(args_.active >> first_)};
+    const auto lanes = static_cast<std::uint64_t>(args_.active) >> first_;
+    std::uint8_t bits[8];
+    std::memcpy(bits, &lanes, sizeof bits);  // little-endian, as Highway reads them
     active_ = hn::LoadMaskBits(d_, bits);
     if (!Any(active_)) return;
     LoadBody();
@@ -119,12 +123,14 @@ class VehicleTick {
   }
   HWY_INLINE M NoLane() const { return hn::Zero(d_) != hn::Zero(d_); }
   HWY_INLINE bool Any(M mask) const { return !hn::AllFalse(d_, mask); }
-  HWY_INLINE void Note(M mask, std::uint8_t& lanes) const {
+  HWY_INLINE void Note(M mask, LaneMask& lanes) const {
     const M noted = hn::And(mask, active_);
     if (!Any(noted)) return;
+    std::uint64_t word = 0;
     std::uint8_t bits[8] = {};
     hn::StoreMaskBits(d_, noted, bits);
-    lanes = static_cast<std::uint8_t>(lanes | (bits[0] << first_));
+    std::memcpy(&word, bits, sizeof word);
+    lanes = static_cast<LaneMask>(lanes | (word << first_));
   }
 
   // ---- The tick, in order
@@ -150,7 +156,7 @@ class VehicleTick {
     forward = {two * (xz + wy), two * (yz - wx), one - two * (xx + yy)};
   }
 
-  // The stretch of each lane, turned from eight records into one vector a word.
+  // The stretch of each lane, turned from a record a lane into one vector a word.
   HWY_INLINE void LoadRoad() {
     HWY_ALIGN float transposed[kLanes == 1 ? 1 : kStretchWords * kLanes];
     const float* const words = kLanes == 1 ? Record(0) : transposed;
@@ -226,35 +232,40 @@ class VehicleTick {
   HWY_INLINE void Transpose([[maybe_unused]] float* words) const {
     if constexpr (kLanes > 1) {
 #if HWY_TARGET != HWY_SCALAR
-      // Four records at a time: pairs of words, then pairs of pairs.
+      // Four words at a time, of every fourth record side by side: pairs, then pairs of pairs.
       const hn::Repartition<double, D> pairs;
-      for (std::size_t k = 0; k < kStretchWords; k += kLanes) {
-        V quarter[kLanes / 4][4];
-        for (std::size_t q = 0; q < kLanes / 4; ++q) {
-          V row[4];
-          for (std::size_t i = 0; i < 4; ++i) row[i] = hn::LoadU(d_, Record(4 * q + i) + k);
-          const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d_, row[0], row[1]));
-          const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d_, row[2], row[3]));
-          const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d_, row[0], row[1]));
-          const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d_, row[2], row[3]));
-          quarter[q][0] = hn::BitCast(d_, hn::InterleaveLower(pairs, low01, low23));
-          quarter[q][1] = hn::BitCast(d_, hn::InterleaveUpper(pairs, low01, low23));
-          quarter[q][2] = hn::BitCast(d_, hn::InterleaveLower(pairs, high01, high23));
-          quarter[q][3] = hn::BitCast(d_, hn::InterleaveUpper(pairs, high01, high23));
-        }
-        for (std::size_t i = 0; i < 4; ++i) {
-          float* const at = words + (k + i) * kLanes;
-          if constexpr (kLanes == 4) {
-            hn::Store(quarter[0][i], d_, at);
-          } else {
-            hn::Store(hn::ConcatLowerLower(d_, quarter[1][i], quarter[0][i]), d_, at);
-            hn::Store(hn::ConcatUpperUpper(d_, quarter[1][i], quarter[0][i]), d_, at + 4 * kLanes);
-          }
-        }
+      for (std::size_t k = 0; k < kStretchWords; k += 4) {
+        V row[4];
+        for (std::size_t i = 0; i < 4; ++i) row[i] = EveryFourth(d_, i, k);
+        const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d_, row[0], row[1]));
+        const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d_, row[2], row[3]));
+        const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d_, row[0], row[1]));
+        const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d_, row[2], row[3]));
+        float* const at = words + k * kLanes;
+        hn::Store(hn::BitCast(d_, hn::InterleaveLower(pairs, low01, low23)), d_, at);
+        hn::Store(hn::BitCast(d_, hn::InterleaveUpper(pairs, low01, low23)), d_, at + kLanes);
+        hn::Store(hn::BitCast(d_, hn::InterleaveLower(pairs, high01, high23)), d_,
+                  at + 2 * kLanes);
+        hn::Store(hn::BitCast(d_, hn::InterleaveUpper(pairs, high01, high23)), d_,
+                  at + 3 * kLanes);
       }
 #endif
     }
   }
+
+#if HWY_TARGET != HWY_SCALAR
+  // Four words from k on of the records `lane`, lane + 4, and so on.
+  template <class Part>
+  HWY_INLINE hn::Vec<Part> EveryFourth(Part part, std::size_t lane, std::size_t k) const {
+    if constexpr (hn::MaxLanes(Part()) <= 4) {
+      return hn::LoadU(part, Record(lane) + k);
+    } else {
+      const hn::Half<Part> half;
+      return hn::Combine(part, EveryFourth(half, lane + hn::MaxLanes(half), k),
+                         EveryFourth(half, lane, k));
+    }
+  }
+#endif
 
   // Steering, gears, engine, brake: what the wheels will ask of the road.
   HWY_INLINE void Drive() {

@@ -1,8 +1,6 @@
 // What one tick of some cars reads and writes; vehicle_tick-inl.h computes it.
 #pragma once
 
-#include <cstdint>
-
 #include "env/sim/vehicle_model.h"
 
 namespace hotlap::sim {
@@ -13,7 +11,7 @@ struct TickArguments {
   const float* params;      // VehicleParams
   const float* driver;      // DriverWords
   const Footing* footings;  // one a lane
-  std::uint8_t active;      // bit i: lane i ticks; the others keep every bit
+  LaneMask active;          // these tick; the others keep every bit
 };
 
 }  // namespace hotlap::sim

@@ -86,7 +86,7 @@ void FullBlock(benchmark::State& state) {
       for (int lane = 0; lane < kBlockLanes; ++lane) {
         block.set_inputs(lane, lap.inputs[lap.Begin(lane) + k]);
       }
-      block.Advance(255);
+      block.Advance(kAllLanes);
     }
     benchmark::DoNotOptimize(block);
     ticks += kBlockLanes * static_cast<std::int64_t>(kStretchTicks);
@@ -111,9 +111,9 @@ void FullBlockOfRaces(benchmark::State& state) {
       block->set_state(lane, lap.cars[lap.Begin(lane)]);
     }
     for (std::size_t k = 0; k < kStretchTicks; ++k) {
-      std::uint8_t lanes = 0;
+      LaneMask lanes = 0;
       for (int lane = 0; lane < kBlockLanes; ++lane) {
-        lanes = static_cast<std::uint8_t>(lanes | races[static_cast<std::size_t>(lane)].BeginTick(
+        lanes = static_cast<LaneMask>(lanes | races[static_cast<std::size_t>(lane)].BeginTick(
                                                       lap.inputs[lap.Begin(lane) + k]));
       }
       block->Advance(lanes);

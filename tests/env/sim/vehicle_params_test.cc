@@ -199,12 +199,12 @@ TEST_F(VariedTest, CarsAtTheCornersOfAllRangesStayInOnePiece) {
     float farthest_m = 0;
     for (int tick = 0; tick < TestCount(1500, 6000, 60000); ++tick) {
       const bool is_wild = tick % 600 >= 400;
-      std::uint8_t lanes = 0;
+      LaneMask lanes = 0;
       for (std::size_t l = 0; l < races.size(); ++l) {
         if (tick % 600 == 0 && tick > 0) races[l].Respawn();
         if (!is_wild) inputs[l] = driver.Drive(races[l].state());
         if (is_wild && draws.Below(12) == 0) inputs[l] = AnyInputs(draws);
-        lanes = static_cast<std::uint8_t>(lanes | races[l].BeginTick(inputs[l]));
+        lanes = static_cast<LaneMask>(lanes | races[l].BeginTick(inputs[l]));
       }
       block->Advance(lanes);
       for (Race& race : races) {

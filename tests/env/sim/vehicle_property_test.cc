@@ -87,7 +87,7 @@ TEST(VehiclePropertyTest, RandomDrivingStaysFiniteAboveTheGroundAndMakesNoEnergy
     most_energy.fill(1e30f);
     std::array<int, kBlockLanes> ticks_below{};
     for (int tick = 0; tick < per_track / kBlockLanes; ++tick) {
-      std::uint8_t lanes = 0;
+      LaneMask lanes = 0;
       for (int lane = 0; lane < kBlockLanes; ++lane) {
         const auto l = static_cast<std::size_t>(lane);
         Race& race = races[l];
@@ -111,7 +111,7 @@ TEST(VehiclePropertyTest, RandomDrivingStaysFiniteAboveTheGroundAndMakesNoEnergy
           jumped = true;
         }
         if (jumped) most_energy[l] = 1e30f;
-        lanes = static_cast<std::uint8_t>(lanes | race.BeginTick(inputs[l]));
+        lanes = static_cast<LaneMask>(lanes | race.BeginTick(inputs[l]));
       }
       block->Advance(lanes);
       for (int lane = 0; lane < kBlockLanes; ++lane) {
@@ -177,7 +177,7 @@ TEST(VehiclePropertyTest, CoastingGainsNothingFromEdgesWallsGapsAndTwists) {
         block->set_inputs(lane, {.steer = draws.Below(2 * kMaxAnalog + 1) - kMaxAnalog});
       }
       for (int tick = 0; tick < 800; ++tick) {
-        block->Advance(0xFF);
+        block->Advance(kAllLanes);
         for (int lane = 0; lane < kBlockLanes; ++lane) {
           const VehicleState car = block->state(lane);
           float& most = most_energy[static_cast<std::size_t>(lane)];
