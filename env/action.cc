@@ -112,11 +112,6 @@ ActionSpec SpecOf(const ActionSet& set) {
   return spec;
 }
 
-std::optional<Inputs> InputsOf(const ActionSet& set, std::int32_t action) {
-  if (action < 0 || static_cast<std::size_t>(action) >= set.keys.size()) return std::nullopt;
-  return set.keys[static_cast<std::size_t>(action)];
-}
-
 std::optional<Inputs> InputsOf(std::span<const float> action) {
   assert(action.size() == 2);
   if (!std::isfinite(action[0]) || !std::isfinite(action[1])) return std::nullopt;

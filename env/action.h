@@ -28,9 +28,12 @@ struct ActionSet {
 ActionSet ReadActionSet(const ConfigMap& config);
 ActionSpec SpecOf(const ActionSet& set);
 
-// nullopt: not in the set. A component beyond [-1, 1] counts as the bound; one that is not finite
-// makes the action bad.
-std::optional<Inputs> InputsOf(const ActionSet& set, std::int32_t action);
+// nullptr: not in the set.
+inline const Inputs* InputsOf(const ActionSet& set, std::int32_t action) {
+  if (action < 0 || static_cast<std::size_t>(action) >= set.keys.size()) return nullptr;
+  return &set.keys[static_cast<std::size_t>(action)];
+}
+// A component beyond [-1, 1] counts as the bound; nullopt: one is not finite.
 std::optional<Inputs> InputsOf(std::span<const float> action);
 
 // Inputs as the car resolves them, the same for keys and analog channels: what the observation of

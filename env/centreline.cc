@@ -1,10 +1,8 @@
 #include "env/centreline.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cmath>
-#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -179,8 +177,9 @@ Centreline::Place Centreline::PlaceOf(float s_m) const {
   return {segment, at - static_cast<float>(segment), 0, 0};
 }
 
-Vec3 Centreline::PositionAt(float s_m) const {
-  const Place place = PlaceOf(s_m);
+Vec3 Centreline::PositionAt(float s_m) const { return PositionOf(PlaceOf(s_m)); }
+
+Vec3 Centreline::PositionOf(const Place& place) const {
   const PaddedVec3* const p = &positions_[static_cast<std::size_t>(place.segment)];
   const Vec3 position = Mix(p[0], p[1], place.part);
   return place.beyond_m == 0 ? position : position + end_tangents_[place.end] * place.beyond_m;
@@ -199,20 +198,12 @@ void Centreline::View(float s_m, std::span<const float> distances_m, Vec3 origin
   while (alike > 0 && !is_alike(s_m + distances_m[alike - 1])) --alike;
   if (!closed_ && first_s < 0) alike = 0;
 
-  const float base = static_cast<float>(lap) * length_m_;
-  constexpr std::size_t kChunk = 64;
-  std::array<std::int32_t, kChunk> segments;
-  std::array<float, kChunk> parts;
-  for (std::size_t first = 0; first < alike; first += kChunk) {
-    const std::size_t count = std::min(kChunk, alike - first);
-    for (std::size_t i = 0; i < count; ++i) {
-      const float at = (s_m + distances_m[first + i] - base) * inverse_spacing_;
-      segments[i] = std::min(static_cast<std::int32_t>(at), last_segment_);
-      parts[i] = at - static_cast<float>(segments[i]);
-    }
-    SeePoints(positions_.data(), std::span(segments).first(count), std::span(parts).first(count),
-              origin_m, rotation, out.subspan(3 * first, 3 * count));
-  }
+  SeePoints({.points = positions_.data(),
+             .last_segment = last_segment_,
+             .inverse_spacing_per_m = inverse_spacing_,
+             .base_m = static_cast<float>(lap) * length_m_,
+             .s_m = s_m},
+            distances_m.first(alike), origin_m, rotation, out.first(3 * alike));
   for (std::size_t i = alike; i < distances_m.size(); ++i) {
     const Vec3 seen = TransposeTimes(rotation, PositionAt(s_m + distances_m[i]) - origin_m);
     std::memcpy(&out[3 * i], &seen, sizeof seen);
@@ -225,7 +216,7 @@ LinePoint Centreline::At(float s_m) const {
   const LinePoint& a = points_[i];
   const LinePoint& b = points_[i + 1];
   LinePoint point = place.part < 0.5f ? a : b;  // its surface and gap are the nearer end's
-  point.position_m = PositionAt(s_m);
+  point.position_m = PositionOf(place);
   point.tangent = Normalized(Mix(a.tangent, b.tangent, place.part), a.tangent);
   // Left is across the tangent as interpolated, so that the three stay at right angles.
   const Vec3 left = Mix(a.left, b.left, place.part);

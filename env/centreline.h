@@ -81,6 +81,7 @@ class Centreline {
   Centreline() = default;
   int LapOf(float s_m) const;  // on a circuit
   Place PlaceOf(float s_m) const;
+  Vec3 PositionOf(const Place& place) const;
 
   bool closed_ = false;
   int laps_ = 1;

@@ -1,7 +1,10 @@
 #include "env/game_state.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #include "env/tminterface/sim_state.h"
 
@@ -11,8 +14,6 @@ namespace {
 namespace layout = tminterface::layout;
 
 constexpr std::int32_t kShifting = 1;  // gearbox_state
-
-bool Finite(Vec3 v) { return std::isfinite(v.x) && std::isfinite(v.y) && std::isfinite(v.z); }
 
 }  // namespace
 
@@ -54,9 +55,16 @@ GameState ReadGameState(const tminterface::SimStateView& view) {
 }
 
 bool FinitePhysics(const GameState& state) {
-  bool finite = Finite(state.position_m) && Finite(state.velocity_mps) &&
-                Finite(state.angular_velocity_radps) && std::isfinite(state.rpm);
-  for (int j = 0; j < 3; ++j) finite = finite && Finite(state.rotation.Column(j));
+  // The exponent of what is not finite is all ones, and so no smaller word is: the largest decides.
+  constexpr std::int32_t kInfinity = 0x7F800000, kSize = 0x7FFFFFFF;
+  constexpr std::size_t kBegin = offsetof(GameState, position_m),
+                        kEnd = offsetof(GameState, angular_velocity_radps) + sizeof(Vec3);
+  std::array<std::int32_t, (kEnd - kBegin) / sizeof(float)> words;
+  static_assert(words.size() == 3 + 9 + 3 + 3);
+  std::memcpy(words.data(), reinterpret_cast<const std::byte*>(&state) + kBegin, sizeof words);
+  std::int32_t largest = 0;
+  for (const std::int32_t word : words) largest = std::max(largest, word & kSize);
+  bool finite = largest < kInfinity && std::isfinite(state.rpm);
   for (const WheelState& wheel : state.wheels) {
     finite = finite && std::isfinite(wheel.damper_absorb_m);
   }

@@ -174,12 +174,10 @@ void GroupRunner::AssignStep(std::size_t row, const ActionView& actions, std::si
   if (phase == RowPhase::kEnded) {
     return place.row.has_game() ? AssignBegin(row, Task::kBeginStep) : Assign(row, Task::kLook);
   }
-  const std::optional<Inputs> inputs = InputsAt(actions, index);
-  if (!inputs) {
+  if (!ReadInputs(actions, index, place.inputs)) {
     place.status = RowStatus::kBadAction;
     return Tell(row);
   }
-  place.inputs = *inputs;
   if (place.row.has_game()) return Assign(row, Task::kAdvance);
   place.row.Lose(/*in_step=*/true, place.result);  // it was lost after the last step
   EndStep(row);
@@ -478,12 +476,17 @@ void GroupRunner::KeepFinal(Place& place) {
   place.row.WriteObservation(settings_.observer, place.final_observation);
 }
 
-std::optional<Inputs> GroupRunner::InputsAt(const ActionView& actions, std::size_t index) const {
-  if (settings_.config.actions.kind == ActionKind::kDiscrete) {
-    return InputsOf(settings_.config.actions, actions.discrete[index]);
+bool GroupRunner::ReadInputs(const ActionView& actions, std::size_t index, Inputs& inputs) const {
+  const ActionSet& set = settings_.config.actions;
+  if (set.kind == ActionKind::kDiscrete) {
+    const Inputs* const keys = InputsOf(set, actions.discrete[index]);
+    if (keys != nullptr) inputs = *keys;
+    return keys != nullptr;
   }
   const std::size_t size = settings_.spec.action.names.size();
-  return InputsOf(actions.continuous.subspan(index * size, size));
+  const auto analog = InputsOf(actions.continuous.subspan(index * size, size));
+  if (analog) inputs = *analog;
+  return analog.has_value();
 }
 
 void GroupRunner::WriteStatus(std::size_t index, RowStatus status, const BatchView& out) {

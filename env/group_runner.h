@@ -160,7 +160,8 @@ class GroupRunner {
   void EndStep(std::size_t row);
   void KeepFinal(Place& place);
 
-  std::optional<Inputs> InputsAt(const ActionView& actions, std::size_t index) const;
+  // False, and `inputs` as they were, when the action is none of the set.
+  bool ReadInputs(const ActionView& actions, std::size_t index, Inputs& inputs) const;
   static void WriteStatus(std::size_t index, RowStatus status, const BatchView& out);
   void Write(std::size_t row, std::size_t index, const BatchView& out) const;
   void WriteInfo(const InfoWords& words, std::size_t index, std::size_t num_rows,

@@ -130,8 +130,16 @@ void WriteVector(Vec3 v, float*& out) {
   *out++ = v.z;
 }
 
+// Row g is all 0 but for a 1 in column g; the last row is for none.
+constexpr auto kGroupFlags = [] {
+  std::array<std::array<float, kNumGroups>, kNumGroups + 1> flags{};
+  for (std::size_t group = 0; group < kNumGroups; ++group) flags[group][group] = 1;
+  return flags;
+}();
+constexpr int kNoGroup = kNumGroups;
+
 void WriteGroup(int group, float*& out) {
-  for (int i = 0; i < kNumGroups; ++i) *out++ = i == group ? 1.0f : 0.0f;
+  out = std::ranges::copy(kGroupFlags[static_cast<std::size_t>(group)], out).out;
 }
 
 float Flag(bool value) { return value ? 1.0f : 0.0f; }
@@ -157,7 +165,7 @@ bool HasParts(const ObservationTerm& term) {
 
 void WriteAhead(const ObservationTerm& term, const RowView& row, float*& out) {
   const Vec3 origin = row.state.position_m;
-  const Mat3 rotation = row.state.rotation;
+  const Mat3& rotation = row.state.rotation;
   const float s = row.record.place.s_m;
   if (!HasParts(term)) {
     const std::span<float> view(out, 3 * term.distances_m.size());
@@ -203,7 +211,7 @@ void WriteTerm(const ObservationTerm& term, const RowView& row, float*& out) {
       return;
     case ObservationKind::kWheelSurface:
       for (const WheelState& wheel : state.wheels) {
-        WriteGroup(wheel.has_contact ? SurfaceGroup(wheel.material) : -1, out);
+        WriteGroup(wheel.has_contact ? SurfaceGroup(wheel.material) : kNoGroup, out);
       }
       return;
     case ObservationKind::kGear:

@@ -53,16 +53,15 @@ std::vector<RewardTermSpec> SpecOf(const RewardWeights& weights) {
 RewardByTerm Rewards(const RewardWeights& weights, const StepOutcome& outcome, const RowView& row) {
   const float seconds = static_cast<float>(outcome.ticks) * kTickSeconds;
   const auto flag = [](bool value) { return value ? 1.0f : 0.0f; };
-  RewardByTerm value{outcome.progress_m,
-                     seconds,
-                     Dot(row.state.velocity_mps, row.state.rotation.Column(2)) * seconds,
-                     flag(outcome.finished),
-                     static_cast<float>(outcome.checkpoints),
-                     flag(row.state.has_lateral_contact) * seconds,
-                     OffCentre(row) * seconds,
-                     flag(outcome.failed)};
-  for (std::size_t i = 0; i < kNumRewardTerms; ++i) value[i] *= weights.weight[i];
-  return value;
+  const RewardByTerm& weight = weights.weight;
+  return {outcome.progress_m * weight[0],
+          seconds * weight[1],
+          Dot(row.state.velocity_mps, row.state.rotation.Column(2)) * seconds * weight[2],
+          flag(outcome.finished) * weight[3],
+          static_cast<float>(outcome.checkpoints) * weight[4],
+          flag(row.state.has_lateral_contact) * seconds * weight[5],
+          OffCentre(row) * seconds * weight[6],
+          flag(outcome.failed) * weight[7]};
 }
 
 }  // namespace hotlap

@@ -85,7 +85,7 @@ bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const R
   record_.episode_start_m = record_.place.s_m;
   record_.best_m = record_.place.s_m;
   result = {};
-  result.info = Info(0, true);
+  FillInfo(0, true, result.info);
   return true;
 }
 
@@ -100,7 +100,7 @@ bool Row::Continue(const EnvironmentConfig& config, const GameState& state, cons
   next_episode_ = record.episode + 1;
   here_ = line_->At(record_.place.s_m);
   result = {};
-  result.info = Info(0, true);
+  FillInfo(0, true, result.info);
   return true;
 }
 
@@ -154,7 +154,7 @@ bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const
   result.terminated = verdict.terminated;
   result.truncated = verdict.truncated;
   result.failed = verdict.failed;
-  result.info = Info(completion.ticks, !completion.inputs_missed);
+  FillInfo(completion.ticks, !completion.inputs_missed, result.info);
   for (std::size_t i = 0; i < kNumRewardTerms; ++i) result.info[kReward + i] = Word(rewards[i]);
   if (verdict.reason != EndReason::kNone) {
     record_.phase = RowPhase::kEnded;
@@ -176,7 +176,7 @@ void Row::Lose(bool in_step, RowResult& result) {
   record_.phase = RowPhase::kEnded;
   result = {};
   result.truncated = true;
-  result.info = Info(0, false);
+  FillInfo(0, false, result.info);
   AddEnd(EndReason::kGameLost, result.info);
 }
 
@@ -187,14 +187,12 @@ void Row::WriteObservation(const Observer& observer, std::span<float> out) const
   }
 }
 
-InfoWords Row::Info(int ticks, bool valid) const {
-  InfoWords info{};
+void Row::FillInfo(int ticks, bool valid, InfoWords& info) const {
   info[kTicks] = Word(ticks);
   info[kRaceTime] = Word(state_.race_time_ms);
   info[kProgress] = Word(record_.place.s_m - record_.episode_start_m);
   info[kCheckpoint] = Word(record_.checkpoints_passed);
   info[kValid] = Word(valid ? 1 : 0);
-  return info;
 }
 
 void Row::AddEnd(EndReason reason, InfoWords& info) const {

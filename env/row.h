@@ -73,7 +73,8 @@ class Row {
   RowView View() const { return {state_, *line_, record_, here_}; }
   // Moves the place on the line to where the car is now.
   void FollowLine(float reach_m);
-  InfoWords Info(int ticks, bool valid) const;
+  // All of a step that ended nothing, but the rewards; `info` is all 0 before.
+  void FillInfo(int ticks, bool valid, InfoWords& info) const;
   void AddEnd(EndReason reason, InfoWords& info) const;
 
   std::shared_ptr<const Centreline> line_;

@@ -163,7 +163,7 @@ struct Slot {
         vehicle_hash(HashOf(game.vehicle)),
         snapshot(kSnapshotSize) {
     race.Restart(/*with_countdown=*/false);
-    state = race.game_state();
+    race.WriteGameState(state);
     // A gate gives two events at most, and the finish ends the command.
     events.reserve(2 * static_cast<std::size_t>(race.target()) + 2);
   }
@@ -265,20 +265,22 @@ class SimulatedGames final : public GameGroup {
   void Advance(const Block& block) {
     const std::span<Slot> slots = std::span(slots_).subspan(
         static_cast<std::size_t>(block.first_slot), static_cast<std::size_t>(block.num_slots));
-    for (;;) {
+    bool any = true;
+    for (int tick = 0; any; ++tick) {
       sim::LaneMask lanes = 0;
-      bool any = false;
+      any = false;
       for (Slot& slot : slots) {
         if (slot.ticks_left == 0) continue;
         any = true;
-        const Inputs& inputs = slot.command.InputsOfTick(slot.ticks_done);
-        lanes = static_cast<sim::LaneMask>(lanes | slot.race.BeginTick(inputs));
+        if (tick == 0 || tick == slot.command.earlier_ticks) {
+          slot.race.set_inputs(slot.command.InputsOfTick(tick));
+        }
+        lanes = static_cast<sim::LaneMask>(lanes | slot.race.BeginTick());
       }
-      if (!any) return;
-      block.cars->Advance(lanes);
+      const sim::TickResult noticed = block.cars->Advance(lanes);
       for (Slot& slot : slots) {
         if (slot.ticks_left == 0) continue;
-        for (const RaceEvent& event : slot.race.EndTick()) slot.events.push_back(event);
+        for (const RaceEvent& event : slot.race.EndTick(noticed)) slot.events.push_back(event);
         ++slot.ticks_done;
         slot.ticks_left = slot.race.record().finished ? 0 : slot.ticks_left - 1;
       }
@@ -321,7 +323,7 @@ class SimulatedGames final : public GameGroup {
         break;
       }
     }
-    slot.state = slot.race.game_state();
+    slot.race.WriteGameState(slot.state);
     return completion;
   }
 

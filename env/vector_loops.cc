@@ -26,26 +26,57 @@ HWY_INLINE void EachVector(std::size_t count, const Visit& visit) {
   for (; i < count; ++i) visit(hn::CappedTag<float, 1>(), i);
 }
 
+// What becomes of the values from i on.
 template <class D>
-HWY_INLINE void ScaleAndClipAt(D d, std::size_t i, const float* scale, const float* low,
-                               const float* high, float* values) {
+HWY_INLINE hn::Vec<D> ScaledAndClipped(D d, std::size_t i, const float* scale, const float* low,
+                                       const float* high, const float* values) {
   const auto product = hn::Mul(hn::LoadU(d, values + i), hn::LoadU(d, scale + i));
   const auto least = hn::LoadU(d, low + i);
   const auto most = hn::LoadU(d, high + i);
   const auto value = hn::IfThenElseZero(hn::Eq(product, product), product);
   const auto raised = hn::IfThenElse(hn::Gt(value, least), value, least);
-  hn::StoreU(hn::IfThenElse(hn::Lt(raised, most), raised, most), d, values + i);
+  return hn::IfThenElse(hn::Lt(raised, most), raised, most);
 }
 
 void ScaleAndClip(std::size_t count, const float* scale, const float* low, const float* high,
                   float* values) {
-  EachVector(count, [=](auto d, std::size_t i)
-                        HWY_ATTR { ScaleAndClipAt(d, i, scale, low, high, values); });
+  const hn::CappedTag<float, 16> wide;
+  constexpr std::size_t kLanes = hn::MaxLanes(wide);
+  if (count < kLanes) {
+    const hn::CappedTag<float, 1> one;
+    for (std::size_t i = 0; i < count; ++i) {
+      hn::StoreU(ScaledAndClipped(one, i, scale, low, high, values), one, values + i);
+    }
+    return;
+  }
+  // The last vector overlaps the one before, so it is computed while its values are as they came.
+  const std::size_t last = count - kLanes;
+  const auto end = ScaledAndClipped(wide, last, scale, low, high, values);
+  for (std::size_t i = 0; i < last; i += kLanes) {
+    hn::StoreU(ScaledAndClipped(wide, i, scale, low, high, values), wide, values + i);
+  }
+  hn::StoreU(end, wide, values + last);
+}
+
+// Where a point lies: SeePoints, of one or several distances.
+template <class D>
+HWY_INLINE void PlaceAt(D d, std::size_t i, const LineView& line, const float* distances,
+                        std::int32_t* segments, float* parts) {
+  const hn::RebindToSigned<D> di;
+  const auto s = hn::Add(hn::Set(d, line.s_m), hn::LoadU(d, distances + i));
+  const auto at =
+      hn::Mul(hn::Sub(s, hn::Set(d, line.base_m)), hn::Set(d, line.inverse_spacing_per_m));
+  const auto whole = hn::ConvertTo(di, at), last = hn::Set(di, line.last_segment);
+  const auto segment = hn::IfThenElse(hn::Lt(whole, last), whole, last);
+  hn::StoreU(segment, di, segments + i);
+  hn::StoreU(hn::Sub(at, hn::ConvertTo(d, segment)), d, parts + i);
 }
 
 #if HWY_TARGET == HWY_SCALAR
 
-void SeePoints(const PaddedVec3* points, std::size_t count, const std::int32_t* segments,
+constexpr std::size_t kPointsAtOnce = 1;
+
+void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* segments,
                const float* parts, Vec3 origin, const Mat3& rotation, float* out) {
   for (std::size_t i = 0; i < count; ++i) {
     const Vec3 a = points[segments[i]], b = points[segments[i] + 1];
@@ -56,79 +87,85 @@ void SeePoints(const PaddedVec3* points, std::size_t count, const std::int32_t* 
 
 #else
 
-using OneD = hn::CappedTag<float, 4>;
-using One = hn::Vec<OneD>;
+using SightTag = hn::CappedTag<float, 16>;
+using Sight = hn::Vec<SightTag>;
+constexpr std::size_t kSightLanes = hn::MaxLanes(SightTag());
+constexpr std::size_t kPointsAtOnce = kSightLanes / 4;  // four floats each, the fourth is anything
 
-// From where points are seen; the fourth lane is anything.
-struct Viewpoint {
-  One origin, to_x, to_y, to_z;
-
-  Viewpoint(Vec3 at, const Mat3& rotation) {
-    const OneD d;
-    origin =
-        hn::ConcatUpperLower(d, hn::Set(d, at.z), hn::OddEven(hn::Set(d, at.y), hn::Set(d, at.x)));
-    const float* const m = &rotation.m[0][0];
-    to_x = hn::LoadU(d, m);
-    to_y = hn::LoadU(d, m + 3);
-    to_z = hn::Shuffle0321(hn::LoadU(d, m + 5));  // the last row, not beyond it
+// The vectors at p, p + 1, .. side by side: visit(i) is the address of the i-th.
+template <class D, class Visit>
+HWY_INLINE hn::Vec<D> SideBySide(D d, std::size_t i, const Visit& address) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return hn::LoadU(d, address(i));
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, SideBySide(half, i + hn::MaxLanes(half) / 4, address),
+                       SideBySide(half, i, address));
   }
-};
+}
 
-// Sees one point or two, as many as there are blocks of four floats in D.
-template <class D>
-class Viewer {
- public:
-  template <class Repeat>
-  Viewer(const Viewpoint& from, const Repeat& repeat)
-      : origin_(repeat(from.origin)),
-        to_x_(repeat(from.to_x)),
-        to_y_(repeat(from.to_y)),
-        to_z_(repeat(from.to_z)) {}
-
-  HWY_INLINE auto See(hn::Vec<D> a, hn::Vec<D> b, hn::Vec<D> part) const {
-    const auto offset = hn::Sub(hn::Add(a, hn::Mul(hn::Sub(b, a), part)), origin_);
-    const auto xy =
-        hn::Add(hn::Mul(to_x_, hn::Broadcast<0>(offset)), hn::Mul(to_y_, hn::Broadcast<1>(offset)));
-    return hn::Add(xy, hn::Mul(to_z_, hn::Broadcast<2>(offset)));
-  }
-
- private:
-  hn::Vec<D> origin_, to_x_, to_y_, to_z_;
-};
-
-void SeePoints(const PaddedVec3* points, std::size_t count, const std::int32_t* segments,
+// Places are read in groups of kPointsAtOnce; those beyond `count` may be any.
+void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* segments,
                const float* parts, Vec3 origin, const Mat3& rotation, float* out) {
-  if (count == 0) return;
-  const OneD d;
-  const Viewpoint from(origin, rotation);
-  const auto load = [&](std::int32_t point) { return hn::LoadU(d, &points[point].x); };
-  std::size_t i = 0;
-  // Four floats are written for a point; the fourth is overwritten by the next one's first.
-#if HWY_MAX_BYTES >= 32
-  const hn::CappedTag<float, 8> pair;
-  const Viewer<hn::CappedTag<float, 8> > two(
-      from, [&](One v) HWY_ATTR { return hn::Combine(pair, v, v); });
-  for (; i + 2 < count; i += 2) {
-    const std::int32_t s = segments[i], t = segments[i + 1];
-    const auto seen =
-        two.See(hn::Combine(pair, load(t), load(s)), hn::Combine(pair, load(t + 1), load(s + 1)),
-                hn::Combine(pair, hn::Set(d, parts[i + 1]), hn::Set(d, parts[i])));
-    hn::StoreU(hn::LowerHalf(d, seen), d, out + 3 * i);
-    hn::StoreU(hn::UpperHalf(d, seen), d, out + 3 * i + 3);
+  const SightTag d;
+  const float* const m = &rotation.m[0][0];
+  const hn::Repartition<double, SightTag> pairs;
+  const auto xy_here = hn::OddEven(hn::Set(d, origin.y), hn::Set(d, origin.x));
+  const Sight from_here = hn::BitCast(
+      d, hn::InterleaveLower(pairs, hn::BitCast(pairs, xy_here),
+                             hn::BitCast(pairs, hn::Set(d, origin.z))));
+  const Sight to_x = hn::LoadDup128(d, m), to_y = hn::LoadDup128(d, m + 3);
+  const Sight to_z = hn::Shuffle0321(hn::LoadDup128(d, m + 5));  // the last row, not beyond it
+  HWY_ALIGN std::int32_t spread_lanes[kSightLanes];  // to lane i the part of point i / 4
+  HWY_ALIGN std::int32_t packed_lanes[kSightLanes];  // the three floats of each point
+  for (std::size_t i = 0; i < kSightLanes; ++i) {
+    spread_lanes[i] = static_cast<std::int32_t>(i / 4);
+    packed_lanes[i] = static_cast<std::int32_t>(i < 3 * kPointsAtOnce ? i / 3 * 4 + i % 3 : 0);
   }
-#endif
-  const Viewer<OneD> one(from, [](One v) HWY_ATTR { return v; });
-  const auto see = [&](std::size_t point) {
-    const std::int32_t s = segments[point];
-    return one.See(load(s), load(s + 1), hn::Set(d, parts[point]));
-  };
-  for (; i + 1 < count; ++i) hn::StoreU(see(i), d, out + 3 * i);
-  HWY_ALIGN float last[4];
-  hn::Store(see(i), d, last);
-  std::memcpy(out + 3 * i, last, 3 * sizeof(float));
+  const auto spread = hn::SetTableIndices(d, spread_lanes);
+  const auto packed = hn::SetTableIndices(d, packed_lanes);
+
+  for (std::size_t i = 0; i < count; i += kPointsAtOnce) {
+    const auto begin = [&](std::size_t k) HWY_ATTR { return &points[segments[k]].x; };
+    const auto end = [&](std::size_t k) HWY_ATTR { return &points[segments[k] + 1].x; };
+    const Sight a = SideBySide(d, i, begin), b = SideBySide(d, i, end);
+    const Sight part = hn::TableLookupLanes(hn::LoadDup128(d, parts + i), spread);
+    const Sight offset = hn::Sub(hn::Add(a, hn::Mul(hn::Sub(b, a), part)), from_here);
+    const Sight xy =
+        hn::Add(hn::Mul(to_x, hn::Broadcast<0>(offset)), hn::Mul(to_y, hn::Broadcast<1>(offset)));
+    const Sight seen = hn::TableLookupLanes(
+        hn::Add(xy, hn::Mul(to_z, hn::Broadcast<2>(offset))), packed);
+    // What a vector has beyond its points the next one overwrites; the last ones are cut.
+    if (3 * i + kSightLanes <= 3 * count) {
+      hn::StoreU(seen, d, out + 3 * i);
+    } else if constexpr (kPointsAtOnce > 1) {
+      hn::BlendedStore(seen, hn::FirstN(d, 3 * (count - i)), d, out + 3 * i);
+    } else {  // where a vector is as short, Highway's writes it whole
+      HWY_ALIGN float last[4];
+      hn::Store(seen, d, last);
+      std::memcpy(out + 3 * i, last, 3 * sizeof(float));
+    }
+  }
 }
 
 #endif
+
+void SeePoints(const LineView& line, const float* distances, std::size_t count, Vec3 origin,
+               const Mat3& rotation, float* out) {
+  constexpr std::size_t kChunk = 64, kBeyond = 16;
+  HWY_ALIGN std::int32_t segments[kChunk + kBeyond];
+  HWY_ALIGN float parts[kChunk + kBeyond];
+  for (std::size_t first = 0; first < count; first += kChunk) {
+    const std::size_t left = count - first < kChunk ? count - first : kChunk;
+    EachVector(left, [&](auto d, std::size_t i)
+                         HWY_ATTR { PlaceAt(d, i, line, distances + first, segments, parts); });
+    for (std::size_t i = 0; i < kBeyond; ++i) {
+      segments[left + i] = 0;
+      parts[left + i] = 0;
+    }
+    SeePlaces(line.points, left, segments, parts, origin, rotation, out + 3 * first);
+  }
+}
 
 // By integers, so that no processor's own rounding comes in: the exponent's bias goes from 127 to
 // 15, and the mantissa loses 13 bits. Below 2^-14 a half has no exponent: adding 1/2 moves the
@@ -196,16 +233,10 @@ NearestPoint FindNearest(const float* x, const float* y, const float* z, std::si
     best = hn::IfThenElse(hn::RebindMask(di, nearer), index, best);
     index = hn::Add(index, stride);
   }
-  HWY_ALIGN float squares[kLanes];
-  HWY_ALIGN std::int32_t indices[kLanes];
-  hn::Store(least, d, squares);
-  hn::Store(best, di, indices);
-  std::size_t lane = 0;
-  for (std::size_t l = 1; l < kLanes; ++l) {
-    const bool is_first = squares[l] == squares[lane] && indices[l] < indices[lane];
-    if (squares[l] < squares[lane] || is_first) lane = l;
-  }
-  return {static_cast<std::size_t>(indices[lane]), squares[lane]};
+  const float square = hn::GetLane(hn::MinOfLanes(d, least));
+  const auto is_least = hn::RebindMask(di, hn::Eq(least, hn::Set(d, square)));
+  const auto first = hn::IfThenElse(is_least, best, end);
+  return {static_cast<std::size_t>(hn::GetLane(hn::MinOfLanes(di, first))), square};
 }
 
 }  // namespace HWY_NAMESPACE
@@ -239,12 +270,11 @@ void FromHalf(std::span<const std::uint16_t> halves, std::span<float> values) {
   HWY_DYNAMIC_DISPATCH(FromHalf)(values.size(), halves.data(), values.data());
 }
 
-void SeePoints(const PaddedVec3* points, std::span<const std::int32_t> segments,
-               std::span<const float> parts, Vec3 origin, const Mat3& rotation,
-               std::span<float> out) {
-  assert(parts.size() == segments.size() && out.size() == 3 * segments.size());
+void SeePoints(const LineView& line, std::span<const float> distances_m, Vec3 origin,
+               const Mat3& rotation, std::span<float> out) {
+  assert(out.size() == 3 * distances_m.size());
   HWY_DYNAMIC_DISPATCH(SeePoints)
-  (points, segments.size(), segments.data(), parts.data(), origin, rotation, out.data());
+  (line, distances_m.data(), distances_m.size(), origin, rotation, out.data());
 }
 
 NearestPoint FindNearest(const float* x_m, const float* y_m, const float* z_m, std::size_t count,

@@ -21,12 +21,21 @@ static_assert(sizeof(PaddedVec3) == 4 * sizeof(float));
 void ScaleAndClip(std::span<const float> scale, std::span<const float> low,
                   std::span<const float> high, std::span<float> values);
 
-// For each i the point parts[i] of the way from points[segments[i]] to the next one, seen from
-// `origin` in the frame `rotation`: transpose(rotation) * (a + (b - a) * part - origin), [n, 3].
-// REQUIRES: sizes that match.
-void SeePoints(const PaddedVec3* points, std::span<const std::int32_t> segments,
-               std::span<const float> parts, Vec3 origin, const Mat3& rotation,
-               std::span<float> out);
+// Points of a line at even distances, and the distance from which somebody looks along it.
+struct LineView {
+  const PaddedVec3* points = nullptr;  // one more than there are segments
+  std::int32_t last_segment = 0;
+  float inverse_spacing_per_m = 1;
+  float base_m = 0;  // of the first point
+  float s_m = 0;     // where distances are counted from
+};
+// The line's point at each distance, seen from `origin` in the frame `rotation`, [n, 3]:
+//   at = (s_m + distance - base_m) * inverse_spacing, segment = min(whole part of at, last_segment),
+//   a = points[segment], b = points[segment + 1],
+//   transpose(rotation) * (a + (b - a) * (at - segment) - origin).
+// REQUIRES: at >= 0; room for all points.
+void SeePoints(const LineView& line, std::span<const float> distances_m, Vec3 origin,
+               const Mat3& rotation, std::span<float> out);
 
 // IEEE 754 binary16, the nearest (of two the even one); what is too large for it becomes the
 // largest. REQUIRES: finite; both of one size.

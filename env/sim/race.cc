@@ -8,6 +8,9 @@
 // A member of the state of this race's car.
 #define HOTLAP_CAR(member) \
   block_->Read<decltype(std::declval<VehicleState>().member)>(offsetof(VehicleState, member), lane_)
+// Word by word: what is put together in memory is slow to read again at once.
+#define HOTLAP_CAR_VECTOR(member) \
+  Vec3 { HOTLAP_CAR(member.x), HOTLAP_CAR(member.y), HOTLAP_CAR(member.z) }
 
 namespace hotlap::sim {
 
@@ -24,8 +27,6 @@ Race::Race(std::shared_ptr<const Track> track, const VehicleParams& params,
 
 void Race::Configure(const VehicleParams& params) {
   params_ = params;
-  // 0, the ticks left of a car without a boost, when pads do not push.
-  full_turbo_ticks_ = params_.turbo_time_s > 0 ? TurboTicks(params_) : -1;
   at_start_ = CarAt(params_, *track_, track_->start(), true);
   block_->Configure(lane_, params_, *track_);
 }
@@ -33,6 +34,7 @@ void Race::Configure(const VehicleParams& params) {
 void Race::Place(const VehicleState& vehicle) {
   block_->set_state(lane_, vehicle);
   block_->set_inputs(lane_, record_.inputs);
+  WatchNextGate();
 }
 
 void Race::set_state(const RaceState& state) {
@@ -64,26 +66,25 @@ void Race::TakeInputs(const Inputs& inputs) {
   block_->set_inputs(lane_, inputs);
 }
 
-LaneMask Race::BeginTick(const Inputs& inputs) {
-  if (!(inputs == record_.inputs)) TakeInputs(inputs);
-  has_moved_ = record_.race_time_ms >= 0;
-  record_.clock_ms += kTickMs;
-  if (!record_.finished) record_.race_time_ms += kTickMs;
-  return has_moved_ ? static_cast<LaneMask>(1 << lane_) : LaneMask{0};
+const Gate& Race::next_gate() const {
+  return track_->gates()[static_cast<std::size_t>(record_.num_passed % track_->num_gates())];
 }
 
-std::span<const RaceEvent> Race::EndTick() {
-  if (!has_moved_ || record_.finished) return {};
-  if (HOTLAP_CAR(turbo_ticks_left) == full_turbo_ticks_) {
-    record_.last_turbo_ms = record_.race_time_ms;
-  }
-  if (HOTLAP_CAR(has_wall_contact) != 0) record_.last_wall_ms = record_.race_time_ms;
+void Race::WatchNextGate() {
+  block_->set_plane(lane_, next_gate().position_m, next_gate().direction);
+}
+
+std::span<const RaceEvent> Race::Notice(const TickResult& noticed) {
+  if ((noticed.on_turbo & lane_bit()) != 0) record_.last_turbo_ms = record_.race_time_ms;
+  if ((noticed.against_wall & lane_bit()) != 0) record_.last_wall_ms = record_.race_time_ms;
+  if ((noticed.beyond_plane & lane_bit()) == 0) return {};
+  const Vec3 from_m = HOTLAP_CAR_VECTOR(previous_body.position_m);
+  const Vec3 to_m = HOTLAP_CAR_VECTOR(body.position_m);
+  if (!next_gate().Passed(from_m, to_m)) return {};
   const int gates = track_->num_gates();
-  const auto next = static_cast<std::size_t>(record_.num_passed % gates);
-  const Vec3 from_m = HOTLAP_CAR(previous_body.position_m), to_m = HOTLAP_CAR(body.position_m);
-  if (!track_->gates()[next].Passed(from_m, to_m)) return {};
   record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = record_.race_time_ms;
   ++record_.num_passed;
+  WatchNextGate();
   record_.finished = record_.num_passed == target();
   events_[0] = {record_.finished ? RaceEventKind::kFinish : RaceEventKind::kCheckpoint,
                 record_.race_time_ms, record_.num_passed};
@@ -97,6 +98,7 @@ void Race::PreventFinish() {
   record_.finished = false;
   --record_.num_passed;
   record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = 0;
+  WatchNextGate();
 }
 
 void Race::Respawn() {
@@ -108,19 +110,23 @@ void Race::Respawn() {
   ++record_.num_respawns;
 }
 
-GameState Race::game_state() const {
-  const BodyState body = HOTLAP_CAR(body);
-  const auto wheels = HOTLAP_CAR(wheels);
-  GameState state;
+void Race::WriteGameState(GameState& state) const {
   state.race_time_ms = record_.race_time_ms;
-  state.position_m = body.position_m;
-  state.rotation = RotationOf(body.orientation);
-  state.velocity_mps = body.velocity_mps;
-  state.angular_velocity_radps = body.angular_velocity_radps;
+  state.position_m = HOTLAP_CAR_VECTOR(body.position_m);
+  state.rotation = RotationOf({HOTLAP_CAR(body.orientation.w), HOTLAP_CAR(body.orientation.x),
+                               HOTLAP_CAR(body.orientation.y), HOTLAP_CAR(body.orientation.z)});
+  state.velocity_mps = HOTLAP_CAR_VECTOR(body.velocity_mps);
+  state.angular_velocity_radps = HOTLAP_CAR_VECTOR(body.angular_velocity_radps);
   for (std::size_t i = 0; i < state.wheels.size(); ++i) {
-    const WheelContact& wheel = wheels[i];
-    state.wheels[i] = {wheel.has_contact != 0, wheel.is_sliding != 0,
-                       static_cast<std::uint8_t>(wheel.material), wheel.extension_m};
+    const std::size_t at = offsetof(VehicleState, wheels) + i * sizeof(WheelContact);
+    const auto word = [&](std::size_t offset) {
+      return block_->Read<std::int32_t>(at + offset, lane_);
+    };
+    WheelState& wheel = state.wheels[i];
+    wheel.has_contact = word(offsetof(WheelContact, has_contact)) != 0;
+    wheel.is_sliding = word(offsetof(WheelContact, is_sliding)) != 0;
+    wheel.material = static_cast<std::uint8_t>(word(offsetof(WheelContact, material)));
+    wheel.damper_absorb_m = block_->Read<float>(at + offsetof(WheelContact, extension_m), lane_);
   }
   state.gear = HOTLAP_CAR(gear);
   state.rpm = HOTLAP_CAR(rpm);
@@ -133,9 +139,9 @@ GameState Race::game_state() const {
   state.checkpoints_target = target();
   state.checkpoints_per_lap = track_->num_gates();
   state.num_respawns = record_.num_respawns;
-  return state;
 }
 
 #undef HOTLAP_CAR
+#undef HOTLAP_CAR_VECTOR
 
 }  // namespace hotlap::sim

@@ -84,13 +84,25 @@ class Race {
   // the clocks and inputs move. Returns the events of the tick (at most 2), valid until the next
   // one.
   std::span<const RaceEvent> Tick(const Inputs& inputs) {
-    block_->Advance(BeginTick(inputs));
-    return EndTick();
+    set_inputs(inputs);
+    return EndTick(block_->Advance(BeginTick()));
   }
   // The same in parts, so that the cars of a block tick together: all begin; the block advances the
-  // lanes that they name; all end.
-  LaneMask BeginTick(const Inputs& inputs);  // the bit of the lane; 0 while the car is held
-  std::span<const RaceEvent> EndTick();
+  // lanes that they name; all end with what it noticed.
+  void set_inputs(const Inputs& inputs) {  // in force from the next tick on
+    if (!(inputs == record_.inputs)) TakeInputs(inputs);
+  }
+  LaneMask BeginTick() {  // the bit of the lane; 0 while the car is held
+    const bool moves = record_.race_time_ms >= 0;
+    record_.clock_ms += kTickMs;
+    if (!record_.finished) record_.race_time_ms += kTickMs;
+    return moves ? lane_bit() : LaneMask{0};
+  }
+  std::span<const RaceEvent> EndTick(const TickResult& noticed) {
+    const int any = noticed.on_turbo | noticed.against_wall | noticed.beyond_plane;
+    if ((any & lane_bit()) == 0 || record_.finished) return {};
+    return Notice(noticed);
+  }
   // Takes the finish of the last tick back, as C_PREVENT_SIMULATION_FINISH does: its cp time is -1
   // again and the race goes on.
   void PreventFinish();
@@ -101,19 +113,26 @@ class Race {
 
   // The same as ReadGameState(the SimStateData of this race), without the detour; a test holds them
   // equal.
-  GameState game_state() const;
+  void WriteGameState(GameState& state) const;
+  GameState game_state() const {
+    GameState state;
+    WriteGameState(state);
+    return state;
+  }
 
  private:
+  LaneMask lane_bit() const { return static_cast<LaneMask>(1 << lane_); }
   void TakeInputs(const Inputs& inputs);
   void Place(const VehicleState& vehicle);
+  std::span<const RaceEvent> Notice(const TickResult& noticed);
+  const Gate& next_gate() const;
+  void WatchNextGate();  // whenever num_passed has changed
 
   std::shared_ptr<const Track> track_;
   VehicleParams params_;
   VehicleState at_start_;
   std::shared_ptr<VehicleBlock> block_;
   int lane_ = 0;
-  bool has_moved_ = false;  // in the tick under way
-  std::int32_t full_turbo_ticks_ = 0;
   RaceRecord record_;
   std::array<RaceEvent, 2> events_{};
 };

@@ -185,7 +185,7 @@ std::vector<TrackPoint> PlainRoad(std::span<const Vec3> line, float width_m, Sur
   return points;
 }
 
-bool Gate::PassedFrom(Vec3 from_m, Vec3 to_m) const {
+bool Gate::Passed(Vec3 from_m, Vec3 to_m) const {
   const float before = Dot(from_m - position_m, direction);
   const float after = Dot(to_m - position_m, direction);
   if (!(before < 0 && after >= 0)) return false;

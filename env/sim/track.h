@@ -72,12 +72,7 @@ struct Gate {
   float reach_left_m = 0, reach_right_m = 0;  // how far to the side still counts
 
   // Whether the way from one position to the next passes the gate.
-  bool Passed(Vec3 from_m, Vec3 to_m) const {
-    return Dot(to_m - position_m, direction) >= 0 && PassedFrom(from_m, to_m);
-  }
-
- private:
-  bool PassedFrom(Vec3 from_m, Vec3 to_m) const;
+  bool Passed(Vec3 from_m, Vec3 to_m) const;
 };
 inline constexpr int kMaxPasses = 256;  // gates times laps of a track, at most
 // A car further below or above the road does not pass its gates.

@@ -97,11 +97,14 @@ TickResult Advance(const VehicleParams& params, const Track& track, const Inputs
   state.road_index = footing.index;
   auto words = std::bit_cast<StateWords>(state);
   const DriverWords driver = DriverWordsOf(inputs);
-  const TickResult result = HWY_DYNAMIC_DISPATCH(TickOne)({.state = words.data(),
-                                                           .params = &params.gravity_mps2,
-                                                           .driver = &driver.axis,
-                                                           .footings = &footing,
-                                                           .active = 1});
+  constexpr std::array<float, 6> kNoPlane{};
+  TickResult result = HWY_DYNAMIC_DISPATCH(TickOne)({.state = words.data(),
+                                                     .params = &params.gravity_mps2,
+                                                     .driver = &driver.axis,
+                                                     .planes = kNoPlane.data(),
+                                                     .footings = &footing,
+                                                     .active = 1});
+  result.beyond_plane = 0;
   state = std::bit_cast<VehicleState>(words);
   return result;
 }
@@ -161,6 +164,14 @@ void VehicleBlock::set_inputs(int lane, const Inputs& inputs) {
     driver_[k][static_cast<std::size_t>(lane)] = words[k];
 }
 
+void VehicleBlock::set_plane(int lane, Vec3 position_m, Vec3 direction) {
+  const std::array<float, 6> words{position_m.x, position_m.y, position_m.z,
+                                   direction.x,  direction.y,  direction.z};
+  for (std::size_t k = 0; k < words.size(); ++k) {
+    planes_[k][static_cast<std::size_t>(lane)] = words[k];
+  }
+}
+
 TickResult VehicleBlock::Advance(LaneMask lanes) {
   constexpr std::size_t kPosition = offsetof(VehicleState, body.position_m);
   constexpr std::size_t kIndex = offsetof(VehicleState, road_index) / sizeof(float);
@@ -179,17 +190,20 @@ TickResult VehicleBlock::Advance(LaneMask lanes) {
   TickArguments arguments{.state = state_[0].data(),
                           .params = params_[0].data(),
                           .driver = driver_[0].data(),
+                          .planes = planes_[0].data(),
                           .footings = footings.data(),
                           .active = lanes};
   if (lanes == 1u << first) {  // alone it need not wait for the others' arithmetic
     arguments.state += first;
     arguments.params += first;
     arguments.driver += first;
+    arguments.planes += first;
     arguments.footings += first;
     arguments.active = 1;
     const TickResult result = HWY_DYNAMIC_DISPATCH(TickLane)(arguments);
-    return {static_cast<LaneMask>(result.speed_limited << first),
-            static_cast<LaneMask>(result.left_world << first)};
+    const auto in_lane = [first](LaneMask mask) { return static_cast<LaneMask>(mask << first); };
+    return {in_lane(result.speed_limited), in_lane(result.left_world), in_lane(result.on_turbo),
+            in_lane(result.against_wall), in_lane(result.beyond_plane)};
   }
   for (Footing& footing : footings) {  // resting lanes read any road
     if (footing.stretch == nullptr) footing = footings[first];

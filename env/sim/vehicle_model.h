@@ -52,10 +52,13 @@ using LaneMask = std::uint16_t;  // bit i is lane i of a block
 inline constexpr LaneMask kAllLanes = 0xFFFF;
 static_assert(std::bit_width(kAllLanes) == kBlockLanes);
 
-// What was odd in a tick; nothing here is needed to go on. Of one car, bit 0.
+// What there was to notice in a tick; the car does not depend on it. Of one car, bit 0.
 struct TickResult {
   LaneMask speed_limited = 0;  // a linear or angular speed was cut to its limit
   LaneMask left_world = 0;     // stopped at kWorldLimitM
+  LaneMask on_turbo = 0;       // on a pad that pushes
+  LaneMask against_wall = 0;   // VehicleState::has_wall_contact
+  LaneMask beyond_plane = 0;   // the origin is on or ahead of the lane's plane; never of one car
 };
 
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out
@@ -84,6 +87,8 @@ class VehicleBlock {
   void set_state(int lane, const VehicleState& state);
   // In force from the next tick on.
   void set_inputs(int lane, const Inputs& inputs);
+  // The plane of TickResult::beyond_plane, from the next tick on. At first cars are beyond it.
+  void set_plane(int lane, Vec3 position_m, Vec3 direction);
   // The member of a lane's state at this offset of VehicleState.
   template <class T>
   T Read(std::size_t offset, int lane) const {
@@ -107,6 +112,7 @@ class VehicleBlock {
   alignas(64) Words<sizeof(VehicleState) / sizeof(float)> state_{};
   alignas(64) Words<sizeof(VehicleParams) / sizeof(float)> params_{};
   alignas(64) Words<5> driver_{};  // see DriverWords in vehicle_model.cc
+  alignas(64) Words<6> planes_{};  // position, direction
   std::array<const Track*, kBlockLanes> tracks_{};
 };
 

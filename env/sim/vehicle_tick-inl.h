@@ -100,6 +100,10 @@ class VehicleTick {
   HWY_INLINE V Driver(std::size_t word) const {
     return hn::LoadU(d_, args_.driver + word * stride + first_);
   }
+  HWY_INLINE V3 Plane(std::size_t word) const {
+    const float* const at = args_.planes + word * stride + first_;
+    return {hn::LoadU(d_, at), hn::LoadU(d_, at + stride), hn::LoadU(d_, at + 2 * stride)};
+  }
   HWY_INLINE void Put(std::size_t word, V value) const {
     float* const at = args_.state + word * stride + first_;
     if constexpr (kLanes == 1) {
@@ -557,6 +561,7 @@ class VehicleTick {
     const M is_strong = hn::RebindMask(
         d_, hn::Eq(surface, hn::Set(di_, static_cast<std::int32_t>(Surface::kTurbo2))));
     const V factor = hn::IfThenElse(is_strong, Param(HOTLAP_PARAM(turbo2_factor)), one);
+    Note(hn::And(on_pad, full > zero), result_.on_turbo);
     boost_ = hn::IfThenElseZero(hn::And(touches, left > zero), (low + (high - low) * u) * factor);
   }
 
@@ -572,7 +577,10 @@ class VehicleTick {
     const V lowest = height_ +
                      Least(road_up_.y * Number(kBodyLow), road_up_.y * Number(kBodyHigh)) -
                      reach_up - curve;
-    const V reach_side = Number(kReachM);
+    // Likewise to the sides; the margin is for what rounding may add.
+    const V reach_side = hn::Abs(road_left_.x) * Number(kBodyReachX) +
+                         hn::Abs(road_forward_.x) * Number(kBodyReachZ) +
+                         hn::Abs(road_up_.x) * Number(kBodyHigh) + Number(0.01f);
     const M near_wall =
         hn::Or(hn::And(wall_left_ > zero, side_ + reach_side > half_left_),
                hn::And(wall_right_ > zero, side_ - reach_side < hn::Neg(half_right_)));
@@ -580,6 +588,7 @@ class VehicleTick {
     M touched = NoLane(), touched_wall = NoLane();
     if (Any(needed)) Corners(touched, touched_wall);
     PutFlag(HOTLAP_STATE(has_wall_contact), touched_wall);
+    Note(touched_wall, result_.against_wall);
     const M has_touched_down = hn::Or(IntAsFloat(HOTLAP_STATE(has_touched_down)) > zero,
                                       hn::Or(contacts_ > zero, touched));
     PutFlag(HOTLAP_STATE(has_touched_down), has_touched_down);
@@ -700,6 +709,7 @@ class VehicleTick {
     Put3(HOTLAP_STATE(body.angular_velocity_radps), Combined(left, up, forward, spin));
     Note(limited, result_.speed_limited);
     Note(outside, result_.left_world);
+    Note(Dot(Minus(held, Plane(0)), Plane(3)) >= hn::Zero(d_), result_.beyond_plane);
   }
 
   // Cut to the given length; whether it was longer.

@@ -10,6 +10,7 @@ struct TickArguments {
   float* state;             // VehicleState
   const float* params;      // VehicleParams
   const float* driver;      // DriverWords
+  const float* planes;      // a position and a direction: TickResult::beyond_plane
   const Footing* footings;  // one a lane
   LaneMask active;          // these tick; the others keep every bit
 };

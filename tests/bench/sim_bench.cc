@@ -113,12 +113,13 @@ void FullBlockOfRaces(benchmark::State& state) {
     for (std::size_t k = 0; k < kStretchTicks; ++k) {
       LaneMask lanes = 0;
       for (int lane = 0; lane < kBlockLanes; ++lane) {
-        lanes = static_cast<LaneMask>(lanes | races[static_cast<std::size_t>(lane)].BeginTick(
-                                                      lap.inputs[lap.Begin(lane) + k]));
+        Race& race = races[static_cast<std::size_t>(lane)];
+        race.set_inputs(lap.inputs[lap.Begin(lane) + k]);
+        lanes = static_cast<LaneMask>(lanes | race.BeginTick());
       }
-      block->Advance(lanes);
+      const TickResult noticed = block->Advance(lanes);
       for (Race& race : races) {
-        benchmark::DoNotOptimize(race.EndTick());
+        benchmark::DoNotOptimize(race.EndTick(noticed));
         race.PreventFinish();
       }
     }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -136,20 +137,25 @@ TEST_F(VectorLoopsTest, SeesEachPointAsThePlainFormulaDoes) {
   for (auto& row : rotation.m) {
     for (float& element : row) element = Draw(-1, 1);
   }
-  for (std::size_t count = 0; count < 12; ++count) {
-    std::vector<std::int32_t> segments(count);
-    for (std::int32_t& segment : segments) segment = static_cast<std::int32_t>(Draw(0, 49));
-    const std::vector<float> parts = Draws(count, 0, 1);
+  const LineView line{.points = points.data(),
+                      .last_segment = 47,  // shorter than what there is, and its end is met
+                      .inverse_spacing_per_m = 0.8f,
+                      .base_m = 100,
+                      .s_m = 103.7f};
+  for (std::size_t count = 0; count < 140; ++count) {
+    const std::vector<float> distances = Draws(count, -3.5f, 57);
     std::vector<float> expected(3 * count + 1, 5);
     for (std::size_t i = 0; i < count; ++i) {
-      const Vec3 a = points[static_cast<std::size_t>(segments[i])];
-      const Vec3 b = points[static_cast<std::size_t>(segments[i]) + 1];
-      const Vec3 seen = TransposeTimes(rotation, a + (b - a) * parts[i] - origin);
+      const float at = (line.s_m + distances[i] - line.base_m) * line.inverse_spacing_per_m;
+      const auto segment = static_cast<std::size_t>(std::min(static_cast<int>(at), 47));
+      const Vec3 a = points[segment], b = points[segment + 1];
+      const float part = at - static_cast<float>(segment);
+      const Vec3 seen = TransposeTimes(rotation, a + (b - a) * part - origin);
       std::memcpy(&expected[3 * i], &seen, sizeof seen);
     }
     OnEveryTarget([&] {
       std::vector<float> out(3 * count + 1, 5);
-      SeePoints(points.data(), segments, parts, origin, rotation, std::span(out).first(3 * count));
+      SeePoints(line, distances, origin, rotation, std::span(out).first(3 * count));
       EXPECT_TRUE(SameBits(out, expected)) << count << " points, and nothing beyond them";
     });
   }

@@ -204,11 +204,12 @@ TEST_F(VariedTest, CarsAtTheCornersOfAllRangesStayInOnePiece) {
         if (tick % 600 == 0 && tick > 0) races[l].Respawn();
         if (!is_wild) inputs[l] = driver.Drive(races[l].state());
         if (is_wild && draws.Below(12) == 0) inputs[l] = AnyInputs(draws);
-        lanes = static_cast<LaneMask>(lanes | races[l].BeginTick(inputs[l]));
+        races[l].set_inputs(inputs[l]);
+        lanes = static_cast<LaneMask>(lanes | races[l].BeginTick());
       }
-      block->Advance(lanes);
+      const TickResult noticed = block->Advance(lanes);
       for (Race& race : races) {
-        race.EndTick();
+        race.EndTick(noticed);
         race.PreventFinish();
         const GameState state = race.game_state();
         ASSERT_TRUE(FinitePhysics(state)) << "tick " << tick;

@@ -111,13 +111,14 @@ TEST(VehiclePropertyTest, RandomDrivingStaysFiniteAboveTheGroundAndMakesNoEnergy
           jumped = true;
         }
         if (jumped) most_energy[l] = 1e30f;
-        lanes = static_cast<LaneMask>(lanes | race.BeginTick(inputs[l]));
+        race.set_inputs(inputs[l]);
+        lanes = static_cast<LaneMask>(lanes | race.BeginTick());
       }
-      block->Advance(lanes);
+      const TickResult noticed = block->Advance(lanes);
       for (int lane = 0; lane < kBlockLanes; ++lane) {
         const auto l = static_cast<std::size_t>(lane);
         Race& race = races[l];
-        race.EndTick();
+        race.EndTick(noticed);
         race.PreventFinish();
         const VehicleState car = race.vehicle();
         const GameState state = race.game_state();
