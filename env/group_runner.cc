@@ -155,7 +155,7 @@ GroupRunner::Place& GroupRunner::Ask(std::size_t row, std::size_t index) {
   place.index = index;
   place.seed.reset();
   place.new_starts.reset();
-  place.at_snapshot = false;
+  place.at_snapshot = place.is_drawn = false;
   place.status = RowStatus::kOk;
   return place;
 }
@@ -188,58 +188,55 @@ void GroupRunner::Assign(std::size_t row, Task task) {
   assert(place.task == Task::kNone);
   place.task = task;
   ++NumWith(place);
-  if (place.is_restarting) {
-    assert(task == Task::kBegin || task == Task::kLook || task == Task::kRevive);
-    return;
-  }
-  Command& command = commands_.emplace_back();
-  command.slot = SlotOf(row);
   switch (task) {
     case Task::kNone:
       assert(false);
-      break;
+      return;
     case Task::kAdvance:
-      command.kind = CommandKind::kAdvance;
-      place.row.Drive(settings_.config, place.inputs, command);
-      break;
+      return place.row.Drive(settings_.config, place.inputs,
+                             AddCommand(row, CommandKind::kAdvance));
     case Task::kBegin:
     case Task::kBeginStep:
     case Task::kBeginAfter:
-      if (place.at_snapshot) {
-        command.kind = CommandKind::kRestore;
-        command.snapshot = place.snapshot.game;
-        break;
-      }
-      [[fallthrough]];
     case Task::kLook:
-    case Task::kRevive:
-      command.kind = CommandKind::kRestart;
-      place.is_restarting = true;
-      break;
     case Task::kContinue:
-      command.kind = CommandKind::kRestore;
-      command.snapshot = place.snapshot.game;
-      break;
+      return place.at_snapshot && place.row.has_game() ? AddRestore(row) : AddRestart(row);
     case Task::kSave:
     case Task::kKeep:
-      command.kind = CommandKind::kSave;
-      break;
+      AddCommand(row, CommandKind::kSave);
+      return;
   }
+}
+
+Command& GroupRunner::AddCommand(std::size_t row, CommandKind kind) {
+  assert(!at(row).is_restarting);
+  Command& command = commands_.emplace_back();
+  command.slot = SlotOf(row);
+  command.kind = kind;
+  return command;
+}
+
+void GroupRunner::AddRestart(std::size_t row) {
+  if (at(row).is_restarting) return;
+  AddCommand(row, CommandKind::kRestart);
+  at(row).is_restarting = true;
+}
+
+void GroupRunner::AddRestore(std::size_t row) {
+  AddCommand(row, CommandKind::kRestore).snapshot = at(row).snapshot.game;
 }
 
 void GroupRunner::AssignBegin(std::size_t row, Task task) {
   Place& place = at(row);
-  if (settings_.archive != nullptr) {
+  if (settings_.archive != nullptr && place.row.has_game() && !place.is_game_new) {
     const std::span<const std::byte> drawn =
         settings_.archive->Draw(row, place.new_starts.value_or(place.starts),
                                 place.row.NextStream(place.seed, RandomPurpose::kStart));
-    if (drawn.empty()) return Assign(row, task);
-    place.drawn.assign(drawn.begin(), drawn.end());  // it may be gone before the game is there
-    const auto opened = OpenSnapshot(place.drawn, OriginOf(row), line(row), SnapshotUse::kReset);
-    if (opened) {
-      AssignAt(row, *opened, task);
-      place.is_drawn = true;
-      return;
+    if (!drawn.empty()) {
+      place.drawn.assign(drawn.begin(), drawn.end());  // it may be gone before the game is there
+      const auto opened = OpenSnapshot(place.drawn, OriginOf(row), line(row), SnapshotUse::kReset);
+      if (opened) place.snapshot = *opened;
+      place.at_snapshot = place.is_drawn = opened.has_value();
     }
   }
   Assign(row, task);
@@ -249,16 +246,10 @@ void GroupRunner::AssignRestore(std::size_t row, std::span<const std::byte> snap
   const auto use = task == Task::kContinue ? SnapshotUse::kRestore : SnapshotUse::kReset;
   const auto opened = OpenSnapshot(snapshot, OriginOf(row), line(row), use);
   if (!opened) return Reject(row, opened.error());
-  AssignAt(row, *opened, task);
-}
-
-void GroupRunner::AssignAt(std::size_t row, const OpenedSnapshot& snapshot, Task task) {
   Place& place = at(row);
-  place.snapshot = snapshot;
-  place.at_snapshot = task != Task::kContinue;
-  place.is_drawn = false;
-  place.after_revival = task;
-  Assign(row, place.row.has_game() ? task : Task::kRevive);
+  place.snapshot = *opened;
+  place.at_snapshot = true;
+  Assign(row, task);
 }
 
 void GroupRunner::StartCommands() {
@@ -310,21 +301,15 @@ void GroupRunner::Handle(const Completion& completion) {
   const std::size_t r = first_row_ + static_cast<std::size_t>(completion.slot);
   Place& place = at(r);
   Row& row = place.row;
-  if (std::exchange(place.is_restarting, false)) return Restarted(r, completion);
-  const Task task = place.task;
-  if (completion.status == CompletionStatus::kGameLost) return Lose(r, completion.error);
-  if (completion.status == CompletionStatus::kRejected) {
-    if (task == Task::kAdvance || task == Task::kSave || task == Task::kKeep) {
-      return Abandon(r, completion.error);
-    }
-    EndTask(place);
-    if (!place.is_drawn) return Reject(r, completion.error);
-    place.is_drawn = place.at_snapshot = false;  // kept from a game that was another
-    return Assign(r, task);
+  const bool is_restart = std::exchange(place.is_restarting, false);
+  if (completion.status == CompletionStatus::kRejected && !is_restart) {
+    return FindRejected(r, completion.error);
   }
+  if (completion.status != CompletionStatus::kOk) return FindLost(r, completion.error);
+  if (is_restart) return Restarted(r);
 
   const GameState& state = games_->state(completion.slot);
-  switch (task) {
+  switch (place.task) {
     case Task::kAdvance:
       if (!row.Advance(settings_.config, state, place.inputs, completion, place.result)) {
         return Abandon(r, kNotFinite);
@@ -339,7 +324,7 @@ void GroupRunner::Handle(const Completion& completion) {
     case Task::kBegin:
     case Task::kBeginStep:
     case Task::kBeginAfter:
-      return Begin(r, &place.snapshot.record);
+      return Begin(r);
     case Task::kContinue:
       if (!row.Continue(settings_.config, state, place.snapshot.record, place.result)) {
         return Abandon(r, kNotFinite);
@@ -360,29 +345,36 @@ void GroupRunner::Handle(const Completion& completion) {
   }
 }
 
-void GroupRunner::Restarted(std::size_t row, const Completion& completion) {
+void GroupRunner::Restarted(std::size_t row) {
   Place& place = at(row);
-  if (completion.status != CompletionStatus::kOk) {
-    if (place.task == Task::kNone) return;  // the row's next step or reset asks again
-    if (place.task != Task::kBegin || !place.row.has_game()) {
-      return Lose(row, completion.error);
-    }
-    // It had died while it stood; the caller's reset waits for the one that takes its place.
-    place.row.set_has_game(false);
-    EndTask(place);
-    return Assign(row, Task::kBegin);
+  if (place.task == Task::kNone) {  // nobody looked; the row's next step or reset begins with it
+    place.row.set_has_game(true);
+    place.is_game_new = true;
+    return;
   }
-  switch (place.task) {
-    case Task::kNone:  // nobody looked; the row's next step or reset begins with it
-      place.row.set_has_game(true);
-      place.is_game_new = true;
-      return;
-    case Task::kRevive:
-      EndTask(place);
-      return Assign(row, place.after_revival);
-    default:
-      return Begin(row, nullptr);
+  return place.at_snapshot ? AddRestore(row) : Begin(row);
+}
+
+void GroupRunner::FindLost(std::size_t row, const std::string& error) {
+  Place& place = at(row);
+  if (place.task == Task::kNone) return;  // the row's next step or reset asks again
+  const bool is_patient = place.task == Task::kBegin || place.task == Task::kContinue;
+  if (!is_patient || !place.row.has_game()) return Lose(row, error);
+  // It had died while it stood; the caller waits for the one that takes its place.
+  place.row.set_has_game(false);
+  if (place.is_drawn) place.at_snapshot = false;
+  AddRestart(row);
+}
+
+void GroupRunner::FindRejected(std::size_t row, const std::string& error) {
+  Place& place = at(row);
+  if (!place.at_snapshot) return Abandon(row, error);
+  if (place.is_drawn) {  // kept from a game that was another
+    place.at_snapshot = false;
+    return AddRestart(row);
   }
+  EndTask(place);
+  Reject(row, error);
 }
 
 void GroupRunner::TakeWhatResetGave(Place& place) {
@@ -390,10 +382,11 @@ void GroupRunner::TakeWhatResetGave(Place& place) {
   if (place.new_starts) place.starts = *place.new_starts;
 }
 
-void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot) {
+void GroupRunner::Begin(std::size_t row) {
   Place& place = at(row);
   TakeWhatResetGave(place);
   RowResult result;
+  const RowRecord* const snapshot = place.at_snapshot ? &place.snapshot.record : nullptr;
   if (!place.row.Begin(settings_.config, games_->state(SlotOf(row)), snapshot, result)) {
     return Abandon(row, kNotFinite);
   }
@@ -401,7 +394,7 @@ void GroupRunner::Begin(std::size_t row, const RowRecord* snapshot) {
   if (settings_.archive != nullptr) {
     settings_.archive->Begin(
         row, place.row.record(),
-        snapshot == nullptr ? std::span<const std::byte>() : place.snapshot.bytes);
+        place.at_snapshot ? place.snapshot.bytes : std::span<const std::byte>());
   }
   const bool is_after_end = place.task == Task::kBeginAfter;
   EndTask(place);
@@ -426,11 +419,9 @@ void GroupRunner::Lose(std::size_t row, const std::string& error) {
   const Task task = place.task;
   place.is_game_new = false;
   EndTask(place);
-  const bool is_restore =
-      task == Task::kContinue || (task == Task::kRevive && place.after_revival == Task::kContinue);
-  if (is_restore || task == Task::kSave || task == Task::kKeep) {  // the next step tells of it
-    place.row.set_has_game(false);
-    if (is_restore) Reject(row, "the game is lost: " + error);
+  if (task == Task::kContinue || task == Task::kSave || task == Task::kKeep) {
+    place.row.set_has_game(false);  // the next step tells of it
+    if (task == Task::kContinue) Reject(row, "the game is lost: " + error);
     if (task == Task::kKeep) EndStep(row);
     return;
   }

@@ -5,9 +5,10 @@
 // A row takes part in the call under way, which waits for it and writes it, or it is sent: then it
 // may be done in any call, has arrived, and is written when it is received.
 //
-// A game that is lost is asked for again by the next reset of its row. A reset of the caller's
-// waits for it. Autoreset does not: it leaves the restart under way from step to step, and until
-// the new game stands at its start the row tells that it has none.
+// A game that is lost is asked for again by the next reset of its row. A reset or restore of the
+// caller's waits for it, also where it only then finds that the game is gone. Autoreset does not:
+// it leaves the restart under way from step to step, and until the new game stands at its start the
+// row tells that it has none.
 #pragma once
 
 #include <cstddef>
@@ -90,8 +91,7 @@ class GroupRunner {
     kBeginStep,   // step after an end: likewise
     kBeginAfter,  // in the step of the end (kSameStep): likewise
     kLook,        // step of a row without a game: likewise, but nobody waits for the restart
-    kRevive,      // a lost game restarts, then `after_revival`
-    kContinue,    // restore: a snapshot is restored, and its episode goes on
+    kContinue,    // restore: the game goes to a snapshot, and its episode goes on
     kSave,
     kKeep,  // in a step that has come to a mark of the archive: its state is saved
   };
@@ -102,14 +102,13 @@ class GroupRunner {
     bool is_sent = false;
     bool is_game_new = false;  // it came unseen: the record is of the one before
     Starts starts{};
-    std::vector<std::byte> drawn{};  // what `snapshot` looks into when the archive gave it
+    std::vector<std::byte> drawn{};  // what `snapshot` looks into when is_drawn
     // What it was asked.
     std::size_t index = 0;  // in the batch of the call under way
     Task task = Task::kNone;
-    Task after_revival = Task::kNone;
     Inputs inputs{};                      // kAdvance
-    OpenedSnapshot snapshot{};            // kRevive, kContinue; of the episode that begins
-    bool at_snapshot = false;             // the episode that begins does so at `snapshot`
+    OpenedSnapshot snapshot{};            // at_snapshot
+    bool at_snapshot = false;             // there its episode begins or goes on; else at the start
     bool is_drawn = false;                // `snapshot` is, from the archive
     std::optional<std::uint64_t> seed{};  // of the episode that begins
     std::optional<Starts> new_starts{};   // from the episode that begins on
@@ -130,25 +129,29 @@ class GroupRunner {
   // The row's place, cleared for what it is asked now.
   Place& Ask(std::size_t row, std::size_t index);
   void AssignStep(std::size_t row, const ActionView& actions, std::size_t index, bool is_sent);
-  // The tasks that begin an episode: where the row's starts have it begin.
+  // The tasks that begin an episode: where the row's starts have it begin. The first episode of a
+  // game does so at the start.
   void AssignBegin(std::size_t row, Task task);
-  // Those at a snapshot, or kContinue: unless the snapshot is rejected at once; a lost game
-  // restarts first.
+  // Those at a snapshot, or kContinue, unless the snapshot is rejected at once.
   void AssignRestore(std::size_t row, std::span<const std::byte> snapshot, Task task);
-  void AssignAt(std::size_t row, const OpenedSnapshot& snapshot, Task task);
-  // Gives the row a task; its command starts with StartCommands, unless it is a restart that is
-  // under way already.
+  // Gives the row a task; its command starts with StartCommands. An episode that begins or goes on
+  // at a snapshot restarts the game first where there is none.
   void Assign(std::size_t row, Task task);
+  Command& AddCommand(std::size_t row, CommandKind kind);
+  void AddRestart(std::size_t row);  // unless one is under way
+  void AddRestore(std::size_t row);  // to the row's snapshot
   void EndTask(Place& place);
   int& NumWith(const Place& place);  // rows with a task of this one's kind
   void Tell(std::size_t row);        // that it is done
 
   void Handle(std::span<const Completion> completions);
   void Handle(const Completion& completion);
-  void Restarted(std::size_t row, const Completion& completion);
+  void Restarted(std::size_t row);
+  void FindLost(std::size_t row, const std::string& error);
+  void FindRejected(std::size_t row, const std::string& error);
   // Seed and starts; not those of a reset that is rejected.
   static void TakeWhatResetGave(Place& place);
-  void Begin(std::size_t row, const RowRecord* snapshot);
+  void Begin(std::size_t row);
   void Reject(std::size_t row, const std::string& error);
   // The group does not know that this game is of no use.
   void Abandon(std::size_t row, const std::string& error);

@@ -205,6 +205,7 @@ void TMInterfaceSlot::BeginRestore() {
   if (const char* field = FieldOutOfRange(state, view)) {
     return reject(std::string("the snapshot's state has a wrong ") + field);
   }
+  if (!client_->game_alive()) return Lose(kGone);
   state_ = state;
   snapshot_.assign(bytes.begin(), bytes.end());
   rewind_is_pending_ = true;

@@ -245,5 +245,39 @@ TEST(RowsOfLostGamesTest, ResetWaitsForTheNewGame) {
   EXPECT_EQ(rows.race_time(0), 0);
 }
 
+// Which no command to go there has to talk to: it goes there with the next step.
+TEST(RowsOfLostGamesTest, ResetToASnapshotAndRestoreWaitForTheNewGame) {
+  Rows* running = nullptr;
+  int losses = 0;
+  TMInterfaceSettings settings;
+  settings.on_lost = [&](int row, const GameLoss&) {
+    ++losses;
+    running->running(row).StartAgain();
+  };
+  Rows rows("tminterface", settings);
+  running = &rows;
+  rows.Reset();
+  for (int step = 0; step < 5; ++step) rows.Step();
+  const auto snapshot = rows.Save(0);
+  const auto kill = [&] {
+    rows.running(0).process().Signal(SIGKILL);
+    rows.running(0).process().Wait();
+  };
+  for (const bool is_reset : {true, false}) {
+    kill();
+    if (is_reset) {
+      rows.ResetTo(snapshot);
+    } else {
+      EXPECT_TRUE(rows.Restore(0, snapshot));
+    }
+    EXPECT_EQ(rows.status(0), RowStatus::kOk);
+    EXPECT_EQ(rows.race_time(0), 250);
+    rows.Step();
+    EXPECT_FALSE(rows.truncated(0)) << "there is a game";
+    EXPECT_EQ(rows.race_time(0), 300);
+  }
+  EXPECT_EQ(losses, 2);
+}
+
 }  // namespace
 }  // namespace hotlap

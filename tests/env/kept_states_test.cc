@@ -47,7 +47,18 @@ class KeptStatesTest : public ::testing::TestWithParam<Autoreset> {
 
   // To the beginning of the next episode.
   void StepToTheNext() {
-    for (int step = 0; step < kStepsOfEpisode; ++step) fleet().Step(kThrottle);
+    for (int step = 0; step < kStepsOfEpisode - 1; ++step) fleet().Step(kThrottle);
+    StepOver();
+  }
+  // All steps of the episode but the last; `turn` is of the row's command after that one.
+  void StepToTheLast(int row, ScriptedGames::Turn turn) {
+    for (int step = 0; step < kStepsOfEpisode - 1; ++step) fleet().Step(kThrottle);
+    games().Tell(row, {});
+    games().Tell(row, std::move(turn));
+  }
+  // The last step, and the beginning of the next episode.
+  void StepOver() {
+    fleet().Step(kThrottle);
     if (GetParam() == Autoreset::kNextStep) fleet().Step(kThrottle);
     if (GetParam() == Autoreset::kDisabled) fleet().Reset();
   }
@@ -157,15 +168,78 @@ TEST_P(KeptStatesTest, AGameThatRefusesTheStateBeginsAtTheStart) {
   FleetSettings settings = Settings();
   settings.starts.at = StartPlace::kLine;
   Make(settings);
-  for (int step = 0; step < kStepsOfEpisode - 1; ++step) fleet().Step(kThrottle);
-  games().Tell(0, {});  // the last step of the episode
-  games().Tell(0, {Answer::kRejected, {}});
-  fleet().Step(kThrottle);
-  if (GetParam() == Autoreset::kNextStep) fleet().Step(kThrottle);
-  if (GetParam() == Autoreset::kDisabled) fleet().Reset();
+  StepToTheLast(0, {Answer::kRejected, {}});
+  StepOver();
   EXPECT_EQ(fleet().status(0), RowStatus::kOk);
   EXPECT_EQ(fleet().info("race_time", 0), 0);
   EXPECT_NE(place(1), 0);
+}
+
+TEST_P(KeptStatesTest, TheEpisodeAfterALostGameBeginsAtTheStart) {
+  FleetSettings settings = Settings();
+  settings.starts.at = StartPlace::kLine;
+  Make(settings);
+  StepToTheNext();
+  games().Tell(0, {Answer::kLost, {}});
+  fleet().Step(kThrottle);
+  EXPECT_TRUE(fleet().truncated(0));
+  EXPECT_EQ(fleet().end_reason(0), EndReason::kGameLost);
+  GetParam() == Autoreset::kDisabled ? fleet().Reset() : fleet().Step(kThrottle);
+  EXPECT_EQ(fleet().end_reason(0), EndReason::kNone);
+  EXPECT_EQ(fleet().info("race_time", 0), 0);
+  EXPECT_EQ(fleet().RecordOf(0).full_lap, 1);
+  StepToTheNext();
+  EXPECT_NE(place(0), 0) << "the one after that does not";
+}
+
+TEST_P(KeptStatesTest, SoDoesThatOfAGameThatCameUnseen) {
+  if (GetParam() == Autoreset::kDisabled) return;  // it is asked for by the reset, which waits
+  FleetSettings settings = Settings();
+  settings.starts.at = StartPlace::kLine;
+  Make(settings);
+  StepToTheNext();
+  games().Tell(0, {Answer::kLost, {}});
+  games().Tell(0, {Answer::kSilent, {}});
+  for (int step = 0; step < 2; ++step) fleet().Step(kThrottle);
+  games().Wake(0);
+  fleet().ResetRow(1);  // collects it too
+  fleet().Step(kThrottle);
+  EXPECT_EQ(fleet().end_reason(0), EndReason::kNone);
+  EXPECT_EQ(fleet().info("race_time", 0), 0);
+}
+
+TEST_P(KeptStatesTest, AResetThatFindsItsGameDeadWaitsForTheNextOne) {
+  FleetSettings settings = Settings();
+  settings.starts.at = StartPlace::kLine;
+  Make(settings);
+  StepToTheNext();
+  games().Tell(0, {Answer::kLost, {}});
+  games().Tell(0, {Answer::kLate, {}});
+  fleet().Reset();
+  EXPECT_FALSE(fleet().truncated(0));
+  EXPECT_EQ(fleet().end_reason(0), EndReason::kNone);
+  EXPECT_EQ(fleet().info("race_time", 0), 0) << "a game's first episode";
+  EXPECT_NE(place(1), 0);
+}
+
+TEST_P(KeptStatesTest, AnAutoresetThatFindsItsGameDeadDoesNot) {
+  if (GetParam() == Autoreset::kDisabled) return;
+  FleetSettings settings = Settings();
+  settings.starts.at = StartPlace::kLine;
+  Make(settings);
+  StepToTheLast(0, {Answer::kLost, {}});
+  games().Tell(0, {Answer::kSilent, {}});  // a step that waited would throw
+  StepOver();
+  EXPECT_NE(place(1), 0);
+  for (int step = 0; step < 3; ++step) {
+    EXPECT_EQ(fleet().end_reason(0), EndReason::kGameLost);
+    EXPECT_EQ(fleet().info("episode_length", 0), 0);
+    fleet().Step(kThrottle);
+  }
+  games().Wake(0);
+  fleet().Step(kThrottle);
+  EXPECT_EQ(fleet().end_reason(0), EndReason::kNone);
+  EXPECT_EQ(fleet().info("race_time", 0), 0);
 }
 
 TEST_P(KeptStatesTest, AGameThatIsLostWhileItsStateIsKeptIsToldWithTheNextStep) {

@@ -272,6 +272,95 @@ TEST_F(LostRows, ResetWaitsForTheSuccessorOfAGameThatDiedWhileItStood) {
   ExpectFirst(1);
 }
 
+TEST_F(LostRows, ResetToASnapshotWaitsForTheSuccessorOfAGameThatDiedWhileItStood) {
+  MakeAndDrive(Autoreset::kDisabled);
+  const auto snapshot = fleet().Save(1);
+  const auto observation = fleet().observation(1);
+  fleet().Step(kThrottle);
+  games().Tell(1, {Answer::kLost, {}});  // found dead
+  games().Tell(1, {Answer::kLate, {}});
+  fleet().ResetRow(1, snapshot);
+  EXPECT_EQ(fleet().status(1), RowStatus::kOk);
+  EXPECT_EQ(fleet().observation(1), observation);
+  EXPECT_FALSE(fleet().truncated(1));
+  EXPECT_EQ(fleet().RecordOf(1).episode, 1u);
+  fleet().Step(kThrottle);
+  EXPECT_EQ(fleet().info("race_time", 1), 250);
+}
+
+TEST_F(LostRows, RestoreWaitsForTheSuccessorOfAGameThatDiedWhileItStood) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  for (const bool is_of_all : {false, true}) {
+    fleet().Step(kThrottle);
+    games().Tell(1, {Answer::kLost, {}});
+    games().Tell(1, {Answer::kLate, {}});
+    if (is_of_all) {
+      fleet().Restore({{}, snapshot, snapshot});
+      EXPECT_EQ(fleet().status(1), RowStatus::kOk);
+    } else {
+      ASSERT_TRUE(fleet().Restore(1, snapshot));
+    }
+    EXPECT_EQ(fleet().Save(1), snapshot);
+  }
+}
+
+TEST_F(LostRows, OneNewGameIsWaitedForAndNotOneAfterTheOther) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  const auto last_good = fleet().observation(1);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {});                   // its successor stands at the start
+  games().Tell(1, {Answer::kLost, {}});  // and dies on the way to the snapshot
+  fleet().ResetRow(1, snapshot);
+  ExpectLost(1, last_good);
+  EXPECT_TRUE(fleet().Save(1).empty());
+}
+
+TEST_F(LostRows, SnapshotThatTheSuccessorRejectsLeavesTheLossToBeTold) {
+  MakeAndDrive(Autoreset::kNextStep);
+  const auto snapshot = fleet().Save(1);
+  const auto last_good = fleet().observation(1);
+  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {});
+  games().Tell(1, {Answer::kRejected, {}});
+  fleet().ResetRow(1, snapshot);
+  EXPECT_EQ(fleet().status(1), RowStatus::kBadSnapshot);
+  EXPECT_TRUE(fleet().Save(1).empty());
+  fleet().Step(kThrottle);
+  ExpectLost(1, last_good);
+  fleet().Step(kThrottle);
+  ExpectFirst(1);
+}
+
+TEST_F(LostRows, AutoresetThatFindsItsGameDeadDoesNotWait) {
+  EnvironmentConfig environment;
+  environment.rules.time_limit_ticks = 10;
+  for (const Autoreset mode : {Autoreset::kNextStep, Autoreset::kSameStep}) {
+    Make(mode, environment);
+    fleet().Reset();
+    fleet().Step(kThrottle);
+    games().Tell(1, {});                     // the last step of its episode
+    games().Tell(1, {Answer::kLost, {}});    // found dead
+    games().Tell(1, {Answer::kSilent, {}});  // a step that waited would throw
+    fleet().Step(kThrottle);
+    EXPECT_TRUE(fleet().truncated(1));
+    const auto last_good = fleet().observation(1);
+    if (mode == Autoreset::kSameStep) {
+      EXPECT_EQ(fleet().end_reason(1), EndReason::kGameLost) << "the next one did not begin";
+    }
+    for (int step = 0; step < 3; ++step) {
+      fleet().Step(kThrottle);
+      ExpectLost(1, last_good);
+      EXPECT_EQ(fleet().info("episode_length", 1), 0);
+    }
+    games().Wake(1);
+    fleet().Step(kThrottle);
+    ExpectFirst(1);
+    EXPECT_EQ(fleet().RecordOf(1).episode, 1u);
+  }
+}
+
 TEST_F(LostRows, FirstResetAndFirstRestoreMayBeToASnapshot) {
   MakeAndDrive(Autoreset::kNextStep);
   const auto snapshot = fleet().Save(1);
@@ -419,7 +508,8 @@ TEST_F(LostRows, LostGameRestartsBeforeASnapshotGoesBack) {
 TEST_F(LostRows, RestoreIntoAGameThatIsLostSaysSo) {
   MakeAndDrive(Autoreset::kNextStep);
   const auto snapshot = fleet().Save(1);
-  games().Tell(1, {Answer::kLost, {}});
+  games().Tell(1, {Answer::kLost, {}});  // found dead
+  games().Tell(1, {Answer::kLost, {}});  // and no other comes
   EXPECT_THAT(fleet().Restore(1, snapshot).error(), HasSubstr("the game is lost: it vanished"));
   games().Tell(1, {Answer::kLost, {}});  // it does not come back either
   EXPECT_THAT(fleet().Restore(1, snapshot).error(), HasSubstr("the game is lost"));
