@@ -124,27 +124,36 @@ void StateArchive::Put(std::vector<Shelf>& shelves, int shelf, std::span<const s
   if (shelf < 0 || bytes.size() > settings_.max_bytes) return;
   Shelf& at = shelves[static_cast<std::size_t>(shelf)];
   at.states.reserve(at.capacity);
-  if (at.states.size() < at.capacity) {
-    kept_.push_back({{}, &at});
+  if (at.states.size() == at.capacity) {
+    PushOut(at.states.front());
+  } else if (bytes_ + bytes.size() > settings_.max_bytes) {
+    PushOut(kept_.begin());
   } else {
-    kept_.splice(kept_.end(), kept_, at.states.front());
-    at.states.erase(at.states.begin());
+    kept_.emplace_back();
   }
-  at.states.push_back(std::prev(kept_.end()));
   Kept& kept = kept_.back();
   bytes_ += bytes.size();
   bytes_ -= kept.bytes.size();
-  kept.bytes.assign(bytes.begin(), bytes.end());
-  while (bytes_ > settings_.max_bytes) DropOldest();
+  if (kept.bytes.size() == bytes.size()) {
+    std::ranges::copy(bytes, kept.bytes.begin());
+  } else {  // takes as much memory as it counts for
+    kept.bytes = std::vector<std::byte>(bytes.begin(), bytes.end());
+  }
+  kept.shelf = &at;
+  at.states.push_back(std::prev(kept_.end()));
+  while (bytes_ > settings_.max_bytes) {
+    bytes_ -= kept_.front().bytes.size();
+    PushOut(kept_.begin());
+    kept_.pop_back();
+  }
 }
 
 // The oldest of all is the oldest of its shelf.
-void StateArchive::DropOldest() {
-  std::vector<KeptStates::iterator>& states = kept_.front().shelf->states;
-  assert(states.front() == kept_.begin());
+void StateArchive::PushOut(KeptStates::iterator oldest) {
+  std::vector<KeptStates::iterator>& states = oldest->shelf->states;
+  assert(states.front() == oldest);
   states.erase(states.begin());
-  bytes_ -= kept_.front().bytes.size();
-  kept_.pop_front();
+  kept_.splice(kept_.end(), kept_, oldest);
 }
 
 }  // namespace hotlap

@@ -73,8 +73,8 @@ class StateArchive {
             std::span<const std::byte> game);
   void Fail(std::size_t row);  // the row's episode has
 
-  // Takes over what the row has passed. Takes memory only for a state that takes no other's place
-  // there.
+  // Takes over what the row has passed. Takes memory only for a state that pushes out no other of
+  // its size.
   void Gather(std::size_t row);
 
   std::size_t bytes() const { return bytes_; }  // kept now
@@ -113,7 +113,8 @@ class StateArchive {
   std::size_t CourseOf(const Row& row);
   int MarkAt(const Course& course, float s_m) const;
   void Put(std::vector<Shelf>& shelves, int shelf, std::span<const std::byte> bytes);
-  void DropOldest();
+  // The oldest of a shelf leaves it, and its memory is the last of kept_, for a newer one.
+  void PushOut(KeptStates::iterator oldest);
 
   ArchiveSettings settings_;
   std::vector<Course> courses_;

@@ -104,8 +104,8 @@ struct ActionView {
 
 // Not thread-safe: one caller at a time. May only be destroyed after a call that threw, which
 // happens where a GameGroup throws or memory is used up. Nothing here allocates in Step, Send and
-// Recv after the first ones on simulated games, but for the first states at each place of an
-// archive.
+// Recv after the first ones on simulated games, but for the first states of each row and at each
+// place of an archive.
 //
 // A row is under way from its Send to the Recv that gives it. Meanwhile Step, Reset and Restore
 // refuse it (kUnderWay) and Save has nothing of it; the other rows do not notice.

@@ -186,12 +186,34 @@ TEST_F(StateArchiveTest, WhatWasKeptFirstGoesFirstWhenTheBudgetIsUsedUp) {
     EXPECT_LE(archive.bytes(), 3 * size);
   }
   EXPECT_EQ(archive.bytes(), 3 * size);
-  EXPECT_EQ(Drawn(StartPlace::kLine).back(), 5);
+  EXPECT_EQ(Drawn(StartPlace::kLine), (std::vector{4, 5}));
+  EXPECT_EQ(Drawn(StartPlace::kCheckpoints), std::vector{5});
   archive = StateArchive({.every_m = kEveryM, .max_bytes = size - 1}, RowsOf(2));
   archive.Begin(0, At(0), {});
   Pass(0, 60, 1);
   Gather();
   EXPECT_EQ(archive.bytes(), 0u) << "larger than the budget";
+}
+
+TEST_F(StateArchiveTest, AStatePushesOutAsManyAsItNeeds) {
+  const std::size_t size = 72 + sizeof(RowRecord) + 1;
+  archive = StateArchive({.every_m = kEveryM, .max_bytes = 4 * size}, RowsOf(2));
+  archive.Begin(0, At(0), {});
+  for (int state = 1; state <= 4; ++state) {
+    Pass(0, 60, state);
+    Gather();
+    archive.Begin(0, At(0), {});
+  }
+  std::vector<std::byte> game(size, std::byte{9});  // of another kind, as large as two and more
+  archive.Passes(0, At(60));
+  archive.Keep(0, {}, At(60), game);
+  Gather();
+  EXPECT_EQ(Drawn(StartPlace::kLine), (std::vector{3, 4, 9}));
+  EXPECT_EQ(archive.bytes(), 4 * size - 1);
+  archive.Begin(0, At(0), {});
+  Pass(0, 60, 5);
+  Gather();
+  EXPECT_EQ(Drawn(StartPlace::kLine), (std::vector{4, 5, 9})) << "the oldest goes, not the largest";
 }
 
 TEST_F(StateArchiveTest, MarksThatAreTooManyOrNoneAreErrors) {

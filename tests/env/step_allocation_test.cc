@@ -43,24 +43,27 @@ TEST_P(StepAllocationTest, StepsAndResetsTakeNoMemory) {
 }
 
 TEST_P(StepAllocationTest, StatesAreKeptInMemoryThatIsThere) {
-  FleetSettings settings;
-  settings.groups = {3, 2};
-  settings.autoreset = GetParam();
-  settings.environment.rules.time_limit_ticks = 100;
-  settings.archive.every_m = 2;
-  settings.starts = {StartPlace::kLine, 0.5f};
-  Fleet fleet(settings);
-  const std::vector<std::int32_t> actions(5, kThrottle);
-  const auto drive = [&](int episodes) {
-    for (int episode = 0; episode < episodes; ++episode) {
-      fleet.Reset({.starts = Starts{}});  // the same places again
-      for (int step = 0; step < 20; ++step) fleet.Step(actions);
-    }
-  };
-  drive(10);
-  const long before = NumAllocations();
-  drive(10);
-  EXPECT_EQ(NumAllocations() - before, 0);
+  for (const std::size_t max_bytes : {ArchiveSettings{}.max_bytes, std::size_t{20000}}) {
+    SCOPED_TRACE(max_bytes);
+    FleetSettings settings;
+    settings.groups = {3, 2};
+    settings.autoreset = GetParam();
+    settings.environment.rules.time_limit_ticks = 100;
+    settings.archive = {.every_m = 2, .max_bytes = max_bytes};
+    settings.starts = {StartPlace::kLine, 0.5f};
+    Fleet fleet(settings);
+    const std::vector<std::int32_t> actions(5, kThrottle);
+    const auto drive = [&](int episodes) {
+      for (int episode = 0; episode < episodes; ++episode) {
+        fleet.Reset({.starts = Starts{}});  // the same places again
+        for (int step = 0; step < 20; ++step) fleet.Step(actions);
+      }
+    };
+    drive(10);
+    const long before = NumAllocations();
+    drive(10);
+    EXPECT_EQ(NumAllocations() - before, 0);
+  }
 }
 
 TEST(SaveAllocationTest, SavesIntoUsedMemoryAndRestoresTakeNone) {
