@@ -115,8 +115,9 @@ struct VectorEnvironment::Impl {
   // The final observations of those rows of the batch that have one.
   BatchResult WriteFinals(std::span<const std::int32_t> rows, const BatchView& out);
 
-  // Of the rows that are not under way: when others are computed depends on their groups.
-  void GatherStates();
+  // Of the rows of a call that are not under way: when others are computed depends on their groups.
+  // In row order, whatever order they are named in.
+  void GatherStates(std::span<const std::int32_t> rows);
 
   // Until `count` rows have arrived, none is under way any more, or the deadline has passed.
   void AwaitArrivals(std::size_t count, Deadline deadline);
@@ -128,6 +129,7 @@ struct VectorEnvironment::Impl {
   std::vector<GroupRunner> runners;
   std::shared_ptr<WorkerPool> pool;
   std::vector<std::int32_t> all_rows;
+  std::vector<std::int32_t> sorted_rows;  // of the call under way
   int num_under_way = 0;
   std::vector<std::int32_t> arrived;  // under way, and done
   std::vector<GroupRunner*> awaited;  // groups that rows under way wait for
@@ -152,6 +154,7 @@ VectorEnvironment::Impl::Impl(const VectorEnvironmentConfig& config,
   }
   all_rows.resize(rows.size());
   std::iota(all_rows.begin(), all_rows.end(), 0);
+  sorted_rows.reserve(rows.size());
   arrived.reserve(rows.size());
   awaited.reserve(groups.size());
   runners.reserve(groups.size());
@@ -206,12 +209,17 @@ BatchResult VectorEnvironment::Impl::WriteFinals(std::span<const std::int32_t> r
   return {static_cast<int>(k)};
 }
 
-void VectorEnvironment::Impl::GatherStates() {
+void VectorEnvironment::Impl::GatherStates(std::span<const std::int32_t> rows) {
   if (archive == nullptr) return;
-  for (const GroupRunner& runner : runners) {
-    for (std::size_t r = runner.first_row(); r < runner.end_row(); ++r) {
-      if (!runner.is_sent(r)) archive->Gather(r);
-    }
+  if (!std::ranges::is_sorted(rows)) {
+    sorted_rows.assign(rows.begin(), rows.end());
+    std::ranges::sort(sorted_rows);
+    rows = sorted_rows;
+  }
+  auto runner = runners.begin();
+  for (const std::int32_t row : rows) {
+    while (Size(row) >= runner->end_row()) ++runner;
+    if (!runner->is_sent(Size(row))) archive->Gather(Size(row));
   }
 }
 
@@ -274,7 +282,7 @@ BatchResult VectorEnvironment::Step(const ActionView& actions, const BatchView& 
   impl_->CheckSizes(actions, impl_->settings.num_rows);
   impl_->CheckSizes(out, impl_->settings.num_rows);
   impl_->RunOnGroups([&](GroupRunner& runner) { runner.Step(actions, out); });
-  impl_->GatherStates();
+  impl_->GatherStates(impl_->all_rows);
   return impl_->WriteFinals(impl_->all_rows, out);
 }
 
@@ -287,7 +295,7 @@ BatchResult VectorEnvironment::Step(std::span<const std::int32_t> rows, const Ac
     impl_->RunnerOf(rows[i]).BeginStep(Size(rows[i]), actions, i, out);
   }
   impl_->RunOnGroups([&](GroupRunner& runner) { runner.Finish(out); });
-  impl_->GatherStates();
+  impl_->GatherStates(rows);
   return impl_->WriteFinals(rows, out);
 }
 
@@ -319,7 +327,7 @@ RecvResult VectorEnvironment::Recv(std::span<std::int32_t> rows, Deadline deadli
       impl_->RunnerOf(received[i]).Receive(Size(received[i]), i, out);
     }
   });
-  impl_->GatherStates();
+  impl_->GatherStates(received);
   return {num_rows, impl_->WriteFinals(received, out).num_final};
 }
 

@@ -368,6 +368,34 @@ TEST(SendRecvOfKeptStatesTest, WhereEpisodesOfSentRowsBeginDependsOnNoGroup) {
   EXPECT_TRUE(drive({4}, {}) != reference) << "none began at a state";
 }
 
+TEST(SendRecvOfKeptStatesTest, WhereEpisodesBeginDependsOnNoOrderInWhichRowsAreNamed) {
+  using Rows = std::vector<std::int32_t>;
+  const auto drive = [](const Rows& rows, const Starts& starts) {
+    FleetSettings settings = Settings({2, 2}, 1, Autoreset::kSameStep);
+    settings.environment.rules.time_limit_ticks = 40;
+    settings.archive.every_m = 1;
+    settings.starts = starts;
+    Fleet fleet(settings);
+    fleet.Reset();
+    BatchBuffer batch(fleet.rows());
+    std::vector<float> seen;
+    for (int step = 0; step < 1000; ++step) {
+      Rows actions;  // so that rows come by a mark together and in different states
+      for (const std::int32_t row : rows) actions.push_back((step / 7 + row) % 3);
+      fleet.rows().Step(rows, {.discrete = actions, .continuous = {}}, batch.view());
+      for (int row = 0; row < fleet.num_rows(); ++row) {
+        const GameState& state = fleet.rows().game_state(row);
+        seen.insert(seen.end(), {state.position_m.x, state.position_m.z});
+      }
+    }
+    return seen;
+  };
+  constexpr Starts kStarts{StartPlace::kLine, 0.1f};
+  const auto reference = drive({0, 1, 2, 3}, kStarts);
+  EXPECT_TRUE(drive({3, 1, 0, 2}, kStarts) == reference);
+  EXPECT_TRUE(drive({0, 1, 2, 3}, {}) != reference) << "none began at a state";
+}
+
 class RandomScheduleTest : public ::testing::TestWithParam<Autoreset> {};
 INSTANTIATE_TEST_SUITE_P(EveryMode, RandomScheduleTest,
                          ::testing::Values(Autoreset::kNextStep, Autoreset::kSameStep,
