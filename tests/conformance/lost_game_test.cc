@@ -126,6 +126,26 @@ TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestartAndReplacedByTheNe
   EXPECT_EQ(BitsOf(games.state()), BitsOf(driven));
 }
 
+TEST(LostGameTest, GameThatDiedWhileItStoodIsFoundByTheRestoreToo) {
+  GamesUnderTest games("tminterface", {"straight"});
+  games.RestartAll();
+  games.Advance(10, kThrottle);
+  const std::vector<std::byte> snapshot = games.Save();
+  games.Advance(10, kThrottle);
+  const GameState driven = games.state();
+  games.running(0).process().Signal(SIGKILL);
+  games.running(0).process().Wait();
+  const Outcome restored = games.Restore(snapshot);
+  EXPECT_EQ(restored.status, CompletionStatus::kGameLost) << "though it need not be talked to";
+  EXPECT_THAT(restored.error, HasSubstr("gone"));
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(driven)) << "the last good one";
+  games.running(0).StartAgain();
+  ASSERT_EQ(games.Restart().status, CompletionStatus::kOk);
+  ASSERT_EQ(games.Restore(snapshot).status, CompletionStatus::kOk);
+  games.Advance(10, kThrottle);
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(driven));
+}
+
 // Its successor has the same name and buffer, but has never heard of us.
 TEST(LostGameTest, GameThatWasReplacedWhileItStoodIsLostAtOnceAndItsSuccessorDrives) {
   std::vector<GameLoss> losses;
