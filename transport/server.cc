@@ -244,7 +244,7 @@ void Server::Handle(Message message) {
   if (is_new && stopping_.load()) {
     return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"});
   }
-  const auto admission = sessions_.Admit(*session, id);
+  const auto admission = sessions_.Admit(*session, id, request->close);
   if (!admission) return SendStatus(message.identity, id, admission.error());
   if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
@@ -341,7 +341,7 @@ void Server::Give(const std::shared_ptr<Session>& session, Work work) {
   (patient ? patient_workers_ : step_workers_).Give([this, session, shared_work] {
     Finished finished{session, RunWork(*session, *shared_work), shared_work->request.close, true};
     std::optional<Work> next;
-    if (!finished.closes && !stopping_.load()) next = session->waiting.Pop();
+    if (!stopping_.load()) next = session->waiting.Pop();
     finished.is_last = !next;
     {
       const std::lock_guard lock(finished_mutex_);

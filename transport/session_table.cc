@@ -57,18 +57,23 @@ std::shared_ptr<Session> SessionTable::Hear(const Token& token, Deadline now) {
 }
 
 tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& session,
-                                                                   std::uint64_t id) const {
+                                                                   std::uint64_t id,
+                                                                   bool is_goodbye) const {
+  if (id > session.last_id && session.closing) {
+    return Refuse(Status::kInvalidKey, "the session ends: its client has closed it");
+  }
   if (id > session.last_id + 1) {
     return Refuse(Status::kGap, "field 'id' is " + std::to_string(id) + ", the next one is " +
                                     std::to_string(session.last_id + 1));
   }
   if (id == session.last_id + 1) {
-    if (session.unanswered >= static_cast<std::uint64_t>(settings_.window)) {
+    if (!is_goodbye && session.unanswered >= static_cast<std::uint64_t>(settings_.window)) {
       return Refuse(Status::kBusy, "the session has " + std::to_string(settings_.window) +
                                        " requests in flight already");
     }
     ++session.last_id;
     ++session.unanswered;
+    session.closing = is_goodbye;
     return Admission::kNew;
   }
   const std::uint64_t last_answered = session.last_id - session.unanswered;

@@ -23,7 +23,7 @@ class AttachedEnvironment;
 struct SessionSettings {
   int max_sessions = 100;
   std::chrono::milliseconds timeout{5000};  // without any message
-  int window = 4;  // requests in flight, and latest replies kept for repeats
+  int window = 4;  // requests in flight beside the goodbye, and latest replies kept for repeats
 };
 
 // What the socket's thread knows of a session. `environment` belongs to the workers while
@@ -42,6 +42,7 @@ struct Session {
   std::uint64_t unanswered = 0;  // of those
   WorkQueue waiting;  // of those, what is not running yet; workers take it while `running`
   bool running = false;
+  bool closing = false;       // its goodbye is admitted: nothing follows
   std::deque<Reply> replies;  // of the ids up to last_id - unanswered, oldest first
   std::unique_ptr<AttachedEnvironment> environment;
 
@@ -65,8 +66,10 @@ class SessionTable {
     kRepeat,  // answered already: `Kept` has the reply
     kJoined,  // admitted already and not answered yet: its reply will come
   };
-  // kStale, kGap, kBusy.
-  tl::expected<Admission, Refusal> Admit(Session& session, std::uint64_t id) const;
+  // A goodbye, which ends the session, is admitted beyond the window too, for who leaves does not
+  // read first. kStale, kGap, kBusy; kInvalidKey for whatever is new after the goodbye.
+  tl::expected<Admission, Refusal> Admit(Session& session, std::uint64_t id,
+                                         bool is_goodbye = false) const;
   Reply& Kept(Session& session, std::uint64_t id) const;
   // Keeps the reply of the oldest unanswered request; the session counts as heard of, because its
   // client may have been waiting all the while.

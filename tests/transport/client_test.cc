@@ -492,6 +492,32 @@ TEST_F(ClientTest, AClientThatLeavesGivesItsRowsBackAtOnce) {
   EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
 }
 
+TEST_F(ClientTest, AClientThatLeavesWithAFullWindowGivesItsRowsBackAtOnce) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  auto remote = Attached(64);
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  const Token token = remote->hello().token;
+  gate->Shut();
+  const std::vector<std::int32_t> actions(64, 0);
+  for (int i = 0; i < remote->hello().window; ++i) {
+    ASSERT_TRUE(
+        remote->SendStep({}, {.discrete = actions, .continuous = {}}, DeadlineIn(kPatience)));
+  }
+  gate->AwaitWaiting();
+  remote.reset();
+  RawClient client = Raw();
+  EXPECT_TRUE(Eventually([&] {  // the goodbye is there, and the window still full
+    const Request step = SessionRequest(Operation::kStep, token, 1'000'000);
+    return client.Ask(step, {"", ""}).header.status == Status::kInvalidKey;
+  }));
+  EXPECT_EQ(games->free_simulated(), 0);
+  gate->Open();
+  // The server's clock stands still: no session expires.
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == 64; }));
+  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
+}
+
 TEST_F(ClientTest, AServerThatIsGoneIsATimeout) {
   Start();
   const auto remote = Attached(2);

@@ -18,6 +18,7 @@ Token KeyOf(int fill) {
 class SessionTableTest : public ::testing::Test {
  protected:
   static constexpr auto kTimeout = 5000ms;
+  static constexpr bool kGoodbye = true;
 
   std::shared_ptr<Session> Opened(int key = 1) { return *table.Open(KeyOf(key), 0, now); }
   void Admit(Session& session, std::uint64_t id) {
@@ -134,6 +135,42 @@ TEST_F(SessionTableTest, MoreInFlightThanTheWindowIsBusyAndLeavesTheIdFree) {
   EXPECT_EQ(Refused(*session, 4), Status::kBusy);
   Answer(*session, "one");
   EXPECT_EQ(table.Admit(*session, 4).value(), Admission::kNew);
+}
+
+TEST_F(SessionTableTest, AGoodbyeIsAdmittedBeyondTheWindowAndNothingAfterIt) {
+  const auto session = Opened();
+  for (std::uint64_t id = 1; id <= 3; ++id) Admit(*session, id);
+  EXPECT_EQ(Refused(*session, 4), Status::kBusy);
+  EXPECT_EQ(table.Admit(*session, 4, kGoodbye).value(), Admission::kNew);
+  for (const bool goodbye : {false, kGoodbye}) {
+    EXPECT_EQ(table.Admit(*session, 5, goodbye).error().status, Status::kInvalidKey);
+    EXPECT_EQ(table.Admit(*session, 6, goodbye).error().status, Status::kInvalidKey);
+  }
+  Answer(*session, "one");
+  EXPECT_EQ(Refused(*session, 5), Status::kInvalidKey) << "also when the window has room again";
+}
+
+TEST_F(SessionTableTest, RepeatsAroundAGoodbyeAreAnsweredLikeOthers) {
+  const auto session = Opened();
+  Admit(*session, 1);
+  Answer(*session, "reply 1");
+  for (std::uint64_t id = 2; id <= 4; ++id) Admit(*session, id);
+  ASSERT_EQ(table.Admit(*session, 5, kGoodbye).value(), Admission::kNew);
+  EXPECT_EQ(table.Admit(*session, 5, kGoodbye).value(), Admission::kJoined);
+  EXPECT_EQ(table.Admit(*session, 2).value(), Admission::kJoined);
+  EXPECT_EQ(table.Admit(*session, 1).value(), Admission::kRepeat);
+  for (std::uint64_t id = 2; id <= 5; ++id) Answer(*session, "reply " + std::to_string(id));
+  EXPECT_EQ(Refused(*session, 1), Status::kStale);
+  for (std::uint64_t id = 3; id <= 5; ++id) {
+    EXPECT_EQ(table.Admit(*session, id).value(), Admission::kRepeat);
+    EXPECT_EQ(KeptText(*session, id), "reply " + std::to_string(id));
+  }
+}
+
+TEST_F(SessionTableTest, AGoodbyeThatLeavesAnIdOutIsAGapAndEndsNothing) {
+  const auto session = Opened();
+  EXPECT_EQ(table.Admit(*session, 2, kGoodbye).error().status, Status::kGap);
+  Admit(*session, 1);
 }
 
 TEST_F(SessionTableTest, AnyMessageExtendsTheLease) {
