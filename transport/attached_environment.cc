@@ -78,6 +78,9 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
                                             ", must be at most " +
                                             std::to_string(context.max_rows));
   }
+  if (auto good = CheckStarts(request.starts, request.keep_every_m > 0); !good) {
+    return tl::make_unexpected(good.error());
+  }
   const std::size_t n = static_cast<std::size_t>(request.rows);
   std::vector<std::uint64_t> seed_memory;
   const auto seeds = ReadArray(work, 0, "seeds", n, true, seed_memory);

@@ -29,6 +29,13 @@ tl::expected<void, Refusal> CheckRow(int row, int rows) {
                 "'row' is " + std::to_string(row) + ", must be below " + std::to_string(rows));
 }
 
+tl::expected<void, Refusal> CheckStarts(const std::optional<Starts>& starts, bool keeps_states) {
+  if (!starts || starts->at == StartPlace::kStart || keeps_states) return {};
+  return Refuse(Status::kBadArgument,
+                "field 'starts' is at kept states, but the rows keep none: attach them with "
+                "'keep_every_m'");
+}
+
 tl::expected<void, Refusal> CheckCount(int count, int rows) {
   if (count >= 1 && count <= rows) return {};
   return Refuse(Status::kBadArgument, "'count' is " + std::to_string(count) +

@@ -139,6 +139,8 @@ tl::expected<void, Refusal> CheckSizes(std::span<const std::int32_t> rows,
 tl::expected<void, Refusal> CheckCount(int count, int rows);
 tl::expected<void, Refusal> CheckSize(const char* name, std::size_t size, int rows,
                                       bool may_be_empty);
+// Whether episodes can begin there: at kept states only those of rows that keep some.
+tl::expected<void, Refusal> CheckStarts(const std::optional<Starts>& starts, bool keeps_states);
 // Whether it is one of n rows.
 tl::expected<void, Refusal> CheckRow(int row, int rows);
 

@@ -113,9 +113,6 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
     if (reader.Has("start_share")) {
       reader.Keep(header.Float("start_share", 0, 1), starts.start_share);
     }
-    if (is_attach && starts.at != StartPlace::kStart && request.keep_every_m == 0) {
-      reader.Fail("starts", "is at kept states and needs 'keep_every_m'");
-    }
   }
   if (request.operation == Operation::kRecv) {
     reader.Keep(header.Unsigned("count", 1, kMaxRows), request.count);

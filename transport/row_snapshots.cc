@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "transport/learner_environment.h"
+
 namespace hotlap::transport {
 namespace {
 
@@ -67,11 +69,7 @@ tl::expected<void, Refusal> ResetRows(VectorEnvironment& environment, ResetOptio
                                       std::span<const std::uint64_t> ids,
                                       const SnapshotStore& store, std::uint64_t owner,
                                       const BatchView& out) {
-  if (options.starts && options.starts->at != StartPlace::kStart && !environment.keeps_states()) {
-    return Refuse(Status::kBadArgument,
-                  "field 'starts' is at kept states, but the rows keep none: attach them with "
-                  "'keep_every_m'");
-  }
+  if (auto good = CheckStarts(options.starts, environment.keeps_states()); !good) return good;
   return FindSnapshots(store, owner, ids).map([&](const auto& held) {
     const auto snapshots = SpansOf(held);
     options.snapshots = snapshots;

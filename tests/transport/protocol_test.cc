@@ -219,8 +219,6 @@ TEST(ProtocolTest, StartsAndMarksOutOfRangeAreRefusedByName) {
     EXPECT_THAT(refused([&](auto& writer) { writer.Float("keep_every_m", every_m); }),
                 ::testing::HasSubstr("'keep_every_m' must be a number in [1, 10000]"));
   }
-  EXPECT_THAT(refused([](auto& writer) { writer.String("starts", "line"); }),
-              ::testing::HasSubstr("'starts' is at kept states and needs 'keep_every_m'"));
   EXPECT_THAT(refused([](auto& writer) { writer.String("starts", "end"); }),
               ::testing::HasSubstr("'start' 'checkpoints' 'line' 'failures'"));
   EXPECT_THAT(refused([](auto& writer) { writer.Float("start_share", 0.5f); }),

@@ -321,6 +321,27 @@ TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
   }
 }
 
+TEST_F(ServerTest, StartsAtStatesThatNobodyKeepsAreOneMistakeWhereverTheyAreAskedFor) {
+  Start();
+  RawClient client = Raw();
+  const Token token = client.Hello(1);
+  Request attach = AttachRequest(token, 1, kRows);
+  attach.starts = {StartPlace::kLine};
+  const RawReply at_attach = client.Ask(attach, {""});
+  EXPECT_EQ(at_attach.header.status, Status::kBadArgument);
+  EXPECT_THAT(at_attach.header.error, ::testing::HasSubstr("'starts' is at kept states"));
+  EXPECT_EQ(games->free_simulated(), game_settings.simulated);
+
+  attach.id = 2;  // the refusal was counted
+  attach.starts = {StartPlace::kStart};
+  EXPECT_EQ(client.Ask(attach, {""}).header.status, Status::kOk);
+  Request reset = SessionRequest(Operation::kReset, token, 3);
+  reset.starts = {StartPlace::kLine};
+  const RawReply at_reset = client.Ask(reset, {"", "", ""});
+  EXPECT_EQ(at_reset.header.status, at_attach.header.status);
+  EXPECT_EQ(at_reset.header.error, at_attach.header.error);
+}
+
 TEST_F(ServerTest, AnotherNumberOfArraysIsRefusedAndNotCounted) {
   Start();
   RawClient client = Raw();
