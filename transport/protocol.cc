@@ -15,30 +15,35 @@ namespace {
 
 struct OperationEntry {
   std::string_view name;
-  int num_arrays;
+  int num_arrays;  // frames of a request behind its header
+  bool is_on_rows;
+  bool gives_batch;
   std::string_view fields;  // beside v, op and id; each between spaces
 };
 
-// In the order of Operation.
+// In the order of Operation. A row without all of its columns does not compile.
 constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
-    {"hello", 0, " key environment policy_hash task_hash "},
-    {"spec", 0, " token environment "},
-    {"attach", 1,
+    // name, arrays, on rows, batch, fields
+    {"hello", 0, false, false, " key environment policy_hash task_hash "},
+    {"spec", 0, false, false, " token environment "},
+    {"attach", 1, false, false,
      " token environment policy_hash task_hash rows tracks kind autoreset observations info "
      "keep_every_m starts start_share "},
-    {"reset", 3, " token starts start_share "},
-    {"step", 2, " token "},
-    {"send", 2, " token "},
-    {"recv", 0, " token count "},
-    {"save", 1, " token "},
-    {"restore", 1, " token "},
-    {"branch", 1, " token row "},
-    {"export", 1, " token "},
-    {"import", 2, " token "},
-    {"drop", 1, " token "},
-    {"detach", 0, " token close "},
-    {"ping", 0, " token "},
+    {"reset", 3, true, true, " token starts start_share "},
+    {"step", 2, true, true, " token "},
+    {"send", 2, true, false, " token "},
+    {"recv", 0, true, true, " token count "},
+    {"save", 1, true, false, " token "},
+    {"restore", 1, true, true, " token "},
+    {"branch", 1, true, true, " token row "},
+    {"export", 1, false, false, " token "},
+    {"import", 2, false, false, " token "},
+    {"drop", 1, false, false, " token "},
+    {"detach", 0, false, false, " token close "},
+    {"ping", 0, false, false, " token "},
 }};
+
+static_assert(!kOperations.back().name.empty(), "an operation is not in the table");
 
 constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
 constexpr std::array<std::string_view, 2> kObservationTypes = {"f32", "f16"};
@@ -128,6 +133,8 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
 
 const char* OperationName(Operation operation) { return Entry(operation).name.data(); }
 int NumRequestArrays(Operation operation) { return Entry(operation).num_arrays; }
+bool IsOnRows(Operation operation) { return Entry(operation).is_on_rows; }
+bool GivesBatch(Operation operation) { return Entry(operation).gives_batch; }
 
 std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes) {
   return std::max(kMaxRequestHeaderBytes + kBytesPerRow * static_cast<std::size_t>(max_rows),

@@ -43,11 +43,15 @@ enum class Operation : std::uint8_t {
   kImport,   // arrays: sizes, bytes
   kDrop,     // arrays: snapshots
   kDetach,   // gives the rows back
-  kPing,     // keeps a session alive, or just answers
+  kPing,     // keeps a session alive, or just answers; the last
 };
-inline constexpr int kNumOperations = 15;
+inline constexpr int kNumOperations = static_cast<int>(Operation::kPing) + 1;
 const char* OperationName(Operation operation);
 int NumRequestArrays(Operation operation);
+// Whether it is on rows alone, and so takes for each as long as before. The others build, free, or
+// move as many states as a client likes.
+bool IsOnRows(Operation operation);
+bool GivesBatch(Operation operation);  // as the arrays of its reply
 
 // What names a session (given by the server) or a client (chosen by it): 16 random bytes.
 using Token = std::array<std::byte, 16>;

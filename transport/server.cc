@@ -60,22 +60,6 @@ std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   return socket.get(zmq::sockopt::last_endpoint);
 }
 
-// Those on rows. The others build, free, or move as many states as a client likes.
-bool TakesAsLongAsBefore(Operation operation) {
-  switch (operation) {
-    case Operation::kReset:
-    case Operation::kStep:
-    case Operation::kSend:
-    case Operation::kRecv:
-    case Operation::kSave:
-    case Operation::kRestore:
-    case Operation::kBranch:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
   return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
 }
@@ -328,7 +312,7 @@ void Server::Dispatch() {
 
 bool Server::RunsHere(const Session& session, const Work& work) const {
   return session.environment != nullptr && session.environment->is_simulated() &&
-         TakesAsLongAsBefore(work.request.operation) &&
+         IsOnRows(work.request.operation) &&
          session.environment->EstimateUs(work) <= settings_.inline_limit_us;
 }
 

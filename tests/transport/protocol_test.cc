@@ -121,6 +121,19 @@ TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
   }
 }
 
+TEST(ProtocolTest, TheOperationsOnRowsAndThoseThatGiveABatchAreThese) {
+  std::vector<std::string> on_rows, giving_batches;
+  for (int i = 0; i < kNumOperations; ++i) {
+    const auto operation = static_cast<Operation>(i);
+    EXPECT_LE(NumRequestArrays(operation), static_cast<int>(kMaxRequestArrays));
+    if (IsOnRows(operation)) on_rows.emplace_back(OperationName(operation));
+    if (GivesBatch(operation)) giving_batches.emplace_back(OperationName(operation));
+  }
+  EXPECT_THAT(on_rows,
+              ::testing::ElementsAre("reset", "step", "send", "recv", "save", "restore", "branch"));
+  EXPECT_THAT(giving_batches, ::testing::ElementsAre("reset", "step", "recv", "restore", "branch"));
+}
+
 // {"v": 1, "op": "step", "id": 258, "token": 16 bytes}, spelled out so that the wire cannot drift.
 TEST(ProtocolTest, AStepHeaderHasTheseBytes) {
   std::string frame("\x84\xa1v\x01\xa2op\xa4step\xa2id\xcd\x01\x02\xa5token\xc4\x10", 26);
