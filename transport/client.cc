@@ -174,6 +174,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
+  for (InFlight& request : in_flight_) request.is_dropped = true;
   while (!in_flight_.empty()) {
     auto earlier = Await(deadline);
     if (!earlier && earlier.error().status == Status::kTimedOut) return earlier;
@@ -333,9 +334,9 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::SendStep(std::span<const st
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::ReceiveStep(Deadline deadline) {
   while (!in_flight_.empty()) {
-    const bool is_step = in_flight_.front().operation == Operation::kStep;
+    const bool is_wanted = in_flight_.front().is_wanted_step();
     const auto answered = Await(deadline);
-    if (is_step) return answered.and_then([&] { return Batch(); });
+    if (is_wanted) return answered.and_then([&] { return Batch(); });
     // The refusal of what was before it is nobody's here, unless it took the steps along.
     if (!answered && (answered.error().status == Status::kTimedOut || in_flight_.empty())) {
       return tl::make_unexpected(answered.error());
@@ -371,7 +372,10 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Restore(
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Resume(Deadline deadline) {
-  if (in_flight_.empty()) return Refuse(Status::kBadArgument, "no call has timed out");
+  if (in_flight_.empty() || in_flight_.front().is_dropped ||
+      !GivesBatch(in_flight_.front().operation)) {
+    return Refuse(Status::kBadArgument, "no call that gives a batch is in flight");
+  }
   return Await(deadline).and_then([&] { return Batch(); });
 }
 

@@ -62,8 +62,8 @@ struct AttachOptions {
 };
 
 // One thread at a time. After kTimedOut the request may be in flight all the same: Resume waits on
-// for its reply; any other call waits for what is in flight first and drops it, but SendStep, which
-// adds to it, and ReceiveStep.
+// for its reply; any other call drops what is in flight and waits for it first, but SendStep, which
+// adds to it, and ReceiveStep. What was dropped is run all the same, and its reply is nobody's.
 class RemoteVectorEnvironment : public LearnerEnvironment {
  public:
   static tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> Connect(
@@ -114,8 +114,10 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // those behind it along.
   tl::expected<ConstBatchView, Refusal> ReceiveStep(Deadline deadline);
 
-  // What a Reset, Step, Recv, Restore or Branch that timed out would have returned. REQUIRES: it
-  // was the last call, and nothing was in flight before it.
+  // What the Reset, Step, Recv, Restore or Branch that timed out would have returned: the batch of
+  // the oldest request in flight. kBadArgument, and nothing is waited for or lost, when that gives
+  // none, or when there is none because the call timed out while it waited for what was in flight
+  // before it: it was never sent.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
   bool session_is_lost() const { return keep_alive_->session_is_lost(); }
@@ -136,14 +138,18 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
     Frames frames;
     int num_copies = 0;              // how often it was sent
     std::vector<std::int32_t> rows;  // of a step of some rows
+    bool is_dropped = false;         // its reply is nobody's
+
+    bool is_wanted_step() const { return operation == Operation::kStep && !is_dropped; }
   };
 
   explicit RemoteVectorEnvironment(const ConnectOptions& options);
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
   Arrays StepArrays(std::span<const std::int32_t> rows, const ActionView& actions) const;
-  // Waits until nothing that the server still says can be taken for the reply to a new request: for
-  // the earlier replies, and for the refusals of all copies of a request whose id is used again.
+  // Drops what is in flight, and waits until nothing that the server still says can be taken for
+  // the reply to a new request: for the earlier replies, and for the refusals of all copies of a
+  // request whose id is used again.
   tl::expected<void, Refusal> Settle(Deadline deadline);
   tl::expected<void, Refusal> SettleIds(Deadline deadline);  // for the latter
   // Puts a request in flight and sends it.

@@ -323,6 +323,61 @@ TEST_F(RowStepsTest, AnotherCallDropsWhatIsInFlight) {
   EXPECT_EQ(remote->ReceiveStep(DeadlineIn(kPatience)).error().status, Status::kBadArgument);
 }
 
+TEST_F(RowStepsTest, ACallThatTimesOutBeforeItIsSentDropsWhatIsInFlightAndIsNotResumed) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  const auto remote = Attached(kRows);
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  gate->Shut();
+  ASSERT_TRUE(SendStep(*remote, {3, 1}));
+  EXPECT_EQ(remote->Reset({}, DeadlineIn(5ms)).error().status, Status::kTimedOut);
+  EXPECT_EQ(remote->Resume(DeadlineIn(kPatience)).error().status, Status::kBadArgument)
+      << "the step is not what the reset gives";
+  ASSERT_TRUE(SendStep(*remote, {2}));
+  gate->Open();
+  EXPECT_THAT(remote->ReceiveStep(DeadlineIn(kPatience)).value().rows, ElementsAre(2))
+      << "the step before the reset was dropped";
+  EXPECT_EQ(remote->Resume(DeadlineIn(kPatience)).error().status, Status::kBadArgument);
+}
+
+TEST_F(RowStepsTest, ACallThatTimedOutIsResumedBeforeTheStepsSentAfterIt) {
+  server_settings.inline_limit_us = 0;
+  Start();
+  const auto remote = Attached(kRows);
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  gate->Shut();
+  const std::vector<std::int32_t> actions(kRows, 0);
+  EXPECT_EQ(remote->Step({.discrete = actions, .continuous = {}}, DeadlineIn(5ms)).error().status,
+            Status::kTimedOut);
+  ASSERT_TRUE(SendStep(*remote, {2}));
+  gate->Open();
+  EXPECT_EQ(remote->Resume(DeadlineIn(kPatience)).value().rewards.size(), std::size_t{kRows});
+  EXPECT_THAT(remote->ReceiveStep(DeadlineIn(kPatience)).value().rows, ElementsAre(2));
+}
+
+TEST_F(RowStepsTest, AStepInFlightIsResumedAndACallWithoutABatchIsNot) {
+  server_settings.inline_limit_us = 0;
+  server_settings.threads = 1;
+  Start();
+  const auto remote = Attached(kRows), other = Attached(kRows);
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  ASSERT_TRUE(other->Reset({}, DeadlineIn(kPatience)));
+  gate->Shut();
+  ASSERT_TRUE(SendStep(*remote, {1}));
+  EXPECT_EQ(remote->ReceiveStep(DeadlineIn(5ms)).error().status, Status::kTimedOut);
+  gate->Open();
+  EXPECT_THAT(remote->Resume(DeadlineIn(kPatience)).value().rows, ElementsAre(1));
+
+  gate->Shut();
+  ASSERT_TRUE(SendStep(*other, {1}));
+  gate->AwaitWaiting();  // the one worker
+  EXPECT_EQ(remote->Save({}, DeadlineIn(5ms)).error().status, Status::kTimedOut);
+  ASSERT_TRUE(SendStep(*remote, {2}));
+  gate->Open();
+  EXPECT_EQ(remote->Resume(DeadlineIn(kPatience)).error().status, Status::kBadArgument);
+  EXPECT_THAT(remote->ReceiveStep(DeadlineIn(kPatience)).value().rows, ElementsAre(2));
+}
+
 TEST_F(RowStepsTest, ARefusedStepInFlightTakesNoOtherAlong) {
   Start();
   const auto remote = Attached(kRows);  // and no reset: steps are refused row by row
