@@ -7,7 +7,7 @@
 
 namespace {
 
-std::atomic<long> g_of_all{0};
+std::atomic<long> g_of_all{0}, g_aligned{0};
 thread_local long g_of_thread = 0;
 
 }  // namespace
@@ -27,6 +27,7 @@ void* Allocate(std::size_t size) noexcept {
 }
 void* Allocate(std::size_t size, std::align_val_t align) noexcept {
   Count();
+  g_aligned.fetch_add(1, std::memory_order_relaxed);
   void* memory = nullptr;
   return posix_memalign(&memory, static_cast<std::size_t>(align), size == 0 ? 1 : size) == 0
              ? memory
@@ -66,5 +67,6 @@ namespace hotlap {
 
 long NumAllocations() { return g_of_all.load(std::memory_order_relaxed); }
 long NumAllocationsOfThread() { return g_of_thread; }
+long NumAlignedAllocations() { return g_aligned.load(std::memory_order_relaxed); }
 
 }  // namespace hotlap

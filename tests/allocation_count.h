@@ -6,5 +6,6 @@ namespace hotlap {
 
 long NumAllocations();          // of all threads
 long NumAllocationsOfThread();  // of the calling thread
+long NumAlignedAllocations();   // of all threads, with an alignment of their own: those of arrays
 
 }  // namespace hotlap

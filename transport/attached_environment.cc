@@ -67,8 +67,7 @@ AttachedEnvironment::AttachedEnvironment(GameLoan games, std::uint64_t owner,
       layout_(BatchShape{}),
       owner_(owner),
       snapshots_(context.snapshots),
-      transfer_bytes_(context.transfer_bytes),
-      ring_(context.window + 2) {}
+      transfer_bytes_(context.transfer_bytes) {}
 
 tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment::Attach(
     const Work& work, std::uint64_t owner, const AttachContext& context) {
@@ -131,6 +130,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
                    .info_columns = static_cast<int>(environment.info_columns().size()),
                    .has_finals = request.autoreset == Autoreset::kSameStep,
                    .observations = request.observations});
+  attached->ring_ = std::make_unique<ReplyRing>(context.window, attached->layout_.total_bytes());
   attached->warning_ = *std::move(warning);
   return attached;
 }
@@ -236,7 +236,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
   const auto ids = ReadArray(work, 2, "snapshots", n, true, snapshot_ids_);
   if (!ids) return tl::make_unexpected(ids.error());
 
-  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout_.View(buffer.data());
   const ResetOptions options{
       .mask = *mask, .seeds = *seeds, .snapshots = {}, .starts = work.request.starts};
@@ -282,7 +282,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
   const auto asked = ReadRowActions(work);
   if (!asked) return tl::make_unexpected(asked.error());
   const BatchLayout layout = layout_.OfRows(NumRows(work));
-  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout.View(buffer.data());
   return StepRows(*environment_, asked->rows, asked->actions, view).map([&](BatchResult result) {
     FinishBatch(layout.shape(), result.num_final, view);
@@ -307,7 +307,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Recv(const Work& work) {
   }
   const int num_rows = std::min(count, environment_->num_under_way());
   const BatchLayout layout = layout_.OfRows(num_rows);
-  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout.View(buffer.data());
   rows_.resize(static_cast<std::size_t>(num_rows));
   const int num_final = environment_->Recv(rows_, kNoDeadline, view).num_final;
@@ -331,7 +331,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Restore(const Work& work) {
   const std::size_t n = static_cast<std::size_t>(layout_.shape().rows);
   const auto ids = ReadArray(work, 0, "snapshots", n, false, snapshot_ids_);
   if (!ids) return tl::make_unexpected(ids.error());
-  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout_.View(buffer.data());
   return RestoreRows(*environment_, *ids, snapshots_, owner_, view).map([&] {
     FinishBatch(layout_.shape(), 0, view);
@@ -347,7 +347,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Branch(const Work& work) {
   const auto mask = ReadArray(work, 0, "mask", n, true, mask_);
   if (!mask) return tl::make_unexpected(mask.error());
   if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
-  ReplyBuffer& buffer = ring_.Next(layout_.total_bytes());
+  ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout_.View(buffer.data());
   environment_->Branch(work.request.row, *mask, view);
   FinishBatch(layout_.shape(), 0, view);

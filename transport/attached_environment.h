@@ -85,7 +85,7 @@ class AttachedEnvironment {
   std::uint64_t owner_;
   SnapshotStore& snapshots_;
   std::size_t transfer_bytes_;
-  ReplyRing ring_;
+  std::unique_ptr<ReplyRing> ring_;  // each buffer has room for all rows, so for any batch
   std::array<double, kNumOperations> cost_us_{};  // per row, smoothed; 0: never measured
 
   // Copies of a request's arrays, aligned as the environment reads them.

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "transport/handoff.h"
 
@@ -38,7 +39,8 @@ zmq::message_t ReplyBuffer::Message(std::byte* begin, std::size_t bytes) {
   return zmq::message_t(begin, bytes, ReleaseBuffer, this);
 }
 
-ReplyRing::ReplyRing(int num_buffers) : buffers_(static_cast<std::size_t>(num_buffers)) {}
+ReplyRing::ReplyRing(int window, std::size_t bytes)
+    : bytes_(bytes), buffers_(2 * static_cast<std::size_t>(window) + 1) {}
 
 ReplyRing::~ReplyRing() {
   for (ReplyBuffer* buffer : buffers_) {
@@ -46,14 +48,14 @@ ReplyRing::~ReplyRing() {
   }
 }
 
-ReplyBuffer& ReplyRing::Next(std::size_t bytes) {
-  ReplyBuffer*& buffer = buffers_[oldest_];
-  oldest_ = (oldest_ + 1) % buffers_.size();
-  if (buffer != nullptr && (buffer->held_elsewhere() || buffer->size() < bytes)) {
-    buffer->Release();
-    buffer = nullptr;
+ReplyBuffer& ReplyRing::Next() {
+  for (ReplyBuffer*& buffer : buffers_) {
+    if (buffer == nullptr) buffer = ReplyBuffer::New(bytes_);
+    if (!buffer->held_elsewhere()) return *buffer;
   }
-  if (buffer == nullptr) buffer = ReplyBuffer::New(bytes);
+  ReplyBuffer* const buffer = ReplyBuffer::New(bytes_);
+  std::exchange(buffers_[replaced_], buffer)->Release();
+  replaced_ = (replaced_ + 1) % buffers_.size();
   return *buffer;
 }
 

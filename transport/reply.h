@@ -18,7 +18,6 @@ class ReplyBuffer {
   void Release();
   bool held_elsewhere() const { return references_.load(std::memory_order_acquire) > 1; }
   std::byte* data() { return data_; }
-  std::size_t size() const { return size_; }
 
   // A message over part of the buffer. Tiny parts are copied: ZeroMQ keeps them inside the message.
   zmq::message_t Message(std::byte* begin, std::size_t bytes);
@@ -32,22 +31,26 @@ class ReplyBuffer {
   std::size_t size_;
 };
 
-// The buffers of a session: the kept replies hold some, the network may hold others; one that
-// nobody holds is written next, and when all are held the oldest is left to its holders and
+// The buffers of a session, all of one size, made when they are first needed. The first that nobody
+// holds is written next. Of `window` replies that are kept and as many that are finished or being
+// written, each may hold one, and a peer in this process reads another: a session whose client
+// reads what it asks for never holds more, however late the socket's thread comes. When all are
+// held, the network's queue is full of replies that nobody reads: one is left to its holders and
 // replaced. One caller at a time.
 class ReplyRing {
  public:
-  explicit ReplyRing(int num_buffers);
+  ReplyRing(int window, std::size_t bytes);
   ~ReplyRing();
   ReplyRing(const ReplyRing&) = delete;
   ReplyRing& operator=(const ReplyRing&) = delete;
 
   // Valid until the next call or until the ring goes; messages made over it keep it alive.
-  ReplyBuffer& Next(std::size_t bytes);
+  ReplyBuffer& Next();
 
  private:
-  std::vector<ReplyBuffer*> buffers_;
-  std::size_t oldest_ = 0;
+  const std::size_t bytes_;
+  std::vector<ReplyBuffer*> buffers_;  // those not made yet are nullptr, at the end
+  std::size_t replaced_ = 0;           // the next to be, when all are held
 };
 
 // Frames of one reply, without the identity that routes it.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "env/vector_loops.h"
+#include "tests/allocation_count.h"
 #include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
@@ -40,6 +41,27 @@ TEST_P(EveryEndpointTest, GivesTheBitsOfTheEnvironmentInProcess) {
     ASSERT_EQ(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], expected[i]) << "step " << i;
   }
+}
+
+// What the window keeps, what is in flight, and what the client reads.
+TEST_P(EveryEndpointTest, AFullWindowOfStepsIsWrittenIntoAFewBuffers) {
+  server_settings.inline_limit_us = 0;
+  StartAtEndpoint();
+  const auto remote = Attached(64);
+  Race(*remote, 2);
+  const int window = remote->hello().window;
+  const std::vector<std::int32_t> actions(64, 0);
+  const auto send = [&] {
+    ASSERT_TRUE(
+        remote->SendStep({}, {.discrete = actions, .continuous = {}}, DeadlineIn(kPatience)));
+  };
+  const long before = NumAlignedAllocations();
+  for (int i = 0; i < window; ++i) send();
+  for (int i = 0; i < TestCount(100, 1000, 10000); ++i) {
+    ASSERT_TRUE(remote->ReceiveStep(DeadlineIn(kPatience)));
+    send();
+  }
+  EXPECT_LE(NumAlignedAllocations() - before, 2 * window + 1);
 }
 
 TEST_P(EveryEndpointTest, RestoredRowsGoOnBitForBit) {
