@@ -693,6 +693,43 @@ TEST_F(ServerTest, ABlockedSessionHoldsNobodyElse) {
   EXPECT_EQ(blocked.Receive().value().header.status, Status::kOk);
 }
 
+// Replies on one connection come in the order in which the one worker ran their requests.
+TEST_F(ServerTest, ASessionWaitsForOnePieceOfWorkOfEachOtherHoweverManyTheyHaveWaiting) {
+  server_settings.inline_limit_us = 0;
+  server_settings.threads = 1;
+  Start();
+  RawClient client = Raw();
+  constexpr int kFlooder = 32, kEager = 2, kModest = 1;  // their rows tell sessions apart
+  const Token flooder = Ready(client, 1, kFlooder), eager = Ready(client, 2, kEager),
+              modest = Ready(client, 3, kModest), bystander = client.Hello(4);
+  std::uint64_t flooder_id = 3, eager_id = 3, modest_id = 3;
+  const auto step = [&](const Token& token, std::uint64_t& id, int rows) {
+    client.Send(StepRequest(token, id++), {SomeActions(rows), ""});
+  };
+  const int window = server_settings.sessions.window;
+  for (int round = 1; round <= TestCount(5, 20, 200); ++round) {
+    gate->Shut();
+    for (int i = 0; i < window; ++i) step(flooder, flooder_id, kFlooder);
+    gate->AwaitWaiting();  // with the flooder's first
+    for (int i = 0; i < 2; ++i) step(eager, eager_id, kEager);
+    step(modest, modest_id, kModest);
+    // The other workers answer this, so that when it is here the steps before it are given out.
+    Request nowhere = AttachRequest(bystander, static_cast<std::uint64_t>(round), 1);
+    nowhere.tracks = {"nowhere"};
+    ASSERT_EQ(client.Ask(nowhere, {""}).header.status, Status::kUnknownTrack);
+    gate->Open();
+    std::vector<std::size_t> order;
+    for (int i = 0; i < window + 3; ++i) {
+      const RawReply reply = client.Receive().value();
+      ASSERT_EQ(reply.header.status, Status::kOk) << reply.header.error;
+      order.push_back(reply.frames[2].size() / sizeof(float));
+    }
+    ASSERT_THAT(order, ::testing::ElementsAre(kFlooder, kEager, kModest, kFlooder, kEager, kFlooder,
+                                              kFlooder))
+        << "round " << round;
+  }
+}
+
 // ---- start and stop
 
 TEST_F(ServerTest, StopFinishesWhatRuns) {
