@@ -48,6 +48,11 @@ struct AppliedAction {
 // Inline: an observation asks for several.
 inline AppliedAction AppliedActionOf(const Inputs& inputs) {
   assert(!(inputs.left && inputs.right));
+  if ((inputs.steer | inputs.gas) == 0) {  // keys
+    return {.steer = static_cast<float>(inputs.right - inputs.left),
+            .gas = static_cast<float>(inputs.accelerate),
+            .brake = static_cast<float>(inputs.brake)};
+  }
   constexpr float kUnit = 1.0f / static_cast<float>(kMaxAnalog);
   const float steer = static_cast<float>(inputs.steer) * kUnit;
   const float gas = static_cast<float>(inputs.gas) * kUnit;

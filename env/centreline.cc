@@ -96,10 +96,13 @@ std::shared_ptr<const Centreline> Centreline::FromNpy(const std::filesystem::pat
 }
 
 float Centreline::next_gate_s_m(int passed) const {
-  const int lap = passed / num_gates();
-  if (lap >= laps_) return finish_s_m_;
-  return gates_s_m_[static_cast<std::size_t>(passed % num_gates())] +
-         static_cast<float>(lap) * length_m_;
+  int lap = 0;  // no division, which would take longer than a few laps
+  while (passed >= num_gates() && lap < laps_) {
+    passed -= num_gates();
+    ++lap;
+  }
+  if (lap == laps_) return finish_s_m_;
+  return gates_s_m_[static_cast<std::size_t>(passed)] + static_cast<float>(lap) * length_m_;
 }
 
 Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m,

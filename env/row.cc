@@ -107,14 +107,14 @@ bool Row::Continue(const EnvironmentConfig& config, const GameState& state, cons
 // With a delay of d ticks and n ticks a step, the first d % n ticks have the inputs of d / n + 1
 // steps ago and the others those of d / n steps ago.
 void Row::Drive(const EnvironmentConfig& config, const Inputs& inputs, Command& command) const {
-  const int n = config.ticks_per_step, delay = parameters_.input_delay_ticks;
-  const auto of_steps_ago = [&](int steps) -> const Inputs& {
-    return steps == 0 ? inputs : record_.past_inputs[static_cast<std::size_t>(steps - 1)];
-  };
+  const int n = config.ticks_per_step;
+  int delay = parameters_.input_delay_ticks;
+  std::size_t steps = 0;
+  for (; delay >= n; delay -= n) ++steps;  // mostly at once; a division takes longer
   command.ticks = n;
-  command.inputs = of_steps_ago(delay / n);
-  command.earlier = of_steps_ago(delay / n + 1);
-  command.earlier_ticks = delay % n;
+  command.inputs = steps == 0 ? inputs : record_.past_inputs[steps - 1];
+  command.earlier = record_.past_inputs[steps];
+  command.earlier_ticks = delay;
   command.vehicle = parameters_.vehicle;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstring>
@@ -172,6 +173,15 @@ struct Slot {
     factors = vehicle;
     race.Configure(sim::Varied(settings, factors));
   }
+  // Of an advance: before which of the ticks after `tick` its inputs change or it is over.
+  int NextChange(int tick) const {
+    if (race.record().finished) return tick + 1;
+    return tick < command.earlier_ticks ? command.earlier_ticks : command.ticks;
+  }
+  void PassTicksTo(int tick) {
+    race.PassTicks(tick - ticks_done);
+    ticks_done = tick;
+  }
 
   Race race;
   sim::VehicleParams settings;  // which `factors` vary
@@ -181,7 +191,7 @@ struct Slot {
   Command command;
   bool under_way = false;
   bool lost = false;
-  int ticks_left = 0, ticks_done = 0;  // of an advance
+  int ticks_done = 0;  // of an advance
   std::vector<RaceEvent> events;
   std::vector<std::byte> snapshot;
 };
@@ -189,7 +199,8 @@ struct Slot {
 // Games side by side, as many as a block has lanes, the last perhaps fewer.
 struct Block {
   std::shared_ptr<VehicleBlock> cars;
-  int first_slot = 0, num_slots = 0;
+  int first_slot = 0;
+  sim::LaneMask running = 0;  // slots, from the first on, with ticks of an advance left
 };
 
 class SimulatedGames final : public GameGroup {
@@ -201,10 +212,9 @@ class SimulatedGames final : public GameGroup {
       const int index = num_slots();
       const int lane = index % sim::kBlockLanes;
       if (lane == 0) {
-        blocks_.push_back({std::make_shared<VehicleBlock>(game.vehicle, *game.track), index, 0});
+        blocks_.push_back({std::make_shared<VehicleBlock>(game.vehicle, *game.track), index});
       }
       slots_.emplace_back(game, blocks_.back().cars, lane);
-      ++blocks_.back().num_slots;
     }
     started_.reserve(games.size());
     completions_.reserve(games.size());
@@ -228,20 +238,18 @@ class SimulatedGames final : public GameGroup {
   std::span<const Completion> Collect(Deadline) override {
     const sim::FloatingPointGuard guard;
     completions_.clear();
-    bool any_advances = false;
     for (int index : started_) {
       Slot& slot = at(index);
-      const bool advances = slot.command.kind == CommandKind::kAdvance && !slot.lost;
-      slot.ticks_left = advances ? slot.command.ticks : 0;
-      any_advances |= advances;
-      assert(!advances || slot.command.ticks > std::max(slot.command.earlier_ticks, 0));
-      if (advances) slot.Vary(slot.command.vehicle);
       slot.ticks_done = 0;
       slot.events.clear();
+      if (slot.command.kind != CommandKind::kAdvance || slot.lost) continue;
+      assert(slot.command.ticks > std::max(slot.command.earlier_ticks, 0));
+      slot.Vary(slot.command.vehicle);
+      slot.race.set_inputs(slot.command.InputsOfTick(0));
+      Block& block = blocks_[static_cast<std::size_t>(index / sim::kBlockLanes)];
+      block.running |= static_cast<sim::LaneMask>(1 << index % sim::kBlockLanes);
     }
-    if (any_advances) {
-      for (const Block& block : blocks_) Advance(block);
-    }
+    for (Block& block : blocks_) Advance(block);
     for (int index : started_) {
       Slot& slot = at(index);
       slot.under_way = false;
@@ -261,29 +269,41 @@ class SimulatedGames final : public GameGroup {
   Slot& at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
   const Slot& at(int slot) const { return slots_[static_cast<std::size_t>(slot)]; }
 
-  // The slots of a block tick together until each has its ticks or its finish.
-  void Advance(const Block& block) {
-    const std::span<Slot> slots = std::span(slots_).subspan(
-        static_cast<std::size_t>(block.first_slot), static_cast<std::size_t>(block.num_slots));
-    bool any = true;
-    for (int tick = 0; any; ++tick) {
-      sim::LaneMask lanes = 0;
-      any = false;
-      for (Slot& slot : slots) {
-        if (slot.ticks_left == 0) continue;
-        any = true;
-        if (tick == 0 || tick == slot.command.earlier_ticks) {
-          slot.race.set_inputs(slot.command.InputsOfTick(tick));
+  // visit(slot, bit) of each of these lanes of a block.
+  template <class Visit>
+  void EachSlot(const Block& block, unsigned lanes, const Visit& visit) {
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const int lane = std::countr_zero(lanes);
+      visit(at(block.first_slot + lane), static_cast<sim::LaneMask>(1 << lane));
+    }
+  }
+
+  // The slots of a block tick together until each has its ticks or its finish. A race hears of its
+  // ticks when something happens in them.
+  void Advance(Block& block) {
+    for (int from = 0; block.running != 0;) {
+      int until = std::numeric_limits<int>::max();
+      EachSlot(block, block.running, [&](const Slot& slot, sim::LaneMask) {
+        until = std::min(until, slot.NextChange(from));
+      });
+      for (int tick = from; tick < until && block.running != 0; ++tick) {
+        const sim::TickResult noticed = block.cars->Advance(block.running);
+        EachSlot(block, noticed.eventful(), [&](Slot& slot, sim::LaneMask bit) {
+          slot.PassTicksTo(tick + 1);
+          for (const RaceEvent& event : slot.race.EndTick(noticed)) slot.events.push_back(event);
+          if (slot.race.record().finished) block.running &= static_cast<sim::LaneMask>(~bit);
+        });
+      }
+      EachSlot(block, block.running, [&](Slot& slot, sim::LaneMask bit) {
+        if (slot.NextChange(from) != until) return;
+        slot.PassTicksTo(until);
+        if (until == slot.command.earlier_ticks && !slot.race.record().finished) {
+          slot.race.set_inputs(slot.command.inputs);
+        } else {
+          block.running &= static_cast<sim::LaneMask>(~bit);
         }
-        lanes = static_cast<sim::LaneMask>(lanes | slot.race.BeginTick());
-      }
-      const sim::TickResult noticed = block.cars->Advance(lanes);
-      for (Slot& slot : slots) {
-        if (slot.ticks_left == 0) continue;
-        for (const RaceEvent& event : slot.race.EndTick(noticed)) slot.events.push_back(event);
-        ++slot.ticks_done;
-        slot.ticks_left = slot.race.record().finished ? 0 : slot.ticks_left - 1;
-      }
+      });
+      from = until;
     }
   }
 

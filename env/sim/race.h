@@ -94,14 +94,18 @@ class Race {
   }
   LaneMask BeginTick() {  // the bit of the lane; 0 while the car is held
     const bool moves = record_.race_time_ms >= 0;
-    record_.clock_ms += kTickMs;
-    if (!record_.finished) record_.race_time_ms += kTickMs;
+    PassTicks(1);
     return moves ? lane_bit() : LaneMask{0};
   }
   std::span<const RaceEvent> EndTick(const TickResult& noticed) {
-    const int any = noticed.on_turbo | noticed.against_wall | noticed.beyond_plane;
-    if ((any & lane_bit()) == 0 || record_.finished) return {};
+    if ((noticed.eventful() & lane_bit()) == 0 || record_.finished) return {};
     return Notice(noticed);
+  }
+  // What BeginTick does of several ticks, for whoever ends only the eventful ones. REQUIRES: the
+  // car is not held.
+  void PassTicks(int ticks) {
+    record_.clock_ms += ticks * kTickMs;
+    if (!record_.finished) record_.race_time_ms += ticks * kTickMs;
   }
   // Takes the finish of the last tick back, as C_PREVENT_SIMULATION_FINISH does: its cp time is -1
   // again and the race goes on.

@@ -81,7 +81,7 @@ constexpr float Atan2(float y, float x) {
   float angle = scalar_math_internal::AtanOfUnit(smaller / larger);
   if (ay > ax) angle = 1.57079633f - angle;
   if (x < 0) angle = kPi - angle;
-  return y < 0 ? -angle : angle;
+  return angle * (y < 0 ? -1.0f : 1.0f);  // no branch: signs are anybody's guess
 }
 
 // 0 below -87, infinity above 88.7; relative error below 2e-7 between.

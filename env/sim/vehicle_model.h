@@ -59,6 +59,11 @@ struct TickResult {
   LaneMask on_turbo = 0;       // on a pad that pushes
   LaneMask against_wall = 0;   // VehicleState::has_wall_contact
   LaneMask beyond_plane = 0;   // the origin is on or ahead of the lane's plane; never of one car
+
+  // With something that a race may have to note.
+  LaneMask eventful() const {
+    return static_cast<LaneMask>(on_turbo | against_wall | beyond_plane);
+  }
 };
 
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out
