@@ -1,8 +1,11 @@
 #include "env/centreline.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -23,7 +26,17 @@ float Bounded(float value) {
 }
 
 // NaN counts as 0.
-float UnitPart(float value) { return value > 0 ? (value < 1 ? value : 1.0f) : 0.0f; }
+float UnitPart(float value) {
+  const float raised = value > 0 ? value : 0.0f;
+  return raised < 1 ? raised : 1.0f;
+}
+
+// Without a branch, where there is no telling which it will be.
+float Select(bool first, float a, float b) {
+  const std::uint32_t mask = first ? 0xFFFFFFFFu : 0;
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(a) & mask) |
+                              (std::bit_cast<std::uint32_t>(b) & ~mask));
+}
 
 Vec3 Mix(Vec3 a, Vec3 b, float t) { return a + (b - a) * t; }
 
@@ -105,61 +118,77 @@ float Centreline::next_gate_s_m(int passed) const {
   return gates_s_m_[static_cast<std::size_t>(passed)] + static_cast<float>(lap) * length_m_;
 }
 
-Projection Centreline::Project(Vec3 position_m, float s_from_m, float s_to_m,
-                               LinePoint* here) const {
-  const float first_s = closed_ ? start_s_m_ - length_m_ : 0.0f;
-  const float to = std::clamp(s_to_m, first_s, finish_s_m_);
-  const float from = std::clamp(s_from_m, first_s, to);
-
-  // The nearest of the line's points in the window, then the two segments that meet there. Points
-  // are counted from the start of the lap that `from` is in, and wrap on the way.
+std::size_t Centreline::Wrapped(int point) const {
   const int segments = static_cast<int>(positions_.size()) - 1;
+  while (point >= segments && closed_) point -= segments;
+  return static_cast<std::size_t>(std::min(point, closed_ ? segments - 1 : segments));
+}
+
+Centreline::Window Centreline::WindowOf(const LineSearch& search) const {
+  const float first_s = closed_ ? start_s_m_ - length_m_ : 0.0f;
+  const float to = std::clamp(search.s_to_m, first_s, finish_s_m_);
+  const float from = std::clamp(search.s_from_m, first_s, to);
   const int lap = closed_ ? static_cast<int>(std::floor(from * inverse_length_)) : 0;
   const float base = static_cast<float>(lap) * length_m_;
   const int first = std::max(0, static_cast<int>((from - base) * inverse_spacing_));
   const int end = std::max(first + 1, static_cast<int>((to - base) * inverse_spacing_) + 1);
-  const auto wrapped = [&](int i) {
-    while (i >= segments && closed_) i -= segments;
-    return static_cast<std::size_t>(std::min(i, closed_ ? segments - 1 : segments));
-  };
+
+  const std::size_t num_points = positions_.size() - (closed_ ? 1 : 0);
   int nearest = first;
   float least = std::numeric_limits<float>::infinity();
   for (int i = first; i <= end;) {  // an open line in one go, a lap up to its end
-    const std::size_t begin = wrapped(i);
-    const auto left = static_cast<std::size_t>(end + 1 - i);
-    const std::size_t there = static_cast<std::size_t>(segments) + (closed_ ? 0 : 1) - begin;
-    const std::size_t count = std::min(left, there);
+    const std::size_t begin = Wrapped(i);
+    const std::size_t count =
+        std::min(static_cast<std::size_t>(end + 1 - i), num_points - begin);
     const NearestPoint found =
-        FindNearest(&x_m_[begin], &y_m_[begin], &z_m_[begin], count, position_m);
+        FindNearest(&x_m_[begin], &y_m_[begin], &z_m_[begin], count, search.position_m);
     if (found.square_m2 < least) {
       least = found.square_m2;
       nearest = i + static_cast<int>(found.index);
     }
     i += static_cast<int>(count);
   }
+  return {from, to, base, first, end, nearest};
+}
 
-  Projection result;
-  least = std::numeric_limits<float>::infinity();
-  result.s_m = from;
-  for (int i = std::max(nearest - 1, first); i <= std::min(nearest, end - 1); ++i) {
-    const PaddedVec3* const p =
-        &positions_[closed_ ? wrapped(i) : std::min(wrapped(i), positions_.size() - 2)];
+// On one of the two segments that meet in the nearest point.
+float Centreline::ClosestIn(const Window& window, Vec3 position_m) const {
+  float closest = window.from_m, least = std::numeric_limits<float>::infinity();
+  for (int i = std::max(window.nearest - 1, window.first);
+       i <= std::min(window.nearest, window.end - 1); ++i) {
+    const PaddedVec3* const p = &positions_[std::min(Wrapped(i), positions_.size() - 2)];
     const Vec3 along = p[1] - p[0];
     const float part = UnitPart(Dot(position_m - p[0], along) / Dot(along, along));
-    const float s = std::clamp(base + (static_cast<float>(i) + part) * spacing_m_, from, to);
+    const float s = std::clamp(window.base_m + (static_cast<float>(i) + part) * spacing_m_,
+                               window.from_m, window.to_m);
     const Vec3 offset = position_m - Mix(p[0], p[1], part);
     const float distance = Dot(offset, offset);
-    if (distance < least) {
-      least = distance;
-      result.s_m = s;
-    }
+    const bool is_nearer = distance < least;
+    least = Select(is_nearer, distance, least);
+    closest = Select(is_nearer, s, closest);
   }
-  const LinePoint point = At(result.s_m);
-  const Vec3 offset = position_m - point.position_m;
-  result.lateral_m = Bounded(Dot(offset, point.left));
-  result.height_m = Bounded(Dot(offset, point.normal));
-  if (here != nullptr) *here = point;
-  return result;
+  return closest;
+}
+
+void Centreline::Measure(LineSearch& search) const {
+  search.here = At(search.place.s_m);
+  const Vec3 offset = search.position_m - search.here.position_m;
+  search.place.lateral_m = Bounded(Dot(offset, search.here.left));
+  search.place.height_m = Bounded(Dot(offset, search.here.normal));
+}
+
+void Centreline::Project(std::span<LineSearch> searches) const {
+  constexpr std::size_t kAtOnce = 16;
+  std::array<Window, kAtOnce> windows;
+  while (!searches.empty()) {
+    const auto some = searches.first(std::min(kAtOnce, searches.size()));
+    for (std::size_t i = 0; i < some.size(); ++i) windows[i] = WindowOf(some[i]);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      some[i].place.s_m = ClosestIn(windows[i], some[i].position_m);
+    }
+    for (LineSearch& search : some) Measure(search);
+    searches = searches.subspan(some.size());
+  }
 }
 
 int Centreline::LapOf(float s_m) const {
@@ -218,7 +247,10 @@ LinePoint Centreline::At(float s_m) const {
   const auto i = static_cast<std::size_t>(place.segment);
   const LinePoint& a = points_[i];
   const LinePoint& b = points_[i + 1];
-  LinePoint point = place.part < 0.5f ? a : b;  // its surface and gap are the nearer end's
+  const LinePoint& nearer = (&a)[place.part < 0.5f ? 0 : 1];
+  LinePoint point;
+  point.surface = nearer.surface;
+  point.is_gap = nearer.is_gap;
   point.position_m = PositionOf(place);
   point.tangent = Normalized(Mix(a.tangent, b.tangent, place.part), a.tangent);
   // Left is across the tangent as interpolated, so that the three stay at right angles.

@@ -30,6 +30,14 @@ struct LinePoint {
   bool is_gap = false;
 };
 
+// A place on a line that is looked for (Centreline::Project), and what is found.
+struct LineSearch {
+  Vec3 position_m;
+  float s_from_m = 0, s_to_m = 0;
+  Projection place{};
+  LinePoint here{};  // at the place
+};
+
 class Centreline {
  public:
   static std::shared_ptr<const Centreline> FromTrack(const sim::Track& track);
@@ -55,9 +63,14 @@ class Centreline {
   // Closest point of the line, in three dimensions, among the unwrapped distances [s_from_m,
   // s_to_m]; these are cut to the race: from the line's start (on a circuit: a lap before the start
   // line) to the finish. Time grows with their difference. Always finite, for any position.
-  // `here`: At() the place found.
-  Projection Project(Vec3 position_m, float s_from_m, float s_to_m,
-                     LinePoint* here = nullptr) const;
+  Projection Project(Vec3 position_m, float s_from_m, float s_to_m) const {
+    LineSearch search{position_m, s_from_m, s_to_m};
+    Project({&search, 1});
+    return search.place;
+  }
+  // The same of several, and the point of the line there. They are faster together: each alone is a
+  // chain of arithmetic that waits for itself.
+  void Project(std::span<LineSearch> searches) const;
 
   // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
   // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.
@@ -78,7 +91,18 @@ class Centreline {
     std::size_t end = 0;  // of the two, 0 is the start
   };
 
+  // Where a search looks: between distances, and from the start of the lap that the first one is in,
+  // between points, of which one is the nearest.
+  struct Window {
+    float from_m = 0, to_m = 0, base_m = 0;
+    int first = 0, end = 0, nearest = 0;
+  };
+
   Centreline() = default;
+  std::size_t Wrapped(int point) const;
+  Window WindowOf(const LineSearch& search) const;
+  float ClosestIn(const Window& window, Vec3 position_m) const;  // s
+  void Measure(LineSearch& search) const;  // all but s, which is known
   int LapOf(float s_m) const;  // on a circuit
   Place PlaceOf(float s_m) const;
   Vec3 PositionOf(const Place& place) const;

@@ -24,6 +24,7 @@ GroupRunner::GroupRunner(const BatchSettings& settings, std::unique_ptr<GameGrou
   commands_.reserve(rows.size());
   finished_.reserve(rows.size());
   arrived_.reserve(rows.size());
+  searches_.reserve(rows.size());
   for (RowConfig& row : rows) {
     assert(row.centreline != nullptr);
     const int slot = static_cast<int>(places_.size());
@@ -294,7 +295,29 @@ void GroupRunner::LoseLooking() {
 }
 
 void GroupRunner::Handle(std::span<const Completion> completions) {
+  FollowLines(completions);
   for (const Completion& completion : completions) Handle(completion);
+}
+
+void GroupRunner::FollowLines(std::span<const Completion> completions) {
+  searches_.clear();
+  const Centreline* line = nullptr;  // of the searches from `first` on
+  std::size_t first = 0;
+  const auto search = [&] {
+    if (line != nullptr) line->Project(std::span(searches_).subspan(first));
+    first = searches_.size();
+  };
+  for (const Completion& completion : completions) {
+    Place& place = places_[static_cast<std::size_t>(completion.slot)];
+    if (place.task != Task::kAdvance || completion.status != CompletionStatus::kOk) continue;
+    if (&place.row.line() != line) search();
+    line = &place.row.line();
+    const bool is_good = place.row.Advance(games_->state(completion.slot), place.inputs, completion,
+                                           searches_.emplace_back());
+    place.found = is_good ? &searches_.back() : nullptr;
+    if (!is_good) searches_.pop_back();
+  }
+  search();
 }
 
 void GroupRunner::Handle(const Completion& completion) {
@@ -311,9 +334,8 @@ void GroupRunner::Handle(const Completion& completion) {
   const GameState& state = games_->state(completion.slot);
   switch (place.task) {
     case Task::kAdvance:
-      if (!row.Advance(settings_.config, state, place.inputs, completion, place.result)) {
-        return Abandon(r, kNotFinite);
-      }
+      if (place.found == nullptr) return Abandon(r, kNotFinite);
+      row.Judge(settings_.config, completion, *place.found, place.result);
       EndTask(place);
       return TellArchive(r) ? Assign(r, Task::kKeep) : EndStep(r);
     case Task::kKeep:

@@ -114,6 +114,7 @@ class GroupRunner {
     std::optional<Starts> new_starts{};   // from the episode that begins on
     std::string error{};                  // why the snapshot was rejected
     std::vector<std::byte>* saved{};      // kSave: where to; of the caller
+    const LineSearch* found{};            // kAdvance that is done; null: its state is not finite
     // What it gave. All of it is there when the row is told, but the observation, which the row can
     // give until it is asked again.
     RowStatus status = RowStatus::kOk;
@@ -145,6 +146,8 @@ class GroupRunner {
   void Tell(std::size_t row);        // that it is done
 
   void Handle(std::span<const Completion> completions);
+  // Of all rows that have advanced, together.
+  void FollowLines(std::span<const Completion> completions);
   void Handle(const Completion& completion);
   void Restarted(std::size_t row);
   void FindLost(std::size_t row, const std::string& error);
@@ -177,6 +180,7 @@ class GroupRunner {
   std::vector<Command> commands_;      // about to start
   std::vector<std::size_t> finished_;  // rows of the call under way that are done
   std::vector<std::size_t> arrived_;   // rows that were sent and are done
+  std::vector<LineSearch> searches_;   // of the completions that are handled now
   int num_looking_ = 0;                // rows with kLook
   int num_sent_ = 0;                   // rows that were sent, with another task
   int num_waiting_ = 0;                // rows of the call under way, with another task

@@ -53,12 +53,16 @@ RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose pu
   return seed ? RandomStream(*seed, 0, purpose) : RandomStream(base_seed_, next_episode_, purpose);
 }
 
-void Row::FollowLine(float reach_m) {
+LineSearch Row::SearchWithin(float reach_m) const {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
-  record_.place =
-      line_->Project(state_.position_m, s - reach_m, std::min(s + reach_m, gate), &here_);
-  record_.place_of_m = state_.position_m;
+  return {state_.position_m, s - reach_m, std::min(s + reach_m, gate)};
+}
+
+void Row::MoveTo(const LineSearch& found) {
+  record_.place = found.place;
+  record_.place_of_m = found.position_m;
+  here_ = found.here;
 }
 
 bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const RowRecord* snapshot,
@@ -80,7 +84,9 @@ bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const R
   } else {
     record_.full_lap = 1;
     record_.place.s_m = line_->start_s_m();
-    FollowLine(kStartReachM);
+    LineSearch start = SearchWithin(kStartReachM);
+    line_->Project({&start, 1});
+    MoveTo(start);
   }
   record_.episode_start_m = record_.place.s_m;
   record_.best_m = record_.place.s_m;
@@ -118,14 +124,21 @@ void Row::Drive(const EnvironmentConfig& config, const Inputs& inputs, Command& 
   command.vehicle = parameters_.vehicle;
 }
 
-bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const Inputs& inputs,
-                  const Completion& completion, RowResult& result) {
+bool Row::Advance(const GameState& state, const Inputs& inputs, const Completion& completion,
+                  LineSearch& search) {
   if (!FinitePhysics(state)) return false;
   state_ = state;
   ++record_.steps;
   std::shift_right(record_.past_inputs.begin(), record_.past_inputs.end(), 1);
   record_.past_inputs[0] = inputs;
+  record_.checkpoints_passed =
+      completion.finished ? state.checkpoints_target : state.checkpoints_passed;
+  search = SearchWithin(kReachM + kReachPerMetre * Length(state.position_m - record_.place_of_m));
+  return true;
+}
 
+void Row::Judge(const EnvironmentConfig& config, const Completion& completion,
+                const LineSearch& found, RowResult& result) {
   StepOutcome outcome;
   outcome.ticks = completion.ticks;
   outcome.finished = completion.finished;
@@ -134,15 +147,12 @@ bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const
     if (event.kind == RaceEventKind::kCheckpoint) ++outcome.checkpoints;
     if (event.kind == RaceEventKind::kFinish) finish_time_ms = event.race_time_ms;
   }
-  record_.checkpoints_passed =
-      completion.finished ? state.checkpoints_target : state.checkpoints_passed;
-
   const float before_m = record_.place.s_m;
-  FollowLine(kReachM + kReachPerMetre * Length(state.position_m - record_.place_of_m));
+  MoveTo(found);
   outcome.progress_m = record_.place.s_m - before_m;
 
   const Verdict verdict =
-      Judge(config.rules, completion.finished, completion.ticks, View(), record_);
+      hotlap::Judge(config.rules, completion.finished, completion.ticks, View(), record_);
   outcome.failed = verdict.failed;
   const RewardByTerm rewards = Rewards(config.reward, outcome, View());
 
@@ -162,7 +172,6 @@ bool Row::Advance(const EnvironmentConfig& config, const GameState& state, const
     result.info[kFinishTime] = Word(finish_time_ms);
     result.info[kFullLap] = Word(completion.finished ? record_.full_lap : 0);
   }
-  return true;
 }
 
 void Row::Lose(bool in_step, RowResult& result) {

@@ -57,9 +57,13 @@ class Row {
   // Fills in the kAdvance of a step that asks for these inputs: what is in force when, after the
   // input delay, and what the car is.
   void Drive(const EnvironmentConfig& config, const Inputs& inputs, Command& command) const;
-  // The game has advanced in such a step. False as for Begin.
-  [[nodiscard]] bool Advance(const EnvironmentConfig& config, const GameState& state,
-                             const Inputs& inputs, const Completion& completion, RowResult& result);
+  // The game has advanced in such a step: takes its state, and tells where on the line to look for
+  // it. False as for Begin.
+  [[nodiscard]] bool Advance(const GameState& state, const Inputs& inputs,
+                             const Completion& completion, LineSearch& search);
+  // And what the step gave, when that is found.
+  void Judge(const EnvironmentConfig& config, const Completion& completion,
+             const LineSearch& found, RowResult& result);
   // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
   // could not begin or go on.
   void Lose(bool in_step, RowResult& result);
@@ -71,8 +75,9 @@ class Row {
 
  private:
   RowView View() const { return {state_, *line_, record_, here_}; }
-  // Moves the place on the line to where the car is now.
-  void FollowLine(float reach_m);
+  // For where the car is now, so far from its place on the line at most; and the place found.
+  LineSearch SearchWithin(float reach_m) const;
+  void MoveTo(const LineSearch& found);
   // All of a step that ended nothing, but the rewards; `info` is all 0 before.
   void FillInfo(int ticks, bool valid, InfoWords& info) const;
   void AddEnd(EndReason reason, InfoWords& info) const;

@@ -43,14 +43,14 @@ constexpr float CosReduced(float x) {
 }
 // For x in [0, 1].
 constexpr float AtanOfUnit(float x) {
-  const bool upper = x > 0.41421356f;  // tan(pi/8)
-  const float y = upper ? (x - 1.0f) / (x + 1.0f) : x;
+  const float upper = x > 0.41421356f ? 1.0f : 0.0f;  // tan(pi/8)
+  const float y = (x - upper) / (x * upper + 1.0f);   // no branch: angles are anybody's guess
   const float u = y * y;
   const float p =
       -0.33333331686f +
       u * (0.19999523397f + u * (-0.14263366579f + u * (0.10737396963f + u * -0.06431038700f)));
   const float small = y + y * u * p;
-  return upper ? 0.785398163f + small : small;
+  return upper * 0.785398163f + small;
 }
 
 }  // namespace scalar_math_internal
@@ -79,9 +79,10 @@ constexpr float Atan2(float y, float x) {
   const float smaller = ax > ay ? ay : ax;
   if (larger == 0) return 0;
   float angle = scalar_math_internal::AtanOfUnit(smaller / larger);
-  if (ay > ax) angle = 1.57079633f - angle;
-  if (x < 0) angle = kPi - angle;
-  return angle * (y < 0 ? -1.0f : 1.0f);  // no branch: signs are anybody's guess
+  const float is_steep = ay > ax ? 1.0f : 0.0f, is_behind = x < 0 ? 1.0f : 0.0f;
+  angle = is_steep * 1.57079633f + (1.0f - 2.0f * is_steep) * angle;
+  angle = is_behind * kPi + (1.0f - 2.0f * is_behind) * angle;
+  return angle * (y < 0 ? -1.0f : 1.0f);
 }
 
 // 0 below -87, infinity above 88.7; relative error below 2e-7 between.

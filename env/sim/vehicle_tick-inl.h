@@ -554,6 +554,10 @@ class VehicleTick {
                                             IntAsFloat(HOTLAP_STATE(is_freewheeling)) > zero));
     PutFlag(HOTLAP_STATE(is_freewheeling), off);
 
+    Note(hn::And(on_pad, full > zero), result_.on_turbo);
+    const M is_pushed = hn::And(touches, left > zero);
+    boost_ = zero;
+    if (!Any(is_pushed)) return;
     const V low_kmh = Param(HOTLAP_PARAM(turbo_low_kmh));
     const V low = Param(HOTLAP_PARAM(turbo_low_mps2)), high = Param(HOTLAP_PARAM(turbo_high_mps2));
     const V u =
@@ -561,8 +565,7 @@ class VehicleTick {
     const M is_strong = hn::RebindMask(
         d_, hn::Eq(surface, hn::Set(di_, static_cast<std::int32_t>(Surface::kTurbo2))));
     const V factor = hn::IfThenElse(is_strong, Param(HOTLAP_PARAM(turbo2_factor)), one);
-    Note(hn::And(on_pad, full > zero), result_.on_turbo);
-    boost_ = hn::IfThenElseZero(hn::And(touches, left > zero), (low + (high - low) * u) * factor);
+    boost_ = hn::IfThenElseZero(is_pushed, (low + (high - low) * u) * factor);
   }
 
   // The corners of the body against the road or the ground, and against the walls.
@@ -584,9 +587,9 @@ class VehicleTick {
     const M near_wall =
         hn::Or(hn::And(wall_left_ > zero, side_ + reach_side > half_left_),
                hn::And(wall_right_ > zero, side_ - reach_side < hn::Neg(half_right_)));
-    const M needed = hn::And(active_, hn::Or(lowest < zero, near_wall));
+    const bool any_is_low = Any(hn::And(active_, lowest < zero));
     M touched = NoLane(), touched_wall = NoLane();
-    if (Any(needed)) Corners(touched, touched_wall);
+    if (any_is_low || Any(hn::And(active_, near_wall))) Corners(any_is_low, touched, touched_wall);
     PutFlag(HOTLAP_STATE(has_wall_contact), touched_wall);
     Note(touched_wall, result_.against_wall);
     const M has_touched_down = hn::Or(IntAsFloat(HOTLAP_STATE(has_touched_down)) > zero,
@@ -596,7 +599,8 @@ class VehicleTick {
     is_flying_ = hn::And(contacts_ == zero, hn::Not(touched));
   }
 
-  HWY_INLINE void Corners(M& touched, M& touched_wall) {
+  // Where none is low, a corner touches nothing but a wall that it is beyond.
+  HWY_INLINE void Corners(bool any_is_low, M& touched, M& touched_wall) {
     const V zero = hn::Zero(d_);
     const V stiffness = Param(HOTLAP_PARAM(body_stiffness));
     const V damping = Param(HOTLAP_PARAM(body_damping));
@@ -627,6 +631,9 @@ class VehicleTick {
     for (std::size_t i = 0; i < kNumBodyPoints; ++i) {
       const V3 at = InRoad(Param3(HOTLAP_PARAM(body_point_m) + 3 * i));
       const V x = side_ + at.x;
+      const M is_beyond = hn::Or(hn::And(wall_left_ > zero, x > half_left_),
+                                 hn::And(wall_right_ > zero, x < hn::Neg(half_right_)));
+      if (!any_is_low && !Any(is_beyond)) continue;
       const V above = height_ + at.y - SurfaceAt(x, at.z);
       const M over_gap = hn::And(at.z > gap_from_, at.z < gap_to_);
       const M beside_wall = hn::AndNot(over_gap, hn::And(is_above_, above > Number(-kWallDepthM)));
@@ -716,6 +723,7 @@ class VehicleTick {
   HWY_INLINE M Limit(V3& v, V length) const {
     const V square = Dot(v, v);
     const M longer = square > length * length;
+    if (!Any(longer)) return longer;
     v = Times(v, hn::IfThenElse(longer, length / hn::Sqrt(Most(square, Number(1e-6f))), Number(1)));
     return longer;
   }

@@ -392,7 +392,10 @@ TEST(ObservationTest, HostileStatesGiveFiniteValuesWithinBounds) {
     row.state.gear = static_cast<std::int32_t>(random());
     row.state.race_time_ms = static_cast<std::int32_t>(random());
     row.state.checkpoints_target = static_cast<std::int32_t>(random());
-    row.record.place = row.line->Project(row.state.position_m, 0, 1e6f, &row.here);
+    LineSearch search{row.state.position_m, 0, 1e6f};
+    row.line->Project({&search, 1});
+    row.record.place = search.place;
+    row.here = search.here;
     observer.Write(row.view(), values);
     for (std::size_t c = 0; c < columns.size(); ++c) {
       ASSERT_TRUE(std::isfinite(values[c])) << columns[c].name;
