@@ -138,8 +138,7 @@ Centreline::Window Centreline::WindowOf(const LineSearch& search) const {
   float least = std::numeric_limits<float>::infinity();
   for (int i = first; i <= end;) {  // an open line in one go, a lap up to its end
     const std::size_t begin = Wrapped(i);
-    const std::size_t count =
-        std::min(static_cast<std::size_t>(end + 1 - i), num_points - begin);
+    const std::size_t count = std::min(static_cast<std::size_t>(end + 1 - i), num_points - begin);
     const NearestPoint found =
         FindNearest(&x_m_[begin], &y_m_[begin], &z_m_[begin], count, search.position_m);
     if (found.square_m2 < least) {
@@ -171,7 +170,7 @@ float Centreline::ClosestIn(const Window& window, Vec3 position_m) const {
 }
 
 void Centreline::Measure(LineSearch& search) const {
-  search.here = At(search.place.s_m);
+  FindPoint(search.place.s_m, search.here);
   const Vec3 offset = search.position_m - search.here.position_m;
   search.place.lateral_m = Bounded(Dot(offset, search.here.left));
   search.place.height_m = Bounded(Dot(offset, search.here.normal));
@@ -242,13 +241,12 @@ void Centreline::View(float s_m, std::span<const float> distances_m, Vec3 origin
   }
 }
 
-LinePoint Centreline::At(float s_m) const {
+void Centreline::FindPoint(float s_m, LinePoint& point) const {
   const Place place = PlaceOf(s_m);
   const auto i = static_cast<std::size_t>(place.segment);
   const LinePoint& a = points_[i];
   const LinePoint& b = points_[i + 1];
   const LinePoint& nearer = (&a)[place.part < 0.5f ? 0 : 1];
-  LinePoint point;
   point.surface = nearer.surface;
   point.is_gap = nearer.is_gap;
   point.position_m = PositionOf(place);
@@ -261,7 +259,6 @@ LinePoint Centreline::At(float s_m) const {
       a.half_width_left_m + (b.half_width_left_m - a.half_width_left_m) * place.part;
   point.half_width_right_m =
       a.half_width_right_m + (b.half_width_right_m - a.half_width_right_m) * place.part;
-  return point;
 }
 
 }  // namespace hotlap

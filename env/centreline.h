@@ -74,7 +74,11 @@ class Centreline {
 
   // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
   // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.
-  LinePoint At(float s_m) const;
+  LinePoint At(float s_m) const {
+    LinePoint point;
+    FindPoint(s_m, point);
+    return point;
+  }
   Vec3 PositionAt(float s_m) const;
   // The points at s_m + distances_m[i], seen by a car at `origin_m` in its own frame `rotation`:
   // x left, y up, z forward, metres, [n, 3]. What PositionAt and TransposeTimes say, bit for bit,
@@ -91,8 +95,8 @@ class Centreline {
     std::size_t end = 0;  // of the two, 0 is the start
   };
 
-  // Where a search looks: between distances, and from the start of the lap that the first one is in,
-  // between points, of which one is the nearest.
+  // Where a search looks: between distances, and from the start of the lap that the first one is
+  // in, between points, of which one is the nearest.
   struct Window {
     float from_m = 0, to_m = 0, base_m = 0;
     int first = 0, end = 0, nearest = 0;
@@ -102,7 +106,9 @@ class Centreline {
   std::size_t Wrapped(int point) const;
   Window WindowOf(const LineSearch& search) const;
   float ClosestIn(const Window& window, Vec3 position_m) const;  // s
-  void Measure(LineSearch& search) const;  // all but s, which is known
+  void Measure(LineSearch& search) const;                        // all but s, which is known
+  // Of At(), in place: what is put together in one place is slow to copy at once.
+  void FindPoint(float s_m, LinePoint& point) const;
   int LapOf(float s_m) const;  // on a circuit
   Place PlaceOf(float s_m) const;
   Vec3 PositionOf(const Place& place) const;

@@ -53,10 +53,12 @@ RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose pu
   return seed ? RandomStream(*seed, 0, purpose) : RandomStream(base_seed_, next_episode_, purpose);
 }
 
-LineSearch Row::SearchWithin(float reach_m) const {
+void Row::SearchWithin(float reach_m, LineSearch& search) const {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
-  return {state_.position_m, s - reach_m, std::min(s + reach_m, gate)};
+  search.position_m = state_.position_m;
+  search.s_from_m = s - reach_m;
+  search.s_to_m = std::min(s + reach_m, gate);
 }
 
 void Row::MoveTo(const LineSearch& found) {
@@ -84,7 +86,8 @@ bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const R
   } else {
     record_.full_lap = 1;
     record_.place.s_m = line_->start_s_m();
-    LineSearch start = SearchWithin(kStartReachM);
+    LineSearch start;
+    SearchWithin(kStartReachM, start);
     line_->Project({&start, 1});
     MoveTo(start);
   }
@@ -133,7 +136,7 @@ bool Row::Advance(const GameState& state, const Inputs& inputs, const Completion
   record_.past_inputs[0] = inputs;
   record_.checkpoints_passed =
       completion.finished ? state.checkpoints_target : state.checkpoints_passed;
-  search = SearchWithin(kReachM + kReachPerMetre * Length(state.position_m - record_.place_of_m));
+  SearchWithin(kReachM + kReachPerMetre * Length(state.position_m - record_.place_of_m), search);
   return true;
 }
 

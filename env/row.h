@@ -62,8 +62,8 @@ class Row {
   [[nodiscard]] bool Advance(const GameState& state, const Inputs& inputs,
                              const Completion& completion, LineSearch& search);
   // And what the step gave, when that is found.
-  void Judge(const EnvironmentConfig& config, const Completion& completion,
-             const LineSearch& found, RowResult& result);
+  void Judge(const EnvironmentConfig& config, const Completion& completion, const LineSearch& found,
+             RowResult& result);
   // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
   // could not begin or go on.
   void Lose(bool in_step, RowResult& result);
@@ -76,7 +76,7 @@ class Row {
  private:
   RowView View() const { return {state_, *line_, record_, here_}; }
   // For where the car is now, so far from its place on the line at most; and the place found.
-  LineSearch SearchWithin(float reach_m) const;
+  void SearchWithin(float reach_m, LineSearch& search) const;
   void MoveTo(const LineSearch& found);
   // All of a step that ended nothing, but the rewards; `info` is all 0 before.
   void FillInfo(int ticks, bool valid, InfoWords& info) const;

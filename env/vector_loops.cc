@@ -111,9 +111,9 @@ void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* 
   const float* const m = &rotation.m[0][0];
   const hn::Repartition<double, SightTag> pairs;
   const auto xy_here = hn::OddEven(hn::Set(d, origin.y), hn::Set(d, origin.x));
-  const Sight from_here = hn::BitCast(
-      d, hn::InterleaveLower(pairs, hn::BitCast(pairs, xy_here),
-                             hn::BitCast(pairs, hn::Set(d, origin.z))));
+  const Sight from_here =
+      hn::BitCast(d, hn::InterleaveLower(pairs, hn::BitCast(pairs, xy_here),
+                                         hn::BitCast(pairs, hn::Set(d, origin.z))));
   const Sight to_x = hn::LoadDup128(d, m), to_y = hn::LoadDup128(d, m + 3);
   const Sight to_z = hn::Shuffle0321(hn::LoadDup128(d, m + 5));  // the last row, not beyond it
   HWY_ALIGN std::int32_t spread_lanes[kSightLanes];  // to lane i the part of point i / 4
@@ -133,8 +133,8 @@ void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* 
     const Sight offset = hn::Sub(hn::Add(a, hn::Mul(hn::Sub(b, a), part)), from_here);
     const Sight xy =
         hn::Add(hn::Mul(to_x, hn::Broadcast<0>(offset)), hn::Mul(to_y, hn::Broadcast<1>(offset)));
-    const Sight seen = hn::TableLookupLanes(
-        hn::Add(xy, hn::Mul(to_z, hn::Broadcast<2>(offset))), packed);
+    const Sight seen =
+        hn::TableLookupLanes(hn::Add(xy, hn::Mul(to_z, hn::Broadcast<2>(offset))), packed);
     // What a vector has beyond its points the next one overwrites; the last ones are cut.
     if (3 * i + kSightLanes <= 3 * count) {
       hn::StoreU(seen, d, out + 3 * i);

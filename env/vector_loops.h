@@ -30,9 +30,9 @@ struct LineView {
   float s_m = 0;     // where distances are counted from
 };
 // The line's point at each distance, seen from `origin` in the frame `rotation`, [n, 3]:
-//   at = (s_m + distance - base_m) * inverse_spacing, segment = min(whole part of at, last_segment),
-//   a = points[segment], b = points[segment + 1],
-//   transpose(rotation) * (a + (b - a) * (at - segment) - origin).
+//   at = (s_m + distance - base_m) * inverse_spacing, segment = min(whole part of at,
+//   last_segment), a = points[segment], b = points[segment + 1], transpose(rotation) * (a + (b - a)
+//   * (at - segment) - origin).
 // REQUIRES: at >= 0; room for all points.
 void SeePoints(const LineView& line, std::span<const float> distances_m, Vec3 origin,
                const Mat3& rotation, std::span<float> out);

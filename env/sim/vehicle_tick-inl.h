@@ -248,10 +248,8 @@ class VehicleTick {
         float* const at = words + k * kLanes;
         hn::Store(hn::BitCast(d_, hn::InterleaveLower(pairs, low01, low23)), d_, at);
         hn::Store(hn::BitCast(d_, hn::InterleaveUpper(pairs, low01, low23)), d_, at + kLanes);
-        hn::Store(hn::BitCast(d_, hn::InterleaveLower(pairs, high01, high23)), d_,
-                  at + 2 * kLanes);
-        hn::Store(hn::BitCast(d_, hn::InterleaveUpper(pairs, high01, high23)), d_,
-                  at + 3 * kLanes);
+        hn::Store(hn::BitCast(d_, hn::InterleaveLower(pairs, high01, high23)), d_, at + 2 * kLanes);
+        hn::Store(hn::BitCast(d_, hn::InterleaveUpper(pairs, high01, high23)), d_, at + 3 * kLanes);
       }
 #endif
     }
