@@ -8,11 +8,17 @@
 // A member of the state of this race's car.
 #define HOTLAP_CAR(member) \
   block_->Read<decltype(std::declval<VehicleState>().member)>(offsetof(VehicleState, member), lane_)
-// Word by word: what is put together in memory is slow to read again at once.
-#define HOTLAP_CAR_VECTOR(member) \
-  Vec3 { HOTLAP_CAR(member.x), HOTLAP_CAR(member.y), HOTLAP_CAR(member.z) }
 
 namespace hotlap::sim {
+namespace {
+
+// Three words of a car, one by one: what is put together in memory is slow to read again at once.
+Vec3 VectorOf(const VehicleBlock& block, int lane, std::size_t offset) {
+  return {block.Read<float>(offset, lane), block.Read<float>(offset + sizeof(float), lane),
+          block.Read<float>(offset + 2 * sizeof(float), lane)};
+}
+
+}  // namespace
 
 Race::Race(const std::shared_ptr<const Track>& track, const VehicleParams& params)
     : Race(track, params, std::make_shared<VehicleBlock>(params, *track), 0) {}
@@ -78,8 +84,8 @@ std::span<const RaceEvent> Race::Notice(const TickResult& noticed) {
   if ((noticed.on_turbo & lane_bit()) != 0) record_.last_turbo_ms = record_.race_time_ms;
   if ((noticed.against_wall & lane_bit()) != 0) record_.last_wall_ms = record_.race_time_ms;
   if ((noticed.beyond_plane & lane_bit()) == 0) return {};
-  const Vec3 from_m = HOTLAP_CAR_VECTOR(previous_body.position_m);
-  const Vec3 to_m = HOTLAP_CAR_VECTOR(body.position_m);
+  const Vec3 from_m = VectorOf(*block_, lane_, offsetof(VehicleState, previous_body.position_m));
+  const Vec3 to_m = VectorOf(*block_, lane_, offsetof(VehicleState, body.position_m));
   if (!next_gate().Passed(from_m, to_m)) return {};
   const int gates = track_->num_gates();
   record_.times_ms[static_cast<std::size_t>(record_.num_passed)] = record_.race_time_ms;
@@ -112,11 +118,12 @@ void Race::Respawn() {
 
 void Race::WriteGameState(GameState& state) const {
   state.race_time_ms = record_.race_time_ms;
-  state.position_m = HOTLAP_CAR_VECTOR(body.position_m);
+  state.position_m = VectorOf(*block_, lane_, offsetof(VehicleState, body.position_m));
   state.rotation = RotationOf({HOTLAP_CAR(body.orientation.w), HOTLAP_CAR(body.orientation.x),
                                HOTLAP_CAR(body.orientation.y), HOTLAP_CAR(body.orientation.z)});
-  state.velocity_mps = HOTLAP_CAR_VECTOR(body.velocity_mps);
-  state.angular_velocity_radps = HOTLAP_CAR_VECTOR(body.angular_velocity_radps);
+  state.velocity_mps = VectorOf(*block_, lane_, offsetof(VehicleState, body.velocity_mps));
+  state.angular_velocity_radps =
+      VectorOf(*block_, lane_, offsetof(VehicleState, body.angular_velocity_radps));
   for (std::size_t i = 0; i < state.wheels.size(); ++i) {
     const std::size_t at = offsetof(VehicleState, wheels) + i * sizeof(WheelContact);
     const auto word = [&](std::size_t offset) {
@@ -142,6 +149,5 @@ void Race::WriteGameState(GameState& state) const {
 }
 
 #undef HOTLAP_CAR
-#undef HOTLAP_CAR_VECTOR
 
 }  // namespace hotlap::sim
