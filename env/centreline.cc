@@ -176,16 +176,16 @@ void Centreline::Measure(LineSearch& search) const {
   search.place.height_m = Bounded(Dot(offset, search.here.normal));
 }
 
-void Centreline::Project(std::span<LineSearch> searches) const {
+void Centreline::Project(std::span<LineSearch> searches) {
   constexpr std::size_t kAtOnce = 16;
   std::array<Window, kAtOnce> windows;
   while (!searches.empty()) {
     const auto some = searches.first(std::min(kAtOnce, searches.size()));
-    for (std::size_t i = 0; i < some.size(); ++i) windows[i] = WindowOf(some[i]);
+    for (std::size_t i = 0; i < some.size(); ++i) windows[i] = some[i].line->WindowOf(some[i]);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      some[i].place.s_m = ClosestIn(windows[i], some[i].position_m);
+      some[i].place.s_m = some[i].line->ClosestIn(windows[i], some[i].position_m);
     }
-    for (LineSearch& search : some) Measure(search);
+    for (LineSearch& search : some) search.line->Measure(search);
     searches = searches.subspan(some.size());
   }
 }

@@ -30,8 +30,11 @@ struct LinePoint {
   bool is_gap = false;
 };
 
+class Centreline;
+
 // A place on a line that is looked for (Centreline::Project), and what is found.
 struct LineSearch {
+  const Centreline* line = nullptr;
   Vec3 position_m;
   float s_from_m = 0, s_to_m = 0;
   Projection place{};
@@ -64,13 +67,13 @@ class Centreline {
   // s_to_m]; these are cut to the race: from the line's start (on a circuit: a lap before the start
   // line) to the finish. Time grows with their difference. Always finite, for any position.
   Projection Project(Vec3 position_m, float s_from_m, float s_to_m) const {
-    LineSearch search{position_m, s_from_m, s_to_m};
+    LineSearch search{this, position_m, s_from_m, s_to_m};
     Project({&search, 1});
     return search.place;
   }
-  // The same of several, and the point of the line there. They are faster together: each alone is a
-  // chain of arithmetic that waits for itself.
-  void Project(std::span<LineSearch> searches) const;
+  // The same of several, each on its line, and the point of the line there. They are faster
+  // together: each alone is a chain of arithmetic that waits for itself.
+  static void Project(std::span<LineSearch> searches);
 
   // The point at unwrapped s. An open line goes on straight beyond its start and beyond the finish,
   // along its tangent there; a circuit wraps. REQUIRES: s_m finite, within +-1e6.

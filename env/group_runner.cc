@@ -301,23 +301,15 @@ void GroupRunner::Handle(std::span<const Completion> completions) {
 
 void GroupRunner::FollowLines(std::span<const Completion> completions) {
   searches_.clear();
-  const Centreline* line = nullptr;  // of the searches from `first` on
-  std::size_t first = 0;
-  const auto search = [&] {
-    if (line != nullptr) line->Project(std::span(searches_).subspan(first));
-    first = searches_.size();
-  };
   for (const Completion& completion : completions) {
     Place& place = places_[static_cast<std::size_t>(completion.slot)];
     if (place.task != Task::kAdvance || completion.status != CompletionStatus::kOk) continue;
-    if (&place.row.line() != line) search();
-    line = &place.row.line();
     const bool is_good = place.row.Advance(games_->state(completion.slot), place.inputs, completion,
                                            searches_.emplace_back());
     place.found = is_good ? &searches_.back() : nullptr;
     if (!is_good) searches_.pop_back();
   }
-  search();
+  Centreline::Project(searches_);
 }
 
 void GroupRunner::Handle(const Completion& completion) {

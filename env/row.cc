@@ -56,6 +56,7 @@ RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose pu
 void Row::SearchWithin(float reach_m, LineSearch& search) const {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);
+  search.line = line_.get();
   search.position_m = state_.position_m;
   search.s_from_m = s - reach_m;
   search.s_to_m = std::min(s + reach_m, gate);
@@ -88,7 +89,7 @@ bool Row::Begin(const EnvironmentConfig& config, const GameState& state, const R
     record_.place.s_m = line_->start_s_m();
     LineSearch start;
     SearchWithin(kStartReachM, start);
-    line_->Project({&start, 1});
+    Centreline::Project({&start, 1});
     MoveTo(start);
   }
   record_.episode_start_m = record_.place.s_m;

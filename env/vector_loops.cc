@@ -74,8 +74,6 @@ HWY_INLINE void PlaceAt(D d, std::size_t i, const LineView& line, const float* d
 
 #if HWY_TARGET == HWY_SCALAR
 
-constexpr std::size_t kPointsAtOnce = 1;
-
 void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* segments,
                const float* parts, Vec3 origin, const Mat3& rotation, float* out) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -92,9 +90,9 @@ using Sight = hn::Vec<SightTag>;
 constexpr std::size_t kSightLanes = hn::MaxLanes(SightTag());
 constexpr std::size_t kPointsAtOnce = kSightLanes / 4;  // four floats each, the fourth is anything
 
-// The vectors at p, p + 1, .. side by side: visit(i) is the address of the i-th.
-template <class D, class Visit>
-HWY_INLINE hn::Vec<D> SideBySide(D d, std::size_t i, const Visit& address) {
+// The four floats at address(i), those at address(i + 1), .., side by side.
+template <class D, class Address>
+HWY_INLINE hn::Vec<D> SideBySide(D d, std::size_t i, const Address& address) {
   if constexpr (hn::MaxLanes(D()) == 4) {
     return hn::LoadU(d, address(i));
   } else {
@@ -152,7 +150,8 @@ void SeePlaces(const PaddedVec3* points, std::size_t count, const std::int32_t* 
 
 void SeePoints(const LineView& line, const float* distances, std::size_t count, Vec3 origin,
                const Mat3& rotation, float* out) {
-  constexpr std::size_t kChunk = 64, kBeyond = 16;
+  // Beyond the last one: a group of places is seen at once, and four parts are read.
+  constexpr std::size_t kChunk = 64, kBeyond = 4;
   HWY_ALIGN std::int32_t segments[kChunk + kBeyond];
   HWY_ALIGN float parts[kChunk + kBeyond];
   for (std::size_t first = 0; first < count; first += kChunk) {

@@ -87,8 +87,8 @@ class Race {
     set_inputs(inputs);
     return EndTick(block_->Advance(BeginTick()));
   }
-  // The same in parts, so that the cars of a block tick together: all begin; the block advances the
-  // lanes that they name; all end with what it noticed.
+  // The same in parts, for who ticks the cars of a block together: all begin; the block advances
+  // the lanes that they name; all end with what it noticed.
   void set_inputs(const Inputs& inputs) {  // in force from the next tick on
     if (!(inputs == record_.inputs)) TakeInputs(inputs);
   }
@@ -101,8 +101,8 @@ class Race {
     if ((noticed.eventful() & lane_bit()) == 0 || record_.finished) return {};
     return Notice(noticed);
   }
-  // What BeginTick does of several ticks, for whoever ends only the eventful ones. REQUIRES: the
-  // car is not held.
+  // What BeginTick does to the clocks, of several ticks: for whoever ends the eventful ones alone,
+  // of a car that is not held.
   void PassTicks(int ticks) {
     record_.clock_ms += ticks * kTickMs;
     if (!record_.finished) record_.race_time_ms += ticks * kTickMs;

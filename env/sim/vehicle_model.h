@@ -64,6 +64,7 @@ struct TickResult {
   LaneMask eventful() const {
     return static_cast<LaneMask>(on_turbo | against_wall | beyond_plane);
   }
+  friend bool operator==(const TickResult&, const TickResult&) = default;
 };
 
 // One tick with `inputs` in force: `state` becomes the state 10 ms later. Pure: what comes out

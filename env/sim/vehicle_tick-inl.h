@@ -569,7 +569,8 @@ class VehicleTick {
   // The corners of the body against the road or the ground, and against the walls.
   HWY_INLINE void Body() {
     const V zero = hn::Zero(d_);
-    // No corner can be further out than this.
+    // No corner can be further out than this; the margins are for what rounding may add.
+    const V margin = Number(0.01f);
     const V reach_up = hn::Abs(road_left_.y) * Number(kBodyReachX) +
                        hn::Abs(road_forward_.y) * Number(kBodyReachZ);
     const V curve = (Number(0.5f * kReachM) * hn::Abs(bend_) +
@@ -577,11 +578,10 @@ class VehicleTick {
                     Number(kReachM);
     const V lowest = height_ +
                      Least(road_up_.y * Number(kBodyLow), road_up_.y * Number(kBodyHigh)) -
-                     reach_up - curve;
-    // Likewise to the sides; the margin is for what rounding may add.
+                     reach_up - curve - margin;
     const V reach_side = hn::Abs(road_left_.x) * Number(kBodyReachX) +
                          hn::Abs(road_forward_.x) * Number(kBodyReachZ) +
-                         hn::Abs(road_up_.x) * Number(kBodyHigh) + Number(0.01f);
+                         hn::Abs(road_up_.x) * Number(kBodyHigh) + margin;
     const M near_wall =
         hn::Or(hn::And(wall_left_ > zero, side_ + reach_side > half_left_),
                hn::And(wall_right_ > zero, side_ - reach_side < hn::Neg(half_right_)));

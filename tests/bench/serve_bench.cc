@@ -177,7 +177,7 @@ Exchange StepsOf(LearnerEnvironment& environment) {
 class Halves {
  public:
   explicit Halves(RemoteVectorEnvironment& remote) : remote_(remote) {
-    // Neighbours, for eight of them are computed together.
+    // Neighbours, for sixteen of them are computed together.
     const int n = remote.num_rows();
     for (std::int32_t row = 0; row < n; ++row) rows_[row < n / 2 ? 0 : 1].push_back(row);
     actions_.resize(rows_[0].size());

@@ -1,4 +1,4 @@
-// Ticks of the embedded car on a winding road with walls, alone and eight to a block, the track
+// Ticks of the embedded car on a winding road with walls, alone and a block full, the track
 // query included; beside them what a copy of its state costs.
 #include <benchmark/benchmark.h>
 
@@ -6,10 +6,12 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "env/sim/floating_point_guard.h"
 #include "env/sim/race.h"
+#include "env/simulated_games.h"
 #include "env/track_config.h"
 #include "tests/env/sim/line_driver.h"
 
@@ -95,39 +97,56 @@ void FullBlock(benchmark::State& state) {
 }
 BENCHMARK(FullBlock);
 
-// The same through the rules of the race: clocks, inputs, gates.
-void FullBlockOfRaces(benchmark::State& state) {
+// The same as games of a group, in commands of five ticks: clocks, inputs, gates, and the state
+// that a game tells after each.
+void FullBlockOfGames(benchmark::State& state) {
+  constexpr int kTicks = 5;
   const FloatingPointGuard guard;
   const Lap& lap = TheLap();
-  const auto block = std::make_shared<VehicleBlock>(VehicleParams{}, *lap.track);
-  std::vector<Race> races;
-  for (int lane = 0; lane < kBlockLanes; ++lane) {
-    races.emplace_back(lap.track, VehicleParams{}, block, lane);
-    races.back().Restart(false);
+  const auto games =
+      MakeSimulatedGames(std::vector<SimulatedGame>(kBlockLanes, {lap.track, VehicleParams{}}));
+  std::vector<Command> commands(kBlockLanes);
+  const auto run = [&games](std::span<const Command> some) {
+    games->Start(some);
+    return games->Collect(kNoDeadline);
+  };
+  // Each game where its stretch of the lap begins.
+  std::vector<std::vector<std::byte>> begins;
+  for (std::size_t tick = 0; begins.size() < commands.size(); ++tick) {
+    if (tick == lap.Begin(static_cast<int>(begins.size()))) {
+      Command save;
+      save.kind = CommandKind::kSave;
+      const auto bytes = run({&save, 1})[0].snapshot;
+      begins.emplace_back(bytes.begin(), bytes.end());
+    }
+    const Command drive{.slot = 0, .ticks = 1, .inputs = lap.inputs[tick]};
+    run({&drive, 1});
   }
   std::int64_t ticks = 0;
   for (auto _ : state) {
-    for (int lane = 0; lane < kBlockLanes; ++lane) {
-      block->set_state(lane, lap.cars[lap.Begin(lane)]);
+    state.PauseTiming();
+    for (std::size_t slot = 0; slot < commands.size(); ++slot) {
+      Command restore;
+      restore.slot = static_cast<int>(slot);
+      restore.kind = CommandKind::kRestore;
+      restore.snapshot = begins[slot];
+      run({&restore, 1});
     }
-    for (std::size_t k = 0; k < kStretchTicks; ++k) {
-      LaneMask lanes = 0;
-      for (int lane = 0; lane < kBlockLanes; ++lane) {
-        Race& race = races[static_cast<std::size_t>(lane)];
-        race.set_inputs(lap.inputs[lap.Begin(lane) + k]);
-        lanes = static_cast<LaneMask>(lanes | race.BeginTick());
+    state.ResumeTiming();
+    for (std::size_t k = 0; k < kStretchTicks; k += kTicks) {
+      for (int slot = 0; slot < kBlockLanes; ++slot) {
+        Command& command = commands[static_cast<std::size_t>(slot)];
+        command.slot = slot;
+        command.ticks = kTicks;
+        command.inputs = lap.inputs[lap.Begin(slot) + k];
       }
-      const TickResult noticed = block->Advance(lanes);
-      for (Race& race : races) {
-        benchmark::DoNotOptimize(race.EndTick(noticed));
-        race.PreventFinish();
-      }
+      benchmark::DoNotOptimize(run(commands).data());
     }
     ticks += kBlockLanes * static_cast<std::int64_t>(kStretchTicks);
   }
   CountTicks(state, ticks);
 }
-BENCHMARK(FullBlockOfRaces);
+BENCHMARK(FullBlockOfGames);
 
 void CopyOfVehicleState(benchmark::State& state) {
   const VehicleState from;

@@ -16,6 +16,7 @@
 
 #include "env/sim/vehicle_state.h"
 #include "tests/env/roads.h"
+#include "tests/env/sim/scenarios.h"
 
 namespace hotlap {
 namespace {
@@ -282,6 +283,39 @@ TEST(CentrelineTest, RealLineHasItsLengthAndProjectsOntoItself) {
     ASSERT_NEAR(place.s_m, along, 0.6f) << "recorded lines are rounded to 0.1 m";
     ASSERT_NEAR(place.lateral_m, 2, 0.2f);
     s = place.s_m;
+  }
+}
+
+// On several lines at once, more of them than are looked for at a time, with what was found before
+// still in them.
+TEST(CentrelineTest, SearchesTogetherFindWhatEachFindsAlone) {
+  const auto open = Centreline::FromTrack(*sim::MixedTrack());
+  const auto circuit = Centreline::FromTrack(*sim::NamedTrack("oval"));
+  sim::Draws draws(3);
+  for (const std::size_t count : {0u, 1u, 15u, 16u, 17u, 40u}) {
+    std::vector<LineSearch> searches(count);
+    for (int turn = 0; turn < 5; ++turn) {
+      for (LineSearch& search : searches) {
+        search.line = draws.Below(2) == 0 ? open.get() : circuit.get();
+        const float s = draws.Within(-5, search.line->finish_s_m() + 5);
+        const LinePoint near = search.line->At(s);
+        search.position_m = near.position_m + near.left * draws.Within(-9, 9);
+        search.s_from_m = s - draws.Within(0, 20);
+        search.s_to_m = s + draws.Within(0, 20);
+      }
+      Centreline::Project(searches);
+      for (const LineSearch& search : searches) {
+        const Projection alone =
+            search.line->Project(search.position_m, search.s_from_m, search.s_to_m);
+        EXPECT_EQ(std::memcmp(&search.place, &alone, sizeof alone), 0);
+        const LinePoint here = search.line->At(search.place.s_m);
+        EXPECT_EQ(search.here.position_m, here.position_m);
+        EXPECT_EQ(search.here.tangent, here.tangent);
+        EXPECT_EQ(search.here.left, here.left);
+        EXPECT_EQ(search.here.surface, here.surface);
+        EXPECT_EQ(search.here.is_gap, here.is_gap);
+      }
+    }
   }
 }
 

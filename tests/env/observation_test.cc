@@ -392,8 +392,8 @@ TEST(ObservationTest, HostileStatesGiveFiniteValuesWithinBounds) {
     row.state.gear = static_cast<std::int32_t>(random());
     row.state.race_time_ms = static_cast<std::int32_t>(random());
     row.state.checkpoints_target = static_cast<std::int32_t>(random());
-    LineSearch search{row.state.position_m, 0, 1e6f};
-    row.line->Project({&search, 1});
+    LineSearch search{row.line.get(), row.state.position_m, 0, 1e6f};
+    Centreline::Project({&search, 1});
     row.record.place = search.place;
     row.here = search.here;
     observer.Write(row.view(), values);

@@ -65,16 +65,16 @@ TEST_F(VectorLoopsTest, ScalesAndClipsEachColumnByItself) {
 
 TEST_F(VectorLoopsTest, WhatIsNoNumberCountsAsZeroAndInfinityIsClipped) {
   OnEveryTarget([] {
-    for (std::size_t place = 0; place < 11; ++place) {
-      std::vector<float> values(11, 1);
+    for (std::size_t place = 0; place < 37; ++place) {
+      std::vector<float> values(37, 1);
       values[place] = kNaN;
-      values[(place + 1) % 11] = kInfinity;
-      values[(place + 2) % 11] = -kInfinity;
-      const std::vector<float> scale(11, 1), low(11, -2), high(11, 4);
+      values[(place + 1) % 37] = kInfinity;
+      values[(place + 2) % 37] = -kInfinity;
+      const std::vector<float> scale(37, 1), low(37, -2), high(37, 4);
       ScaleAndClip(scale, low, high, values);
       EXPECT_EQ(values[place], 0);
-      EXPECT_EQ(values[(place + 1) % 11], 4);
-      EXPECT_EQ(values[(place + 2) % 11], -2);
+      EXPECT_EQ(values[(place + 1) % 37], 4);
+      EXPECT_EQ(values[(place + 2) % 37], -2);
     }
   });
 }

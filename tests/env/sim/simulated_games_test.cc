@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -183,11 +184,108 @@ TEST(SimulatedGamesOfSeveralVehiclesTest, EverySlotDrivesItsOwn) {
   EXPECT_NE(group->state(0).position_m, group->state(2).position_m);
 }
 
+// Slots of full and part-filled blocks, whose commands differ in length and inputs, meet gates,
+// walls, pads and the finish at odd times, and give all that a race would alone.
+TEST(SimulatedGamesOfSeveralSlotsTest, EverySlotRacesAsItWouldAlone) {
+  const sim::FloatingPointGuard guard;
+  const auto track = sim::NamedTrack("mixed");
+  constexpr int kSlots = sim::kBlockLanes + 5;
+  const auto group = MakeSimulatedGames(std::vector<SimulatedGame>(kSlots, {track, {}}));
+  const auto collect = [&](std::span<const Command> commands) {
+    group->Start(commands);
+    return group->Collect(kNoDeadline);
+  };
+
+  // States all over the race, some just before the finish, the last one after it.
+  std::vector<sim::RaceState> states;
+  sim::Race lead(track, {});
+  lead.Restart(/*with_countdown=*/false);
+  const sim::LineDriver driver(*track);
+  while (!lead.record().finished && states.size() < 30000) {
+    states.push_back(lead.state());
+    lead.Tick(driver.Drive(lead.state()));
+  }
+  ASSERT_TRUE(lead.record().finished);
+  states.push_back(lead.state());
+  const Command save_first = Of(0, CommandKind::kSave);
+  const auto first = collect({&save_first, 1})[0].snapshot;
+  const std::size_t header = first.size() - sizeof(sim::VehicleState) - sizeof(sim::RaceRecord);
+  const auto bytes_of =
+      [&, start = std::vector(first.begin(), first.begin() + 24)](const sim::RaceState& state) {
+        std::vector<std::byte> bytes = start;
+        const sim::RaceRecord& record = state;
+        const auto vehicle = std::as_bytes(std::span(&state.vehicle, 1));
+        const auto rest = std::as_bytes(std::span(&record, 1));
+        bytes.insert(bytes.end(), vehicle.begin(), vehicle.end());
+        bytes.insert(bytes.end(), rest.begin(), rest.end());
+        return bytes;
+      };
+  ASSERT_EQ(header, 24u);
+
+  std::vector<sim::Race> alone;
+  std::vector<Command> advances(kSlots), saves(kSlots);
+  for (int slot = 0; slot < kSlots; ++slot) {
+    alone.emplace_back(track, sim::VehicleParams{}).Restart(/*with_countdown=*/false);
+    advances[static_cast<std::size_t>(slot)] = Advance(slot, 1);
+    saves[static_cast<std::size_t>(slot)] = Of(slot, CommandKind::kSave);
+  }
+  Draws draws(6);
+  int num_events = 0, num_finishes = 0, num_finished_before = 0;
+  for (int step = 0; step < 400; ++step) {
+    std::vector<std::vector<RaceEvent>> events(kSlots);
+    std::vector<int> ticks(kSlots);
+    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+      sim::Race& race = alone[slot];
+      if (draws.Below(8) == 0) {
+        const std::size_t at =
+            draws.Below(3) == 0
+                ? states.size() - 1 - static_cast<std::size_t>(draws.Below(8))
+                : static_cast<std::size_t>(draws.Below(static_cast<int>(states.size())));
+        const std::vector<std::byte> bytes = bytes_of(states[at]);
+        const Command restore = Of(static_cast<int>(slot), CommandKind::kRestore, bytes);
+        const auto done = collect({&restore, 1});
+        ASSERT_EQ(done[0].status, CompletionStatus::kOk) << done[0].error;
+        race.set_state(states[at]);
+        num_finished_before += race.record().finished ? 1 : 0;
+      }
+      Command& command = advances[slot];
+      command.ticks = 1 + draws.Below(9);
+      command.earlier_ticks = draws.Below(command.ticks);
+      command.earlier = sim::AnyInputs(draws);
+      command.inputs = draws.Below(2) == 0 ? sim::AnyInputs(draws) : driver.Drive(race.state());
+      while (ticks[slot] < command.ticks) {
+        for (const RaceEvent& event : race.Tick(command.InputsOfTick(ticks[slot]))) {
+          events[slot].push_back(event);
+        }
+        ++ticks[slot];
+        if (race.record().finished) break;
+      }
+      num_events += static_cast<int>(events[slot].size());
+      num_finishes += race.record().finished ? 1 : 0;
+    }
+    const auto done = collect(advances);
+    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+      ASSERT_EQ(done[slot].ticks, ticks[slot]) << "slot " << slot << " at step " << step;
+      ASSERT_EQ(done[slot].finished, alone[slot].record().finished);
+      ASSERT_TRUE(std::ranges::equal(done[slot].events, events[slot]));
+      alone[slot].PreventFinish();
+    }
+    const auto saved = collect(saves);
+    for (std::size_t slot = 0; slot < kSlots; ++slot) {
+      ASSERT_TRUE(std::ranges::equal(saved[slot].snapshot, bytes_of(alone[slot].state())))
+          << "slot " << slot << " at step " << step;
+    }
+  }
+  EXPECT_GT(num_events, 100);
+  EXPECT_GT(num_finishes, 50);
+  EXPECT_GT(num_finished_before, 20);
+}
+
 // Cars of one block that differ in their factors, which change from command to command.
 TEST(SimulatedGamesOfSeveralVehiclesTest, EverySlotIsTheCarThatItsCommandSays) {
   const sim::FloatingPointGuard guard;
   const auto track = sim::MixedTrack();
-  constexpr int kSlots = 11;  // a full block and some more
+  constexpr int kSlots = sim::kBlockLanes + 3;  // a full block and some more
   const auto group = MakeSimulatedGames(std::vector<SimulatedGame>(kSlots, {track, {}}));
   ASSERT_TRUE(group->can_vary_vehicle());
   std::vector<sim::Race> alone;

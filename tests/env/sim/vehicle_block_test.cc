@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <bit>
 #include <cfenv>
 #include <memory>
 #include <vector>
@@ -45,24 +46,43 @@ TEST(VehicleBlockTest, EveryLaneTicksAsTheCarWouldAlone) {
   Fleet fleet;
   const auto block = fleet.Block();
   Inputs inputs[kBlockLanes];
+  int noticed_turbo = 0, noticed_wall = 0, noticed_plane = 0;
   for (int tick = 0; tick < TestCount(500, 3000, 30000); ++tick) {
     // Some rest, so that lanes drift apart and partly filled blocks are met as well.
     const auto lanes =
         static_cast<LaneMask>(draws.Below(4) == 0 ? draws.Below(kAllLanes + 1) : kAllLanes);
+    TickResult expected;
     for (int i = 0; i < kBlockLanes; ++i) {
       const auto l = static_cast<std::size_t>(i);
       if (draws.Below(10) == 0) inputs[l] = AnyInputs(draws);
       block->set_inputs(i, inputs[l]);
-      if ((lanes >> i & 1) != 0) {
-        Advance(fleet.params[l], *fleet.tracks[l], inputs[l], fleet.cars[l]);
-      }
+      const Vec3 plane = fleet.cars[l].body.position_m + Vec3{0, 0, draws.Within(-1, 1)};
+      const Vec3 direction{draws.Within(-1, 1), 0, 1};
+      block->set_plane(i, plane, direction);
+      if ((lanes >> i & 1) == 0) continue;
+      const TickResult alone = Advance(fleet.params[l], *fleet.tracks[l], inputs[l], fleet.cars[l]);
+      const bool is_beyond = Dot(fleet.cars[l].body.position_m - plane, direction) >= 0;
+      const auto note = [i](bool holds, LaneMask& mask) {
+        mask = static_cast<LaneMask>(mask | (holds ? 1 << i : 0));
+      };
+      note(alone.speed_limited != 0, expected.speed_limited);
+      note(alone.left_world != 0, expected.left_world);
+      note(alone.on_turbo != 0, expected.on_turbo);
+      note(fleet.cars[l].has_wall_contact != 0, expected.against_wall);
+      note(is_beyond, expected.beyond_plane);
     }
-    block->Advance(lanes);
+    ASSERT_EQ(block->Advance(lanes), expected) << "tick " << tick;
+    noticed_turbo += std::popcount(expected.on_turbo);
+    noticed_wall += std::popcount(expected.against_wall);
+    noticed_plane += std::popcount(expected.beyond_plane);
     for (int i = 0; i < kBlockLanes; ++i) {
       ASSERT_TRUE(SameBits(block->state(i), fleet.cars[static_cast<std::size_t>(i)]))
           << "tick " << tick << " lane " << i << " of " << int{lanes};
     }
   }
+  EXPECT_GT(noticed_turbo, 0);
+  EXPECT_GT(noticed_wall, 0);
+  EXPECT_GT(noticed_plane, 0);
 }
 
 TEST(VehicleBlockTest, AloneInItsBlockACarTicksAsAmongOthers) {
@@ -70,13 +90,22 @@ TEST(VehicleBlockTest, AloneInItsBlockACarTicksAsAmongOthers) {
   const Fleet fleet;
   const auto together = fleet.Block(), apart = fleet.Block();
   for (int tick = 0; tick < 500; ++tick) {
+    TickResult each;
     for (int i = 0; i < kBlockLanes; ++i) {
       const Inputs inputs = AnyInputs(draws);
       together->set_inputs(i, inputs);
       apart->set_inputs(i, inputs);
-      apart->Advance(static_cast<LaneMask>(1 << i));
+      const Vec3 plane = apart->state(i).body.position_m;
+      together->set_plane(i, plane, {0, 0, 1});
+      apart->set_plane(i, plane, {0, 0, 1});
+      const TickResult one = apart->Advance(static_cast<LaneMask>(1 << i));
+      each.speed_limited |= one.speed_limited;
+      each.left_world |= one.left_world;
+      each.on_turbo |= one.on_turbo;
+      each.against_wall |= one.against_wall;
+      each.beyond_plane |= one.beyond_plane;
     }
-    together->Advance(kAllLanes);
+    ASSERT_EQ(together->Advance(kAllLanes), each) << "tick " << tick;
     for (int i = 0; i < kBlockLanes; ++i) {
       ASSERT_TRUE(SameBits(together->state(i), apart->state(i)))
           << "tick " << tick << " lane " << i;
@@ -96,7 +125,8 @@ TEST(VehicleBlockTest, EveryInstructionSetGivesTheSameBits) {
       for (int i = 0; i < kBlockLanes; ++i) {
         if (tick % 20 == i) block->set_inputs(i, AnyInputs(draws));
       }
-      block->Advance(tick % 7 == 0 ? 0x5A3C : kAllLanes);
+      const TickResult noticed = block->Advance(tick % 7 == 0 ? 0x5A3C : kAllLanes);
+      hash = HashBytes(std::as_bytes(std::span(&noticed, 1)), hash);
       Advance(fleet.params[0], *fleet.tracks[0], {.left = tick % 50 < 20, .accelerate = true},
               alone);
       for (int i = 0; i < kBlockLanes; ++i) {
