@@ -33,6 +33,9 @@ struct TMInterfaceSettings {
   std::chrono::milliseconds game_timeout{2000};  // for one tick of a race; then the game is lost
   // For a game to appear, load and count down; only while somebody collects.
   std::chrono::milliseconds start_timeout{20000};
+  // After which the game drops us when we keep it waiting; -1: never. A game that has dropped us is
+  // registered with again and put back to where its command began: no bit of it changes.
+  std::chrono::milliseconds client_timeout{-1};
   double speed = 100;  // what the game is set to; real games may miss inputs above 100
   // Called (from Collect and Abandon, on their thread) when the slot's game is gone or of no use,
   // so that its owner starts another under the same name; the next kRestart waits for it. May be
@@ -40,8 +43,8 @@ struct TMInterfaceSettings {
   std::function<void(int slot, const GameLoss& loss)> on_lost;
 };
 
-// Registers with every game (taking over one that was held for a dead client), sets its timeout to
-// -1, runs each through its countdown once and keeps the state at time 0. Deregisters in the
+// Registers with every game (taking over one that was held for a dead client), sets its timeout,
+// runs each through its countdown once and keeps the state at time 0. Deregisters in the
 // destructor. Construction does not wait: the first kRestart of a slot does, inside Collect.
 std::unique_ptr<GameGroup> MakeTMInterfaceGames(std::vector<TMInterfaceGame> games,
                                                 TMInterfaceSettings settings);

@@ -20,6 +20,8 @@ namespace tmi = tminterface;
 constexpr auto kOpenEvery = 5ms;
 constexpr auto kCheckAliveEvery = 2ms;
 constexpr auto kLeaveWithin = 50ms;
+// A request that is gone for so long is answered by nobody.
+constexpr Clock::duration kWipedAfter = 50ms;
 // Only time in which somebody looked counts as waiting for a start: nobody may look for minutes.
 constexpr auto kLongestLook = 100ms;
 // A map command takes effect at one of the game's next frames, and a new race begins. Where none is
@@ -99,6 +101,7 @@ void TMInterfaceSlot::Start(const Command& command) {
   command_ = command;
   is_under_way_ = true;
   has_moved_ = true;  // a stop counts from here
+  has_come_back_ = false;
   events_.clear();
   completion_ = Completion{};
   completion_.slot = slot_;
@@ -146,11 +149,26 @@ void TMInterfaceSlot::BeginAdvance() {
   assert(command_.ticks > std::max(command_.earlier_ticks, 0));
   assert(command_.vehicle == VehicleFactors{});
   phase_ = Phase::kRunning;
-  expected_time_ms_ = state_.race_time_ms + 10;
   holds_game_ = false;
+  GoOnFromState();
+  SayNext();
+}
+
+void TMInterfaceSlot::GoOnFromState() {
+  expected_time_ms_ = state_.race_time_ms + 10;
   if (rewind_is_pending_) Say(tmi::SimRewindToState{state_bytes()});
   Say(ToWire(command_.InputsOfTick(0)));
-  SayNext();
+}
+
+void TMInterfaceSlot::ComeBack() {
+  has_come_back_ = true;
+  num_sayings_ = num_said_ = 0;
+  events_.clear();
+  completion_ = Completion{};
+  completion_.slot = slot_;
+  rewind_is_pending_ = true;
+  phase_ = Phase::kRegistering;
+  client_->RegisterAgain();
 }
 
 void TMInterfaceSlot::BeginRestart() {
@@ -225,28 +243,39 @@ void TMInterfaceSlot::TryToOpen() {
 void TMInterfaceSlot::CheckTime(Clock::time_point now) {
   if (!is_under_way_ || !has_begun_) return;
   if (std::exchange(has_moved_, false)) last_move_ = now;
+  if (command_.kind == CommandKind::kAdvance) return CheckAdvance(now);
 
   const Clock::duration looked =
       std::min<Clock::duration>(now - std::exchange(last_look_, now), kLongestLook);
   time_to_start_ -= looked;
-  if (phase_ != Phase::kRunning && time_to_start_ <= Clock::duration::zero()) {
+  if (time_to_start_ <= Clock::duration::zero()) {
     const std::string within = std::to_string(settings_.start_timeout.count()) + " ms";
     return Lose(client_ ? "the game came to no start within " + within
                         : "no game came within " + within + ": " + why_not_open_);
   }
-  if (client_ && now - last_move_ >= kCheckAliveEvery) {
-    if (!client_->game_alive()) {
-      if (phase_ == Phase::kRunning) return Lose(kGone);
-      Drop();
-      phase_ = Phase::kOpening;
-    } else if (phase_ == Phase::kRunning && now - last_move_ >= settings_.game_timeout) {
-      return Lose("the game made no tick for " + std::to_string(settings_.game_timeout.count()) +
-                  " ms");
-    }
+  if (client_ && now - last_move_ >= kCheckAliveEvery && !client_->game_alive()) {
+    Drop();
+    phase_ = Phase::kOpening;
   }
   if (phase_ == Phase::kOpening && now >= next_open_) {
     next_open_ = now + kOpenEvery;
     TryToOpen();
+  }
+}
+
+void TMInterfaceSlot::CheckAdvance(Clock::time_point now) {
+  const Clock::duration stood = now - last_move_;
+  if (stood < kCheckAliveEvery) return;
+  if (!client_->game_alive()) return Lose(kGone);
+  if (stood >= settings_.game_timeout) {
+    return Lose("the game made no tick for " + std::to_string(settings_.game_timeout.count()) +
+                " ms");
+  }
+  // Whether it has dropped us or is only slow, to begin anew changes no bit.
+  const Clock::duration patience = settings_.game_timeout / 2;
+  const bool is_gone = client_->request_is_gone();
+  if (!has_come_back_ && stood >= (is_gone ? std::min(patience, kWipedAfter) : patience)) {
+    ComeBack();
   }
 }
 
@@ -263,12 +292,14 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
   holds_game_ = false;
   if (std::holds_alternative<tmi::OnRegistered>(call)) {
     if (phase_ != Phase::kSettingUp) return Lose("the game registered us a second time");
-    phase_ = Phase::kComingToStart;
+    phase_ = has_come_back_ ? Phase::kComingBack : Phase::kComingToStart;
     num_steps_seen_ = 0;
     is_fresh_ = has_repeated_map_ = false;
-    Say(tmi::SetTimeout{-1});
+    Say(tmi::SetTimeout{static_cast<std::int32_t>(settings_.client_timeout.count())});
     Say(tmi::SetGameSpeed{settings_.speed});
-    if (!game_.map_command.empty()) Say(tmi::ExecuteCommand{game_.map_command});
+    if (!game_.map_command.empty() && phase_ == Phase::kComingToStart) {
+      Say(tmi::ExecuteCommand{game_.map_command});
+    }
   } else if (const auto* step = std::get_if<tmi::OnRunStep>(&call)) {
     HandleRunStep(step->race_time_ms);
   } else if (const auto* pass = std::get_if<tmi::OnCheckpointCountChanged>(&call)) {
@@ -284,6 +315,10 @@ void TMInterfaceSlot::Handle(const tmi::ServerCall& call) {
 void TMInterfaceSlot::HandleRunStep(std::int32_t race_time_ms) {
   has_moved_ = true;
   if (phase_ == Phase::kComingToStart) return HandleRunStepBeforeStart(race_time_ms);
+  if (phase_ == Phase::kComingBack) {
+    Say(tmi::SimGetState{});
+    return GoOnFromState();
+  }
   if (phase_ != Phase::kRunning) return;
   if (race_time_ms != expected_time_ms_) {
     return Lose("the race went to " + std::to_string(race_time_ms) + " ms instead of " +
@@ -352,7 +387,8 @@ void TMInterfaceSlot::HandleResponse(const tmi::Response& response) {
   }
   if (std::holds_alternative<tmi::SimGetState>(asked)) {
     const auto* bytes = std::get_if<std::span<const std::byte>>(&response.content);
-    ReadState(bytes == nullptr ? std::span<const std::byte>{} : *bytes);
+    const auto state = bytes == nullptr ? std::span<const std::byte>{} : *bytes;
+    phase_ == Phase::kComingBack ? CheckTrack(state) : ReadState(state);
     if (!client_) return;
   }
   SayNext();
@@ -371,6 +407,19 @@ void TMInterfaceSlot::SayNext() {
   }
   num_sayings_ = num_said_ = 0;
   if (!holds_game_) client_->SendProcessed(pending_call_);
+}
+
+void TMInterfaceSlot::CheckTrack(std::span<const std::byte> state) {
+  const auto parsed = tmi::SimStateView::Parse(state);
+  if (const auto* error = std::get_if<tmi::DecodeError>(&parsed)) {
+    return Lose("the game sent a bad state: " + error->ToString());
+  }
+  const int target = ReadGameState(std::get<tmi::SimStateView>(parsed)).checkpoints_target;
+  if (target != state_.checkpoints_target) {
+    return Lose("the game went to a track of " + std::to_string(target) +
+                " passes while it was alone");
+  }
+  phase_ = Phase::kRunning;
 }
 
 void TMInterfaceSlot::ReadState(std::span<const std::byte> bytes) {

@@ -7,11 +7,16 @@
 //   kHeld <-- run step at 0 -- kComingToStart <-- kSettingUp
 //     |  ^
 //     v  | last run step of the command
-//   kRunning
+//   kRunning <--- first run step ---- kComingBack
+//     |                                    ^
+//     | the game has dropped us            |
+//     +------> kRegistering, kSettingUp ---+
 //
 // In kHeld the game stands still inside a run step call. Going to a saved state does not touch the
 // game: the rewind stays pending until the next kAdvance and goes out in the same call as its
-// inputs.
+// inputs. A game that drops us (it had to wait for too long, or somebody told it to) runs alone
+// from then on; it is registered with again, goes back to the state at which the command began, and
+// the command begins anew. Once a command: a game that drops us again is lost.
 #pragma once
 
 #include <array>
@@ -63,10 +68,13 @@ class TMInterfaceSlot {
     kComingToStart,
     kHeld,
     kRunning,
+    kComingBack,
   };
 
   void Begin();  // of kRestart, kSave and kRestore
   void BeginAdvance();
+  void GoOnFromState();  // says where the race is to go on, and the command's first inputs
+  void ComeBack();
   void BeginRestart();
   void BeginRestore();
   void TryToOpen();
@@ -75,12 +83,14 @@ class TMInterfaceSlot {
   void HandleResponse(const tminterface::Response& response);
   void HandleRunStep(std::int32_t race_time_ms);
   void HandleRunStepBeforeStart(std::int32_t race_time_ms);
+  void CheckAdvance(Clock::time_point now);
   void HandleCheckpoint(std::int32_t current, std::int32_t target);
 
   // The calls that go out inside the game's pending call, one after the other.
   void Say(tminterface::ClientCall call);
   void SayNext();
   void ReadState(std::span<const std::byte> bytes);
+  void CheckTrack(std::span<const std::byte> state);  // of a game that was alone
 
   void Complete();
   void Lose(std::string why);
@@ -94,7 +104,8 @@ class TMInterfaceSlot {
   Phase phase_ = Phase::kLost;
   bool is_under_way_ = false;
   bool has_begun_ = false;
-  bool has_moved_ = false;  // by a tick, since the last CheckTime
+  bool has_come_back_ = false;  // in this command
+  bool has_moved_ = false;      // by a tick, since the last CheckTime
   std::optional<tminterface::Client> client_;
 
   Command command_;

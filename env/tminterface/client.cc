@@ -77,7 +77,10 @@ std::optional<Client::Incoming> Client::TakeCall(MessageType type) {
 
 void Client::Send(const ClientCall& call) {
   const MessageType type = TypeOf(call);
-  if (type == MessageType::kRegister) return BeginRegister();
+  if (type == MessageType::kRegister) {
+    meets_game_ = true;
+    return BeginRegister();
+  }
   if (type == MessageType::kDeregister) return SendDeregister(Registering::kNo);
   assert(awaited_ == MessageType::kNone);
   if (type == MessageType::kProcessedCall) {
@@ -91,6 +94,11 @@ void Client::Send(const ClientCall& call) {
 void Client::SendProcessed(MessageType which, BruteforceDecision decision,
                            std::int32_t rewind_time_ms) {
   Send(ProcessedCall{which, decision, rewind_time_ms});
+}
+
+void Client::RegisterAgain() {
+  meets_game_ = false;
+  BeginRegister();
 }
 
 void Client::BeginRegister() {
@@ -134,7 +142,7 @@ void Client::SendRegister() {
   registering_ = Registering::kRegisterSent;
   pending_ = awaited_ = MessageType::kNone;
   send_again_.reset();
-  buffer_.MeetGame();
+  if (meets_game_) buffer_.MeetGame();
   buffer_.PublishWhole(tminterface::Register{});
 }
 

@@ -89,6 +89,14 @@ class Client {
   // Answers the game's pending call.
   void SendProcessed(MessageType which, BruteforceDecision decision = BruteforceDecision::kContinue,
                      std::int32_t rewind_time_ms = -1);
+  // As Send of Register, but only with the game that we registered with before: of another one that
+  // holds the buffer by now game_alive() goes on to say no.
+  void RegisterAgain();
+  // The request that awaits its response is not in the buffer any more: a game that does not know
+  // us wipes what we write.
+  bool request_is_gone() const {
+    return awaited_ != MessageType::kNone && !is_too_long_ && buffer_.is_blank();
+  }
   bool game_alive() const { return buffer_.game_alive(); }
 
   // ---- blocking
@@ -129,6 +137,7 @@ class Client {
   bool registered_ = false;
   Registering registering_ = Registering::kNo;
   std::optional<Deadline> send_again_;        // while registering: what is due has not come
+  bool meets_game_ = true;                    // registering: whichever game holds the buffer
   bool is_too_long_ = false;                  // the awaited request was not sent
   MessageType pending_ = MessageType::kNone;  // the game's call that has not been answered
   MessageType awaited_ = MessageType::kNone;  // the request whose response has not come

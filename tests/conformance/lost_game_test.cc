@@ -236,6 +236,42 @@ TEST(LostGameTest, HangingGameIsLostAfterTheGameTimeoutAndTakenUpAgain) {
   EXPECT_EQ(BitsOf(games.state(0)), BitsOf(games.state(1)));
 }
 
+// It runs on alone from then on; nothing of that is seen.
+TEST(LostGameTest, GameThatDropsALateClientGoesOnAsIfItHadWaited) {
+  TMInterfaceSettings settings;
+  settings.client_timeout = std::chrono::milliseconds(10);
+  settings.on_lost = [](int, const GameLoss& loss) { ADD_FAILURE() << loss.why; };
+  const std::vector<std::string> tracks = {"straight", "ring"};
+  GamesUnderTest games("tminterface", tracks, settings);
+  GamesUnderTest undisturbed("simulated", tracks);
+  games.RestartAll();
+  undisturbed.RestartAll();
+  std::string why_not;
+  const auto buffer =
+      tmi::MappedBuffer::Open(games.running(0).name(), tmi::kDefaultBufferSize, why_not);
+  ASSERT_TRUE(buffer) << why_not;
+  Dice dice(31);
+  int drops = 0;
+  for (int step = 0; step < TestCount(20, 60, 300); ++step) {
+    if (step % 5 == 4) {  // thinks until the game has wiped the call that it got no answer to
+      const Deadline deadline = DeadlineIn(kLongEnough);
+      while (!buffer->is_blank() && Clock::now() < deadline) std::this_thread::yield();
+      ++drops;
+    }
+    const std::vector<Command> commands = AdvanceAll(undisturbed, 2, 5, dice);
+    const std::vector<Outcome> outcomes = games.DoAll(commands);
+    const std::vector<Outcome> expected = undisturbed.DoAll(commands);
+    for (int slot = 0; slot < 2; ++slot) {
+      const auto i = static_cast<std::size_t>(slot);
+      ASSERT_EQ(outcomes[i].status, CompletionStatus::kOk) << outcomes[i].error;
+      ASSERT_EQ(outcomes[i].ticks, expected[i].ticks);
+      ASSERT_EQ(outcomes[i].events, expected[i].events);
+      ASSERT_EQ(BitsOf(games.state(slot)), BitsOf(undisturbed.state(slot))) << "slot " << slot;
+    }
+  }
+  EXPECT_GT(drops, 0);
+}
+
 TEST(LostGameTest, GameThatEndsSaysGoodbyeAndIsLost) {
   GamesUnderTest games("tminterface", {"straight"});
   games.RestartAll();

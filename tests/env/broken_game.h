@@ -38,8 +38,9 @@ struct Script {
   std::function<void(tminterface::SimState&)> change_state = [](tminterface::SimState&) {};
   std::size_t num_times = 1;                          // passes needed in all, as the state says
   std::optional<tminterface::MessageType> refused{};  // answered with an error
-  // Drops its client when the race comes to this time.
+  // Drops its client when the race comes to this time, so often.
   std::optional<std::int32_t> drops_client_at_ms{};
+  int num_drops = 1;
 };
 
 class BrokenGame final : public tminterface::ServerHandler {
@@ -66,6 +67,7 @@ class BrokenGame final : public tminterface::ServerHandler {
     return said_;
   }
   int num_registrations() const { return num_registrations_; }
+  bool has_client() const { return has_client_; }
 
  private:
   using MessageType = tminterface::MessageType;
@@ -135,7 +137,8 @@ class BrokenGame final : public tminterface::ServerHandler {
     while (!is_over_) {
       const bool was_registered = server_.registered();
       server_.Poll();
-      if (!server_.registered()) {
+      has_client_ = server_.registered();
+      if (!has_client_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         continue;
       }
@@ -150,7 +153,9 @@ class BrokenGame final : public tminterface::ServerHandler {
         continue;
       }
       time_ms_ = std::exchange(ticks_at_once_, false) ? time_ms_ + 10 : script_.next_time(time_ms_);
-      if (script_.drops_client_at_ms == time_ms_) server_.Deregister();
+      if (script_.drops_client_at_ms == time_ms_ && num_drops_++ < script_.num_drops) {
+        server_.Deregister();
+      }
     }
   }
 
@@ -160,12 +165,14 @@ class BrokenGame final : public tminterface::ServerHandler {
   std::mutex mutex_;  // of said_
   std::vector<std::string> said_;
   std::atomic<int> num_registrations_{0};
+  std::atomic<bool> has_client_{false};
   std::atomic<bool> is_over_{false};
   // The game's thread alone.
   std::int32_t time_ms_;
   Inputs inputs_;
   int num_races_ = 0;
   int num_maps_ = 0;
+  int num_drops_ = 0;
   int steps_to_map_ = 0;
   bool begins_again_ = false;
   bool ticks_at_once_ = false;

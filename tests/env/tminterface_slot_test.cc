@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <limits>
 #include <memory>
@@ -304,14 +305,65 @@ TEST_F(TMInterfaceSlotTest, ErrorResponseLosesTheGameAndIsNamed) {
   ExpectLost(Advance(5), "refused C_PREVENT_SIMULATION_FINISH with error 4");
 }
 
-TEST_F(TMInterfaceSlotTest, GameThatDropsUsInTheMiddleIsLostAndRegisteredWithAnew) {
-  settings_.game_timeout = 1s;
-  MakeAndRestart({.drops_client_at_ms = 30});
-  EXPECT_EQ(game_->num_registrations(), 1);
-  ExpectLost(Advance(5), "made no tick for 1000 ms");
-  EXPECT_EQ(Restart().status, CompletionStatus::kOk);
+TEST_F(TMInterfaceSlotTest, GameThatDropsUsInTheMiddleIsRegisteredWithAgainAndGoesBack) {
+  settings_.game_timeout = 200ms;
+  MakeAndRestart({.calls =
+                      [](std::int32_t time_ms) {
+                        std::vector<tmi::ServerCall> calls;
+                        if (time_ms == 20) calls = {tmi::OnLapsCountChanged{1}};
+                        return calls;
+                      },
+                  .drops_client_at_ms = 40});
+  Advance(1);
+  const std::size_t before = game_->said().size();
+  const Completion advanced = Advance(5);
+  EXPECT_EQ(advanced.status, CompletionStatus::kOk) << advanced.error;
+  EXPECT_EQ(advanced.ticks, 5);
+  EXPECT_THAT(advanced.events, ElementsAre(RaceEvent{RaceEventKind::kLap, 20, 1}));
+  EXPECT_EQ(group_->state(0).race_time_ms, 60);
   EXPECT_EQ(game_->num_registrations(), 2);
-  EXPECT_EQ(Advance(1).ticks, 1);
+  EXPECT_EQ(losses_, 0);
+  std::vector<std::string> said = game_->said();
+  said.erase(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(before));
+  EXPECT_THAT(said, ElementsAre("inputs at 10", "speed 100", "rewind to 10", "inputs at 10"));
+}
+
+TEST_F(TMInterfaceSlotTest, GameThatDropsUsWhileWeThinkIsRegisteredWithAgainAtOnce) {
+  settings_.game_timeout = 1h;
+  settings_.client_timeout = 20ms;
+  MakeAndRestart({});
+  for (int think = 1; think <= 3; ++think) {
+    const Deadline deadline = DeadlineIn(30s);
+    while (game_->has_client() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+    ASSERT_FALSE(game_->has_client());
+    const Completion advanced = Advance(5);
+    EXPECT_EQ(advanced.status, CompletionStatus::kOk) << advanced.error;
+    EXPECT_EQ(group_->state(0).race_time_ms, 50 * think);
+    EXPECT_EQ(game_->num_registrations(), 1 + think);
+  }
+}
+
+TEST_F(TMInterfaceSlotTest, GameThatWentToAnotherTrackWhileItWasAloneIsLost) {
+  settings_.game_timeout = 1h;
+  settings_.client_timeout = 20ms;
+  std::atomic<std::int32_t> target{1};
+  MakeAndRestart({.change_state = [&](tmi::SimState& state) {
+    if (target != 1) state = tmi::SimState(1, 2);
+  }});
+  const Deadline deadline = DeadlineIn(30s);
+  while (game_->has_client() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);
+  target = 2;
+  ExpectLost(Advance(5), "went to a track of 2 passes while it was alone");
+}
+
+TEST_F(TMInterfaceSlotTest, GameThatDropsUsTwiceInACommandIsLostAndRegisteredWithAnew) {
+  settings_.game_timeout = 400ms;
+  MakeAndRestart({.drops_client_at_ms = 30, .num_drops = 2});
+  EXPECT_EQ(game_->num_registrations(), 1);
+  ExpectLost(Advance(5), "made no tick for 400 ms");
+  EXPECT_EQ(Restart().status, CompletionStatus::kOk);
+  EXPECT_EQ(game_->num_registrations(), 3);
+  EXPECT_EQ(Advance(5).ticks, 5);
 }
 
 TEST_F(TMInterfaceSlotTest, GameThatTalksForEverWithoutATickIsLost) {
