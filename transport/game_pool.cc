@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -31,15 +32,28 @@ std::vector<NameReservation> ReserveNames(const GamePoolSettings& settings) {
   return names;
 }
 
-std::vector<GameProcessSettings> ProcessSettings(const GamePoolSettings& settings,
-                                                 const std::vector<NameReservation>& names) {
-  std::vector<GameProcessSettings> processes;
-  for (const NameReservation& reserved : names) {
-    GameProcessSettings process{.program = settings.program, .arguments = settings.arguments};
-    process.arguments.insert(process.arguments.end(), {"--name", reserved.name()});
-    processes.push_back(std::move(process));
+// `word` with the name for every {name}.
+std::string Filled(std::string word, const std::string& name) {
+  constexpr std::string_view kName = "{name}";
+  for (std::size_t at = 0; (at = word.find(kName, at)) != std::string::npos; at += name.size()) {
+    word.replace(at, kName.size(), name);
   }
-  return processes;
+  return word;
+}
+
+std::vector<GameCommand> Commands(const GamePoolSettings& settings,
+                                  const std::vector<NameReservation>& names) {
+  assert(names.empty() || !settings.command.empty());
+  std::vector<GameCommand> commands;
+  for (const NameReservation& reserved : names) {
+    const std::string& name = reserved.name();
+    GameCommand command{name, Filled(settings.command[0], name), {}};
+    for (std::size_t i = 1; i < settings.command.size(); ++i) {
+      command.arguments.push_back(Filled(settings.command[i], name));
+    }
+    commands.push_back(std::move(command));
+  }
+  return commands;
 }
 
 // As a word of TMInterface's console.
@@ -83,8 +97,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
   }
   TMInterfaceSettings settings = pool_->settings_.tminterface;
   settings.on_lost = [pool = pool_, games = games_](int slot, const GameLoss& loss) {
-    spdlog::warn("{}", loss.why);
-    pool->ReplaceGame(games[static_cast<std::size_t>(slot)], loss.since);
+    pool->ReplaceGame(games[static_cast<std::size_t>(slot)], loss);
   };
   groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
   return groups;
@@ -93,7 +106,7 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
 GamePool::GamePool(GamePoolSettings settings)
     : settings_(std::move(settings)),
       names_(ReserveNames(settings_)),
-      processes_(std::make_unique<GameProcesses>(ProcessSettings(settings_, names_))),
+      processes_(std::make_unique<GameProcesses>(Commands(settings_, names_), settings_.processes)),
       free_simulated_(settings_.simulated),
       lent_(names_.size()) {}
 
@@ -101,9 +114,18 @@ GamePool::~GamePool() { EndGames(false); }
 
 void GamePool::KillGames() { EndGames(true); }
 
-void GamePool::ReplaceGame(int game, Clock::time_point since) {
+void GamePool::ReplaceGame(int game, const GameLoss& loss) {
   const std::lock_guard lock(mutex_);
-  if (processes_ != nullptr) processes_->Replace(game, since);
+  if (processes_ != nullptr) processes_->Replace(game, loss.since, loss.why);
+}
+
+GameHealth GamePool::health(int game) const {
+  const std::lock_guard lock(mutex_);
+  return processes_ == nullptr ? GameHealth{} : processes_->health(game);
+}
+
+bool GamePool::IsQuarantined(int game) const {
+  return processes_ != nullptr && processes_->health(game).condition == GameCondition::kQuarantined;
 }
 
 void GamePool::EndGames(bool at_once) {
@@ -115,6 +137,7 @@ void GamePool::EndGames(bool at_once) {
   if (ended == nullptr) return;
   if (at_once) ended->KillAll();
   ended.reset();
+  if (settings_.processes.outlive_us) return;
   for (const NameReservation& reserved : names_) {
     try {  // whoever holds a name frees it when leaving; what a killed game held is nobody's
       tminterface::MappedBuffer::Create(reserved.name());
@@ -126,23 +149,28 @@ void GamePool::EndGames(bool at_once) {
 
 tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows) {
   const std::lock_guard lock(mutex_);
-  const int free = static_cast<int>(std::count(lent_.begin(), lent_.end(), false));
+  std::vector<int> free;
+  int quarantined = 0;
+  for (int game = 0; game < settings_.games; ++game) {
+    if (IsQuarantined(game)) {
+      ++quarantined;
+    } else if (!lent_[static_cast<std::size_t>(game)]) {
+      free.push_back(game);
+    }
+  }
   const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
   const int behind_buffers = rows - simulated;
-  if (behind_buffers > (kind == GameKind::kSimulated ? 0 : free)) {
-    return Refuse(Status::kServerFull, "field 'rows' is " + std::to_string(rows) + " of kind '" +
-                                           GameKindName(kind) + "'; free are " +
-                                           std::to_string(free_simulated_) + " simulated and " +
-                                           std::to_string(free) + " behind mapped buffers");
+  if (behind_buffers > (kind == GameKind::kSimulated ? 0 : static_cast<int>(free.size()))) {
+    return Refuse(Status::kServerFull,
+                  "field 'rows' is " + std::to_string(rows) + " of kind '" + GameKindName(kind) +
+                      "'; free are " + std::to_string(free_simulated_) + " simulated and " +
+                      std::to_string(free.size()) + " behind mapped buffers" +
+                      (quarantined > 0 ? ", " + std::to_string(quarantined) + " quarantined" : ""));
   }
   free_simulated_ -= simulated;
-  std::vector<int> games;
-  for (int game = 0; static_cast<int>(games.size()) < behind_buffers; ++game) {
-    if (lent_[static_cast<std::size_t>(game)]) continue;
-    lent_[static_cast<std::size_t>(game)] = true;
-    games.push_back(game);
-  }
-  return GameLoan(this, simulated, std::move(games));
+  free.resize(static_cast<std::size_t>(behind_buffers));
+  for (const int game : free) lent_[static_cast<std::size_t>(game)] = true;
+  return GameLoan(this, simulated, std::move(free));
 }
 
 void GamePool::Return(int num_simulated, std::span<const int> games) {

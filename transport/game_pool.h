@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "env/game_group.h"
-#include "env/game_process.h"
+#include "env/game_health.h"
+#include "env/game_processes.h"
 #include "env/simulated_games.h"
 #include "env/tminterface_games.h"
 #include "transport/catalogue.h"
@@ -23,12 +24,13 @@
 namespace hotlap::transport {
 
 struct GamePoolSettings {
-  int simulated = 1024;                  // how many may be lent at a time
-  int games = 0;                         // processes behind mapped buffers, [0, 16]
-  std::vector<std::string> names{};      // of their buffers, as many as games; empty: free ones
-  std::filesystem::path program{};       // that is one game: hotlap-game
-  std::vector<std::string> arguments{};  // of it; `--name <buffer>` follows
-  TMInterfaceSettings tminterface{};     // on_lost is the pool's own
+  int simulated = 1024;              // how many may be lent at a time
+  int games = 0;                     // processes behind mapped buffers, [0, 16]
+  std::vector<std::string> names{};  // of their buffers, as many as games; empty: free ones
+  // What runs one game, a program and its arguments; {name} in them stands for its buffer's name.
+  std::vector<std::string> command{};
+  GameProcessesSettings processes{};
+  TMInterfaceSettings tminterface{};  // on_lost is the pool's own
   // Makes a block of simulated games; another one in tests.
   std::function<std::unique_ptr<GameGroup>(const std::vector<SimulatedGame>&)> make_simulated =
       MakeSimulatedGames;
@@ -70,12 +72,14 @@ class GamePool {
   explicit GamePool(GamePoolSettings settings);
   ~GamePool();  // ends the processes and frees their names
 
-  // kServerFull, with how many are free. Of kAny, simulated ones as far as they go.
+  // kServerFull, with how many are free. Of kAny, simulated ones as far as they go. Quarantined
+  // games are lent to nobody.
   tl::expected<GameLoan, Refusal> Lend(GameKind kind, int rows);
 
   int num_games() const { return settings_.games; }
   int free_simulated() const;
   const std::string& name(int game) const { return names_[static_cast<std::size_t>(game)].name(); }
+  GameHealth health(int game) const;
 
   // Ends the processes at once, also those that hang, and frees their names: for a program that is
   // about to leave with steps under way, which lose their games.
@@ -84,7 +88,8 @@ class GamePool {
  private:
   friend class GameLoan;
   void Return(int num_simulated, std::span<const int> games);
-  void ReplaceGame(int game, Clock::time_point since);
+  void ReplaceGame(int game, const GameLoss& loss);
+  bool IsQuarantined(int game) const;  // under mutex_
   void EndGames(bool at_once);
 
   const GamePoolSettings settings_;

@@ -1,16 +1,23 @@
 #include "transport/server_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "env/config.h"
 #include "env/tminterface/mapped_buffer.h"
 
 namespace hotlap::transport {
 namespace {
+
+using namespace std::chrono_literals;
 
 // A real game is TMInterface0 to TMInterface15; hotlap-game takes any plain name.
 constexpr std::string_view kBufferNameCharacters =
@@ -40,6 +47,27 @@ void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
   settings.kept_bytes = static_cast<std::size_t>(kept_mib) << 20;
 }
 
+// How they are started, started again and ended.
+void ReadGameProcesses(const ConfigMap& map, GamePoolSettings& games) {
+  if (map.Has("command")) {
+    games.command = map.Strings("command", 1, 256);
+    for (const char* key : {"program", "speed"}) {
+      if (map.Has(key)) map.Fail(key, "goes with hotlap-game, not with a command of your own");
+    }
+  }
+  const auto client_timeout = map.Milliseconds("client_timeout_s", 0, 3600, 0ms);
+  if (client_timeout > 0ms) games.tminterface.client_timeout = client_timeout;
+  RestartPolicy& restarts = games.processes.restarts;
+  restarts.first_pause = map.Milliseconds("restart_pause_s", 0.01, 60, restarts.first_pause);
+  restarts.longest_pause =
+      map.Milliseconds("longest_restart_pause_s", 0.01, 3600, restarts.longest_pause);
+  restarts.per_hour = map.Int("restarts_per_hour", 1, 1 << 20, restarts.per_hour);
+  games.processes.outlive_us = map.Bool("outlive", false);
+  if (games.processes.outlive_us && games.games > 0 && games.names.empty()) {
+    map.Fail("outlive", "wants names, by which the next server finds the games");
+  }
+}
+
 void ReadGames(const ConfigMap& map, ServeConfig& config) {
   GamePoolSettings& games = config.games;
   games.games = map.Int("count", 0, tminterface::kMaxInstances, games.games);
@@ -65,6 +93,42 @@ void ReadGames(const ConfigMap& map, ServeConfig& config) {
       map.Milliseconds("game_timeout_s", 0.1, 60, games.tminterface.game_timeout);
   games.tminterface.start_timeout =
       map.Milliseconds("start_timeout_s", 1, 600, games.tminterface.start_timeout);
+  ReadGameProcesses(map, games);
+}
+
+std::vector<std::string> HotlapGame(const ServeConfig& config, const Catalogue& catalogue,
+                                    const std::filesystem::path& beside) {
+  const std::filesystem::path program =
+      config.game_program.empty() ? beside / "hotlap-game" : config.game_program;
+  if (!std::filesystem::exists(program)) {
+    throw std::runtime_error(program.string() +
+                             ": there is no such program; games.program names hotlap-game");
+  }
+  const std::vector<std::filesystem::path> tracks = catalogue.track_files();
+  for (const std::filesystem::path& track : tracks) {
+    if (track.string().find_first_of("\"#\n") != std::string::npos) {
+      throw std::runtime_error(
+          track.string() +
+          ": a game's console, which loads tracks, takes no path with \", # or "
+          "a line break");
+    }
+  }
+  std::vector<std::string> command = {program.string(),
+                                      "--name",
+                                      "{name}",
+                                      "--track",
+                                      tracks.front().string(),
+                                      "--vehicle",
+                                      std::filesystem::canonical(config.paths.vehicle).string(),
+                                      "--speed",
+                                      config.game_speed,
+                                      "--log-level",
+                                      config.log_level == "off" ? "off" : "error"};
+  if (!config.games.processes.outlive_us) {
+    // Beside the keeper, which may be killed too.
+    command.insert(command.end(), {"--exit-with-parent", std::to_string(getpid())});
+  }
+  return command;
 }
 
 }  // namespace
@@ -90,30 +154,15 @@ ServeConfig LoadServeConfig(const std::filesystem::path& file) {
 }
 
 void FillGameCommand(ServeConfig& config, const Catalogue& catalogue) {
-  if (config.games.games == 0) return;
-  config.games.program = config.game_program;
-  if (config.games.program.empty()) {
-    config.games.program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "hotlap-game";
+  GamePoolSettings& games = config.games;
+  if (games.games == 0) return;
+  const std::filesystem::path beside =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  if (games.command.empty()) games.command = HotlapGame(config, catalogue, beside);
+  games.processes.keeper = beside / "hotlap-keeper";
+  if (!std::filesystem::exists(games.processes.keeper)) {
+    throw std::runtime_error(games.processes.keeper.string() + ": there is no such program");
   }
-  if (!std::filesystem::exists(config.games.program)) {
-    throw std::runtime_error(config.games.program.string() +
-                             ": there is no such program; games.program names hotlap-game");
-  }
-  const std::vector<std::filesystem::path> tracks = catalogue.track_files();
-  for (const std::filesystem::path& track : tracks) {
-    if (track.string().find_first_of("\"#\n") != std::string::npos) {
-      throw std::runtime_error(
-          track.string() +
-          ": a game's console, which loads tracks, takes no path with \", # or "
-          "a line break");
-    }
-  }
-  config.games.arguments = {
-      "--track",     tracks.front().string(),
-      "--vehicle",   std::filesystem::canonical(config.paths.vehicle).string(),
-      "--speed",     config.game_speed,
-      "--log-level", config.log_level == "off" ? "off" : "error"};
 }
 
 }  // namespace hotlap::transport

@@ -12,7 +12,8 @@ namespace hotlap::transport {
 
 struct ServeConfig {
   ServerSettings server;
-  GamePoolSettings games;  // without program and arguments: those are FillGameCommand's
+  GamePoolSettings
+      games;  // its command, if none is configured, and its keeper are FillGameCommand's
   CataloguePaths paths;
   std::filesystem::path game_program;  // empty: hotlap-game beside hotlap-serve
   std::string game_speed = "max";      // of hotlap-game; real time is 1
@@ -22,9 +23,10 @@ struct ServeConfig {
 // Throws ConfigError naming file, line, key and what is allowed.
 ServeConfig LoadServeConfig(const std::filesystem::path& file);
 
-// Sets the command that starts a game: hotlap-game with the server's vehicle and any of its tracks
-// (each attach loads its own). Throws std::runtime_error when the program is not there, or the path
-// of a track is none that a game's console can take.
+// Sets the program that keeps the games, hotlap-keeper beside hotlap-serve, and unless it is
+// configured the command that starts one: hotlap-game with the server's vehicle and any of its
+// tracks (each attach loads its own). Throws std::runtime_error when a program is not there, or the
+// path of a track is none that a game's console can take.
 void FillGameCommand(ServeConfig& config, const Catalogue& catalogue);
 
 }  // namespace hotlap::transport

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "env/game_mark.h"
 #include "env/tminterface_games.h"
 #include "tests/process.h"
 #include "transport/client.h"
@@ -48,15 +49,6 @@ double CpuSeconds(pid_t pid) {
 double CpuSeconds(const std::vector<pid_t>& pids) {
   return std::accumulate(pids.begin(), pids.end(), 0.0,
                          [](double sum, pid_t pid) { return sum + CpuSeconds(pid); });
-}
-
-std::vector<pid_t> ChildrenOf(pid_t parent) {
-  std::vector<pid_t> children;
-  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(parent) + "/task")) {
-    std::ifstream list(task.path() / "children");
-    for (pid_t child; list >> child;) children.push_back(child);
-  }
-  return children;
 }
 
 class Table {
@@ -126,7 +118,11 @@ void MeasureServer(Table& table) {
   Process server({kPrograms + "/hotlap-serve", "--config", (directory / "server.yaml").string()});
   if (server.ReadLine() != "ready " + endpoint) throw std::runtime_error("the server is not ready");
   const auto games = [&] {
-    std::vector<pid_t> pids = ChildrenOf(server.pid());
+    std::vector<pid_t> pids;
+    for (int i = 0; i < kGames; ++i) {
+      const auto marked = ProcessesMarked(GameMark(UniqueName("served-" + std::to_string(i))));
+      pids.insert(pids.end(), marked.begin(), marked.end());
+    }
     if (pids.size() != kGames) throw std::runtime_error("the server lost a game");
     return pids;
   };

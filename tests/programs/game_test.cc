@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,6 +22,7 @@
 
 #include "env/deadline.h"
 #include "env/game_process.h"
+#include "env/game_processes.h"
 #include "env/tminterface/client.h"
 #include "env/tminterface/sim_state.h"
 #include "env/tminterface_games.h"
@@ -546,11 +548,12 @@ TEST_F(GameConsoleTest, LoadedScriptDrivesEveryRaceUntilItIsUnloaded) {
 
 class GameProcessTest : public GameTest {
  protected:
-  GameProcessSettings Settings() const {
+  SpawnSettings Settings() const {
     std::vector<std::string> arguments = Arguments();
     arguments.erase(arguments.begin());
-    return {.program = kProgram, .arguments = std::move(arguments), .outlives_us = false};
+    return {.program = kProgram, .arguments = std::move(arguments)};
   }
+  GameCommand Command() const { return {name, kProgram, Settings().arguments}; }
 };
 
 TEST_F(GameProcessTest, RunsUntilItsOwnerGoes) {
@@ -569,7 +572,7 @@ TEST_F(GameProcessTest, TellsHowItEnded) {
   EXPECT_TRUE(Eventually([&] { return !killed.IsRunning(); }));
   EXPECT_EQ(killed.end(), "was ended by signal 9");
 
-  GameProcessSettings settings = Settings();
+  SpawnSettings settings = Settings();
   settings.arguments = {"--no-such-flag"};
   GameProcess refused(settings);
   EXPECT_TRUE(Eventually([&] { return !refused.IsRunning(); }));
@@ -577,15 +580,15 @@ TEST_F(GameProcessTest, TellsHowItEnded) {
 }
 
 TEST_F(GameProcessTest, ProgramThatIsNotThereIsAnError) {
-  GameProcessSettings settings = Settings();
-  settings.program = "/no/such/hotlap-game";
-  EXPECT_THROW(GameProcess{settings}, std::system_error);
-  EXPECT_THROW(GameProcesses({Settings(), settings}), std::system_error);
+  GameCommand command = Command();
+  command.program = "/no/such/hotlap-game";
+  EXPECT_THROW(GameProcess({.program = command.program, .arguments = {}}), std::system_error);
+  EXPECT_THROW(GameProcesses({Command(), command}), std::system_error);
   EXPECT_FALSE(NameExists(name)) << "none is left";
 }
 
 TEST_F(GameProcessTest, KilledGameIsStartedAgain) {
-  GameProcesses games({Settings()});
+  GameProcesses games({Command()});
   const pid_t first = games.pid(0);
   EXPECT_TRUE(Eventually([&] { return NameExists(name); }));
   kill(first, SIGKILL);
@@ -598,39 +601,75 @@ TEST_F(GameProcessTest, KilledGameIsStartedAgain) {
 }
 
 TEST_F(GameProcessTest, HangingGameIsReplacedOnRequest) {
-  GameProcesses games({Settings()});
+  GameProcesses games({Command()});
   const pid_t first = games.pid(0);
   kill(first, SIGSTOP);  // as young as it is
-  games.Replace(0, Clock::now());
+  games.Replace(0, Clock::now(), "it hangs");
   EXPECT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
+  EXPECT_EQ(games.health(0).last_loss, "it hangs");
+  EXPECT_EQ(games.health(0).losses, 1);
   EXPECT_NE(kill(first, 0), 0) << "the hanging one is gone";
 }
 
 TEST_F(GameProcessTest, RequestToReplaceAnEarlierGameLeavesItsSuccessor) {
-  GameProcesses games({Settings()});
+  GameProcesses games({Command()});
   const Clock::time_point had = Clock::now();
   kill(games.pid(0), SIGKILL);
   ASSERT_TRUE(Eventually([&] { return games.starts(0) == 2; }));
-  games.Replace(0, had);
+  games.Replace(0, had, "it is gone");
   std::this_thread::sleep_for(60ms);  // the watcher has looked a few times
   EXPECT_EQ(games.starts(0), 2);
+  EXPECT_EQ(games.health(0).losses, 1) << "of which the watcher has told";
 }
 
 // That they share the time which they are given is not measured.
 TEST_F(GameProcessTest, GamesThatIgnoreTheRequestToEndAreGoneAllTheSame) {
-  GameProcessSettings settings{.program = "/bin/sh",
-                               .arguments = {"-c", "trap '' TERM; exec sleep 1000"},
-                               .outlives_us = true};
+  const GameCommand command{name, "sh", {"-c", "trap '' TERM; exec sleep 1000"}};
   std::vector<pid_t> all;
   {
-    GameProcesses games({settings, settings, settings});
+    GameProcesses games({command, command, command});
     for (int game = 0; game < 3; ++game) all.push_back(games.pid(game));
   }
   for (const pid_t pid : all) EXPECT_NE(kill(pid, 0), 0);
 }
 
+TEST_F(GameProcessTest, WhatAGameHasStartedEndsWithIt) {
+  const std::string file = testing::TempDir() + name;
+  GameProcess game(
+      {.program = "sh", .arguments = {"-c", "sleep 1000 & echo $! > " + file + "; exit 0"}});
+  ASSERT_TRUE(Eventually([&] { return !game.IsRunning(); }));
+  pid_t left = 0;
+  std::ifstream(file) >> left;
+  std::filesystem::remove(file);
+  ASSERT_GT(left, 0);
+  EXPECT_TRUE(Eventually([&] { return kill(left, 0) != 0; }));
+}
+
+TEST_F(GameProcessTest, GameThatOutlivesItsServerIsTakenOverByTheNext) {
+  pid_t game = 0;
+  {
+    GameProcesses first({Command()}, {.outlive_us = true});
+    game = first.pid(0);
+    ASSERT_TRUE(Eventually([&] { return NameExists(name); }));
+  }
+  EXPECT_EQ(kill(game, 0), 0);
+  pid_t next = 0;
+  {
+    GameProcesses second({Command()}, {.outlive_us = true});
+    EXPECT_EQ(second.pid(0), -1) << "none was started";
+    EXPECT_EQ(second.health(0).condition, GameCondition::kRunning);
+    kill(game, SIGSTOP);
+    second.Replace(0, Clock::now(), "it hangs");
+    ASSERT_TRUE(Eventually([&] { return second.starts(0) == 2; }));
+    next = second.pid(0);
+  }
+  EXPECT_EQ(waitpid(game, nullptr, 0), game) << "the hanging one is gone";
+  EXPECT_EQ(kill(next, SIGKILL), 0);
+  EXPECT_EQ(waitpid(next, nullptr, 0), next);
+}
+
 TEST_F(GameProcessTest, OtherChildrenOfTheProgramAreLeftAlone) {
-  GameProcesses games({Settings()});
+  GameProcesses games({Command()});
   Process other({"/bin/sh", "-c", "exit 7"});
   std::this_thread::sleep_for(60ms);  // the watcher has looked a few times
   const auto status = other.Wait();

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "env/game_mark.h"
 #include "tests/process.h"
 #include "transport/client.h"
 
@@ -33,10 +35,9 @@ TEST(ServeStopTest, LeavesWithStatusZeroAndNothingBehindAlthoughAGameHangs) {
   Process server(
       {HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", (directory / "server.yaml").string()});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
-  pid_t game = 0;
-  std::ifstream("/proc/" + std::to_string(server.pid()) + "/task/" + std::to_string(server.pid()) +
-                "/children") >>
-      game;
+  const std::vector<pid_t> games = ProcessesMarked(GameMark(name));
+  ASSERT_EQ(games.size(), 1u);
+  const pid_t game = games[0];
   ASSERT_GT(game, 0);
 
   transport::ConnectOptions options;

@@ -60,11 +60,16 @@ bool IsAlive(pid_t pid) {
   return name_end != std::string::npos && text.size() > name_end + 2 && text[name_end + 2] != 'Z';
 }
 
-std::vector<pid_t> ChildrenOf(pid_t parent) {
+// What a server runs its games with, and what keeps them.
+std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& program = "hotlap-game") {
   std::vector<pid_t> children;
   for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(parent) + "/task")) {
     std::ifstream list(task.path() / "children");
-    for (pid_t child; list >> child;) children.push_back(child);
+    for (pid_t child; list >> child;) {
+      std::string name;
+      std::getline(std::ifstream("/proc/" + std::to_string(child) + "/comm"), name);
+      if (name == program) children.push_back(child);
+    }
   }
   return children;
 }
@@ -73,7 +78,7 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
 class RunningServer {
  public:
   RunningServer(int simulated, int games, const std::string& session_timeout_s = "5",
-                const std::string& game_timeout_s = "2")
+                const std::string& game_timeout_s = "2", const std::string& more_of_games = "")
       : tag_("hotlap-test-" + std::to_string(getpid()) + "-" + std::to_string(++count_)),
         directory_(fs::temp_directory_path() / tag_) {
     fs::create_directories(directory_);
@@ -85,7 +90,8 @@ class RunningServer {
            << "vehicle: " << (kSource / "configs/vehicles/stadium.yaml").string() << "\n"
            << "simulated: " << simulated << "\nsessions: {timeout_s: " << session_timeout_s
            << "}\nlog_level: error\ngames:\n  count: " << games
-           << "\n  game_timeout_s: " << game_timeout_s << "\n";
+           << "\n  game_timeout_s: " << game_timeout_s << "\n"
+           << more_of_games;
     if (games > 0) {
       config << "  names: [";
       for (int i = 0; i < games; ++i) config << (i > 0 ? ", " : "") << GameName(i);
@@ -548,6 +554,66 @@ TEST(ServeTest, GamesOfAKilledServerEndAndTheNextServerServesTheSameNames) {
   EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 2), 40), Rollout(InProcess(2), 40));
   EXPECT_TRUE(WaitUntil(
       [&] { return std::ranges::none_of(games, [](pid_t game) { return IsAlive(game); }); }));
+}
+
+TEST(ServeTest, KilledServerLeavesNoGameAndNoSharedMemory) {
+  RunningServer server(0, 3);
+  Learner learner(server.Attach(GameKind::kTMInterface, 3));
+  learner.Reset();
+  const std::vector<pid_t> games = ChildrenOf(server.process().pid());
+  ASSERT_EQ(games.size(), 3u);
+  // One runs, one cannot hear that its server goes, and one leaves its name behind before.
+  kill(games[1], SIGSTOP);
+  kill(games[2], SIGKILL);
+  server.process().Signal(SIGKILL);
+  ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  EXPECT_TRUE(WaitUntil([&] { return std::ranges::none_of(games, IsAlive); }));
+  EXPECT_TRUE(WaitUntil([&] { return !server.HasSharedMemory(); }));
+}
+
+// A command that starts its game in the background, as a shell script does, and hears nothing.
+TEST(ServeTest, GamesOfAnyCommandEndWithAKilledServer) {
+  const std::string game = (kPrograms / "hotlap-game").string() + " --name {name} --track " +
+                           (kSource / "configs/tracks" / (std::string(kTrack) + ".yaml")).string() +
+                           " --speed max --log-level off";
+  RunningServer server(0, 2, "5", "2",
+                       "  command: [sh, -c, \"trap '' TERM HUP; " + game + " & wait\"]\n");
+  Learner learner(server.Attach(GameKind::kTMInterface, 2));
+  learner.Reset();
+  std::vector<pid_t> all = ChildrenOf(server.process().pid(), "sh");
+  ASSERT_EQ(all.size(), 2u);
+  for (const pid_t shell : std::vector(all)) {
+    for (const pid_t child : ChildrenOf(shell)) all.push_back(child);
+  }
+  ASSERT_EQ(all.size(), 4u);
+  server.process().Signal(SIGKILL);
+  ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  EXPECT_TRUE(WaitUntil([&] { return std::ranges::none_of(all, IsAlive); }));
+  EXPECT_TRUE(WaitUntil([&] { return !server.HasSharedMemory(); }));
+}
+
+TEST(ServeTest, GamesThatOutliveTheirServerAreDrivenByTheNext) {
+  RunningServer server(0, 2, "5", "2", "  outlive: true\n");
+  std::vector<pid_t> games;
+  {
+    Learner learner(server.Attach(GameKind::kTMInterface, 2));
+    learner.Reset();
+    learner.Step();
+    games = ChildrenOf(server.process().pid());
+    ASSERT_EQ(games.size(), 2u);
+    server.process().Signal(SIGKILL);
+    ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  }
+  server.Start();
+  EXPECT_EQ(Rollout(server.Attach(GameKind::kTMInterface, 2), 40), Rollout(InProcess(2), 40));
+  EXPECT_THAT(ChildrenOf(server.process().pid()), ::testing::IsEmpty());
+  server.process().Signal(SIGTERM);
+  ASSERT_TRUE(server.process().Wait(kLongEnough).has_value());
+  for (const pid_t game : games) {
+    EXPECT_TRUE(IsAlive(game));
+    kill(game, SIGTERM);
+  }
+  EXPECT_TRUE(WaitUntil([&] { return !server.HasSharedMemory(); }));
 }
 
 TEST(ServeTest, EvaluationDrivesBothKindsOfGamesAndWritesItsReports) {

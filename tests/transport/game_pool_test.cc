@@ -50,7 +50,7 @@ TEST(GamePoolTest, AMissingProgramIsNamed) {
     GamePool pool({.simulated = 0,
                    .games = 1,
                    .names = {OwnName("missing")},
-                   .program = "/nowhere/hotlap-game"});
+                   .command = {"/nowhere/hotlap-game"}});
     FAIL() << "was started";
   } catch (const std::system_error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("/nowhere/hotlap-game"));
@@ -72,13 +72,55 @@ TEST(GamePoolTest, KilledGamesAreGoneAlsoThoseThatHangAndNoneFollows) {
   GamePool pool({.simulated = 0,
                  .games = 2,
                  .names = {OwnName("first"), OwnName("second")},
-                 .program = script});
+                 .command = {script}});
   ASSERT_TRUE(Eventually([&] { return started().size() == 2; }));
   // One is gone already when the others are killed; its id may be somebody else's by then.
   ASSERT_EQ(kill(started()[0], SIGKILL), 0);
   pool.KillGames();
   for (const pid_t pid : started()) EXPECT_NE(kill(pid, 0), 0);
   pool.KillGames();  // nothing is left to kill
+}
+
+TEST(GamePoolTest, ACommandIsToldTheNameOfItsGame) {
+  const TemporaryDirectory directory;
+  const std::string name = OwnName("told");
+  const auto said = directory.path() / name;
+  GamePool pool(
+      {.simulated = 0,
+       .games = 1,
+       .names = {name},
+       .command = {"sh", "-c",
+                   "echo {name} > " + directory.path().string() + "/{name}; exec sleep 1000"}});
+  EXPECT_TRUE(Eventually([&] {
+    std::string line;
+    return bool(std::getline(std::ifstream(said), line)) && line == name;
+  }));
+}
+
+TEST(GamePoolTest, AGameThatGoesTooOftenIsQuarantinedAndLentToNobody) {
+  GamePool pool(
+      {.simulated = 1,
+       .games = 2,
+       .names = {OwnName("bad"), OwnName("good")},
+       .command = {"sh", "-c", "case {name} in *bad) exit 3;; esac; exec sleep 1000"},
+       .processes = {.restarts = {.first_pause = 1ms, .longest_pause = 2ms, .per_hour = 2}}});
+  ASSERT_TRUE(Eventually([&] { return pool.health(0).condition == GameCondition::kQuarantined; }));
+  const GameHealth bad = pool.health(0);
+  EXPECT_EQ(bad.losses, 3);
+  EXPECT_EQ(bad.restarts_in_last_hour, 2);
+  EXPECT_EQ(bad.last_loss, OwnName("bad") + ": its process exited with status 3");
+  const GameHealth good = pool.health(1);
+  EXPECT_EQ(good.condition, GameCondition::kRunning);
+  EXPECT_EQ(good.losses, 0);
+  EXPECT_EQ(good.last_loss, "");
+
+  const auto refused = pool.Lend(GameKind::kTMInterface, 2);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::kServerFull);
+  EXPECT_THAT(refused.error().text, ::testing::HasSubstr("1 behind mapped buffers, 1 quarantined"));
+  const auto lent = pool.Lend(GameKind::kTMInterface, 1);
+  ASSERT_TRUE(lent);
+  EXPECT_FALSE(pool.Lend(GameKind::kTMInterface, 1)) << "the good one is lent";
 }
 
 TEST(NameReservationTest, AReservedNameIsNobodyElsesUntilItIsFreed) {

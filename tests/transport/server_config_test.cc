@@ -51,6 +51,12 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.games.games, bare.games.games);
   EXPECT_EQ(file.games.tminterface.game_timeout, bare.games.tminterface.game_timeout);
   EXPECT_EQ(file.games.tminterface.start_timeout, bare.games.tminterface.start_timeout);
+  EXPECT_EQ(file.games.tminterface.client_timeout, bare.games.tminterface.client_timeout);
+  EXPECT_EQ(file.games.processes.restarts.first_pause, bare.games.processes.restarts.first_pause);
+  EXPECT_EQ(file.games.processes.restarts.longest_pause,
+            bare.games.processes.restarts.longest_pause);
+  EXPECT_EQ(file.games.processes.restarts.per_hour, bare.games.processes.restarts.per_hour);
+  EXPECT_EQ(file.games.processes.outlive_us, bare.games.processes.outlive_us);
   EXPECT_EQ(file.game_speed, bare.game_speed);
   EXPECT_EQ(file.log_level, bare.log_level);
 }
@@ -60,7 +66,9 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
                                   "threads: 3\ninline_limit_us: 7\nsimulated: 9\n"
                                   "log_level: error\n"
                                   "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
-                                  "  game_timeout_s: 3, start_timeout_s: 30}\n"
+                                  "  game_timeout_s: 3, start_timeout_s: 30, client_timeout_s: 4,\n"
+                                  "  restart_pause_s: 0.5, longest_restart_pause_s: 7,\n"
+                                  "  restarts_per_hour: 11, outlive: true}\n"
                                   "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
                                   "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3}\n");
   EXPECT_EQ(config.server.threads, 3);
@@ -77,6 +85,11 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.games.names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(config.games.tminterface.game_timeout, 3s);
   EXPECT_EQ(config.games.tminterface.start_timeout, 30s);
+  EXPECT_EQ(config.games.tminterface.client_timeout, 4s);
+  EXPECT_EQ(config.games.processes.restarts.first_pause, 500ms);
+  EXPECT_EQ(config.games.processes.restarts.longest_pause, 7s);
+  EXPECT_EQ(config.games.processes.restarts.per_hour, 11);
+  EXPECT_TRUE(config.games.processes.outlive_us);
   EXPECT_EQ(config.game_program, directory_.path() / "game");
   EXPECT_EQ(config.game_speed, "10");
   EXPECT_EQ(config.log_level, "error");
@@ -93,8 +106,18 @@ TEST_F(ServerConfigTest, ErrorsNameTheKeyAndWhatIsAllowed) {
   EXPECT_THAT(ErrorOf("games: {count: 1, names: [a/b]}\n"), ::testing::HasSubstr("'a/b'"));
   EXPECT_THAT(ErrorOf("games: {count: 2, names: [a, a]}\n"), ::testing::HasSubstr("twice"));
   EXPECT_THAT(ErrorOf("games: {count: 2, names: [a]}\n"), ::testing::HasSubstr("names"));
+  EXPECT_THAT(ErrorOf("games: {command: [game], speed: max}\n"), ::testing::HasSubstr("speed"));
+  EXPECT_THAT(ErrorOf("games: {count: 1, outlive: true}\n"), ::testing::HasSubstr("wants names"));
+  EXPECT_THAT(ErrorOf("games: {restarts_per_hour: 0}\n"),
+              ::testing::HasSubstr("restarts_per_hour"));
   EXPECT_THAT(ErrorOf("games: {speed: fast}\n"), ::testing::HasSubstr("max, or a number"));
   EXPECT_THAT(ErrorOf("log_level: loud\n"), ::testing::HasSubstr("warning"));
+}
+
+TEST_F(ServerConfigTest, AGameMayBeAnyCommand) {
+  const ServeConfig config =
+      Load(std::string(kNeeded) + "games: {count: 1, command: [wine, game.exe, '/name={name}']}\n");
+  EXPECT_EQ(config.games.command, (std::vector<std::string>{"wine", "game.exe", "/name={name}"}));
 }
 
 TEST_F(ServerConfigTest, AFolderWithoutConfigsIsRefusedByName) {
