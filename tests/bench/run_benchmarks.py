@@ -21,7 +21,8 @@ def main():
     arguments = parser.parse_args()
 
     google = ['sim_bench', 'environment_bench']
-    tables = {'handshake_bench': ['--python', arguments.python], 'serve_bench': [], 'idle_bench': []}
+    tables = {'handshake_bench': ['--python', arguments.python], 'serve_bench': [], 'idle_bench': [],
+              'flood_bench': []}
     results = {'machine': {'cpu': cpu_name(), 'system': platform.platform()}}
     with tempfile.TemporaryDirectory() as directory:
         for name in [*google, *tables]:
