@@ -13,6 +13,8 @@ namespace {
 
 // Ids of pings, which are not counted, so that no late answer to one is taken for a request's.
 constexpr std::uint64_t kFirstPingId = std::uint64_t{1} << 63;
+// Nor one to the hello, which a network may bring late and twice.
+constexpr std::uint64_t kHelloId = kFirstPingId - 1;
 constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
 constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMaxKeepAlive{1000};
@@ -58,6 +60,7 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
     return Refuse(Status::kBadArgument, options.endpoint + ": " + error.what());
   }
   Request hello = Make(Operation::kHello);
+  hello.id = kHelloId;
   hello.key = RandomToken();
   hello.environment = options.environment;
   hello.policy_hash = options.policy_hash;
