@@ -136,7 +136,7 @@ class Flood {
     is_over_ = true;
     thread_.join();
   }
-  std::int64_t sent() const { return sent_; }
+  std::int64_t sent() const { return sent_; }  // of those that were due: the rest found no room
 
  private:
   std::string Noise(std::size_t most) {
@@ -148,33 +148,39 @@ class Flood {
     Request step;
     step.operation = Operation::kStep;
     step.id = 1;
-    for (std::byte& byte : step.token) byte = static_cast<std::byte>(random_());
+    for (std::byte& byte : step.token.emplace()) byte = static_cast<std::byte>(random_());
     const std::string header = EncodeRequest(step);
-    switch (random_() % 4) {
+    switch (random_() % 5) {
       case 0:
         return {Noise(300)};
       case 1:
         return {header.substr(0, random_() % header.size()), Noise(64)};
       case 2:  // of no session
         return {header, std::string(kRows * 4, '\0'), ""};
+      case 3: {  // for one more than there may be
+        Request hello;
+        hello.operation = Operation::kHello;
+        for (std::byte& byte : hello.key) byte = static_cast<std::byte>(random_());
+        return {EncodeRequest(hello)};
+      }
       default:
         return {header + Noise(1000), ""};
     }
   }
   void Run() {
     const Deadline begin = Clock::now();
-    for (std::int64_t due = 0; !is_over_; std::this_thread::sleep_for(1ms)) {
-      due = (Clock::now() - begin) / 1us * kPerSecond / 1000000;
-      for (; sent_ < due; ++sent_) {
-        zmq::socket_t& socket = sockets_[static_cast<std::size_t>(sent_) % sockets_.size()];
-        const std::vector<std::string> frames = Next();
-        for (std::size_t i = 0; i < frames.size(); ++i) {
-          const auto more =
-              i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-          if (!socket.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait)) break;
-        }
-      }
+    for (std::int64_t done = 0; !is_over_; std::this_thread::sleep_for(1ms)) {
+      const std::int64_t due = (Clock::now() - begin) / 1us * kPerSecond / 1000000;
+      for (; done < due; ++done)
+        sent_ += Send(sockets_[static_cast<std::size_t>(done) % sockets_.size()], Next()) ? 1 : 0;
     }
+  }
+  static bool Send(zmq::socket_t& socket, const std::vector<std::string>& frames) {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const auto more = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      if (!socket.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait)) return false;
+    }
+    return true;
   }
 
   zmq::context_t context_;
@@ -185,6 +191,21 @@ class Flood {
   std::thread thread_;
 };
 
+// Where a flood ends that nobody serves: all of it arrives and stays.
+class Unserved {
+ public:
+  Unserved() : socket_(context_, zmq::socket_type::router) {
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::rcvhwm, 0);
+    socket_.bind("tcp://127.0.0.1:*");
+  }
+  std::string endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
+
+ private:
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+};
+
 double Median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -193,11 +214,6 @@ double Median(std::vector<double> values) {
 void Run(const std::string& out, double seconds) {
   RunningServer server;
   zmq::context_t context;
-  zmq::socket_t unserved(context, zmq::socket_type::router);
-  unserved.set(zmq::sockopt::linger, 0);
-  unserved.bind("tcp://127.0.0.1:*");
-  const std::string nowhere = unserved.get(zmq::sockopt::last_endpoint);
-
   std::vector<std::unique_ptr<RemoteVectorEnvironment>> others;
   for (int i = kLearners; i < kSessions; ++i) {
     others.push_back(Attached(context, server.endpoint(), 1));
@@ -213,21 +229,22 @@ void Run(const std::string& out, double seconds) {
   };
   const std::chrono::duration<double> turn =
       std::min(std::chrono::duration<double>(kTurn), std::chrono::duration<double>(seconds / 3));
-  std::vector<double> rates[2], flooded, memory_mib;
+  std::vector<double> rates[2], flooded[2], memory_mib;
   {
     Flood warm_up(server.endpoint());
     std::this_thread::sleep_for(turn);
   }
   for (double measured = 0; measured < seconds; measured += turn.count()) {
     for (const int at_server : {0, 1}) {
-      const Flood flood(at_server != 0 ? server.endpoint() : nowhere);
+      const Unserved unserved;
+      const Flood flood(at_server != 0 ? server.endpoint() : unserved.endpoint());
       std::this_thread::sleep_for(turn / 10);
       const Deadline begin = Clock::now();
       const std::int64_t before = steps(), sent_before = flood.sent();
       std::this_thread::sleep_for(turn);
       const std::chrono::duration<double> took = Clock::now() - begin;
       rates[at_server].push_back(static_cast<double>(steps() - before) / took.count());
-      flooded.push_back(static_cast<double>(flood.sent() - sent_before) / took.count());
+      flooded[at_server].push_back(static_cast<double>(flood.sent() - sent_before) / took.count());
     }
     memory_mib.push_back(ResidentMiB(server.pid()));
   }
@@ -235,15 +252,16 @@ void Run(const std::string& out, double seconds) {
   std::printf("%d learners of %d rows beside %d other sessions, steps/s of all rows\n", kLearners,
               kRows, kSessions - kLearners);
   std::printf("%12.0f  %.0f bad messages/s go to a socket that nobody serves\n", beside,
-              Median(flooded));
-  std::printf("%12.0f  they go to the server\n%12.2f  of it kept\n", under, under / beside);
+              Median(flooded[0]));
+  std::printf("%12.0f  %.0f bad messages/s go to the server\n%12.2f  of it kept\n", under,
+              Median(flooded[1]), under / beside);
   std::printf("%12.1f  MiB in the server's memory at first, %.1f at last, %.1f at most\n",
               memory_mib.front(), memory_mib.back(), std::ranges::max(memory_mib));
   if (out.empty()) return;
   std::ofstream(out) << nlohmann::json{{"unserved_steps_per_s", beside},
                                        {"served_steps_per_s", under},
                                        {"kept", under / beside},
-                                       {"messages_per_s", Median(flooded)},
+                                       {"messages_per_s", Median(flooded[1])},
                                        {"memory_mib", memory_mib}}
                             .dump(1)
                      << '\n';
