@@ -36,6 +36,7 @@ GameProcesses::GameProcesses(const std::vector<GameCommand>& games,
   const std::string server = NewServerName();
   if (!settings_.keeper.empty() && !settings_.outlive_us && !games.empty()) {
     std::vector<std::string> names;
+    names.reserve(games.size());
     for (const GameCommand& game : games) names.push_back(game.buffer_name);
     keeper_ = std::make_unique<GameKeeper>(settings_.keeper, server, names);
   }

@@ -59,6 +59,7 @@ void Free(const std::string& buffer_name) {
 int Keep(const std::string& server, const std::vector<std::string>& buffer_names) {
   for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(signal, SIG_IGN);
   std::vector<std::string> marks;
+  marks.reserve(buffer_names.size());
   for (const std::string& name : buffer_names) marks.push_back(GameMark(name, server));
   AwaitEndOfServer();
   EndGames(marks);

@@ -36,6 +36,7 @@ std::string_view NameOf(std::string_view variable) {
 // As execve wants them. The strings must outlive them.
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& string : strings) pointers.push_back(string.data());
   pointers.push_back(nullptr);
   return pointers;
