@@ -38,14 +38,16 @@ std::string NewServerName() {
          "." + std::to_string(++number);
 }
 
-std::vector<pid_t> ProcessesMarked(const std::string& mark) {
+std::vector<pid_t> ProcessesMarked(const std::vector<std::string>& marks) {
   std::vector<pid_t> marked;
   std::error_code ignored;  // of a process that ends while we look
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
     const std::string name = entry.path().filename().string();
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
-    if (HasVariable(ReadAll(entry.path() / "environ"), mark)) marked.push_back(pid);
+    const std::string environment = ReadAll(entry.path() / "environ");
+    const auto carries = [&](const std::string& mark) { return HasVariable(environment, mark); };
+    if (std::ranges::any_of(marks, carries)) marked.push_back(pid);
   }
   return marked;
 }

@@ -14,8 +14,8 @@ std::string GameMark(const std::string& buffer_name, const std::string& server =
 // A name for this process's next GameProcesses that no other on this machine has, nor will have.
 std::string NewServerName();
 
-// The living processes whose mark is, or begins with, this one. A process shows its mark from when
-// it has become the program that it was started as.
-std::vector<pid_t> ProcessesMarked(const std::string& mark);
+// The living processes whose mark is, or begins with, one of these. A process shows its mark from
+// when it has become the program that it was started as.
+std::vector<pid_t> ProcessesMarked(const std::vector<std::string>& marks);
 
 }  // namespace hotlap

@@ -135,7 +135,7 @@ std::string GameProcesses::WhyGone(Game& game) {
   }
   if (game.process) game.process->Kill();
   // One that was taken over is a stranger's child, found by the mark that it got from its server.
-  for (const pid_t pid : ProcessesMarked(GameMark(game.buffer_name))) {
+  for (const pid_t pid : ProcessesMarked({GameMark(game.buffer_name)})) {
     if (game.was_taken_over) ::kill(pid, SIGKILL);
   }
   const std::lock_guard lock(mutex_);

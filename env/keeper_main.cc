@@ -37,12 +37,10 @@ void AwaitEndOfServer() {
 void EndGames(const std::vector<std::string>& marks) {
   const Deadline deadline = DeadlineIn(kEndsWithin);
   for (int looks = 0; looks < kLooksWithoutAny; ++looks) {
-    for (const std::string& mark : marks) {
-      for (const pid_t pid : ProcessesMarked(mark)) {
-        looks = 0;
-        ::kill(pid, Clock::now() < deadline ? SIGTERM : SIGKILL);
-        ::kill(pid, SIGCONT);
-      }
+    for (const pid_t pid : ProcessesMarked(marks)) {
+      looks = 0;
+      ::kill(pid, Clock::now() < deadline ? SIGTERM : SIGKILL);
+      ::kill(pid, SIGCONT);
     }
     std::this_thread::sleep_for(kLookEvery);
   }

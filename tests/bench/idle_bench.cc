@@ -120,7 +120,7 @@ void MeasureServer(Table& table) {
   const auto games = [&] {
     std::vector<pid_t> pids;
     for (int i = 0; i < kGames; ++i) {
-      const auto marked = ProcessesMarked(GameMark(UniqueName("served-" + std::to_string(i))));
+      const auto marked = ProcessesMarked({GameMark(UniqueName("served-" + std::to_string(i)))});
       pids.insert(pids.end(), marked.begin(), marked.end());
     }
     if (pids.size() != kGames) throw std::runtime_error("the server lost a game");

@@ -54,7 +54,7 @@ void Served::Start() {
 }
 
 pid_t Served::game(int game) const {
-  const std::vector<pid_t> marked = ProcessesMarked(GameMark(GameName(game)));
+  const std::vector<pid_t> marked = ProcessesMarked({GameMark(GameName(game))});
   return marked.empty() ? 0 : marked.back();  // that of the living server
 }
 
@@ -65,7 +65,7 @@ std::vector<std::string> Served::Remains() const {
     if (name.starts_with(tag_ + "-")) remains.push_back(entry.path().string());
   }
   for (int game = 0; game < games_; ++game) {
-    for (const pid_t pid : ProcessesMarked(GameMark(GameName(game)))) {
+    for (const pid_t pid : ProcessesMarked({GameMark(GameName(game))})) {
       remains.push_back("process " + std::to_string(pid) + " of " + GameName(game));
     }
   }

@@ -35,7 +35,7 @@ TEST(ServeStopTest, LeavesWithStatusZeroAndNothingBehindAlthoughAGameHangs) {
   Process server(
       {HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", (directory / "server.yaml").string()});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
-  const std::vector<pid_t> games = ProcessesMarked(GameMark(name));
+  const std::vector<pid_t> games = ProcessesMarked({GameMark(name)});
   ASSERT_EQ(games.size(), 1u);
   const pid_t game = games[0];
   ASSERT_GT(game, 0);
