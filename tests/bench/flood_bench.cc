@@ -156,7 +156,7 @@ class Flood {
       case 1:
         return {header.substr(0, random_() % header.size()), Noise(64)};
       case 2:  // of no session
-        return {header, std::string(kRows * 4, '\0'), ""};
+        return {header, std::string(std::size_t{kRows} * 4, '\0'), ""};
       case 3: {  // for one more than there may be
         Request hello;
         hello.operation = Operation::kHello;
@@ -215,10 +215,12 @@ void Run(const std::string& out, double seconds) {
   RunningServer server;
   zmq::context_t context;
   std::vector<std::unique_ptr<RemoteVectorEnvironment>> others;
+  others.reserve(kSessions - kLearners);
   for (int i = kLearners; i < kSessions; ++i) {
     others.push_back(Attached(context, server.endpoint(), 1));
   }
   std::vector<std::unique_ptr<Learner>> learners;
+  learners.reserve(kLearners);
   for (int i = 0; i < kLearners; ++i) {
     learners.push_back(std::make_unique<Learner>(context, server.endpoint()));
   }

@@ -18,7 +18,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <numeric>
 #include <random>
 #include <string>
 #include <thread>
@@ -61,7 +61,7 @@ constexpr const char* kFaultNames[] = {
     "learner paused long", "messages cut",       "messages delayed", "messages doubled",
     "messages reordered",  "half-written buffer"};
 // How often each is drawn: what costs most time is rarer.
-constexpr int kWeights[] = {6, 1, 2, 4, 2, 4, 2, 1, 1, 3, 3, 3, 3, 4};
+constexpr std::uint64_t kWeights[] = {6, 1, 2, 4, 2, 4, 2, 1, 1, 3, 3, 3, 3, 4};
 static_assert(std::size(kFaultNames) == std::size(kWeights));
 
 struct Flags {
@@ -153,6 +153,7 @@ class FaultTest {
   // Until every learner has stepped again.
   void AwaitProgress(const std::string& when) {
     std::vector<std::int64_t> before;
+    before.reserve(learners_.size());
     for (int i = 0; i < flags_.learners; ++i) before.push_back(At(i).counts["steps"]);
     const Deadline deadline = DeadlineIn(60s);
     for (int i = 0; i < flags_.learners;) {
@@ -180,11 +181,10 @@ class FaultTest {
 
   // False: what was drawn cannot be done now.
   bool Strike() {
-    std::uint64_t draw = Below(std::accumulate(std::begin(kWeights), std::end(kWeights), 0u));
+    std::uint64_t draw =
+        Below(std::accumulate(std::begin(kWeights), std::end(kWeights), std::uint64_t{0}));
     std::size_t drawn = 0;
-    while (draw >= static_cast<std::uint64_t>(kWeights[drawn])) {
-      draw -= static_cast<std::uint64_t>(kWeights[drawn++]);
-    }
+    while (draw >= kWeights[drawn]) draw -= kWeights[drawn++];
     const int game = static_cast<int>(Below(static_cast<unsigned>(flags_.games)));
     const int learner = static_cast<int>(Below(static_cast<unsigned>(flags_.learners)));
     const bool struck = Do(static_cast<Fault>(drawn), game, learner);
@@ -346,6 +346,7 @@ class FaultTest {
   bool DrivesAsEver(transport::LearnerEnvironment& all) {
     const auto local = LocalRows(flags_.games);
     std::vector<std::uint64_t> seeds;
+    seeds.reserve(static_cast<std::size_t>(flags_.games));
     for (int row = 0; row < flags_.games; ++row) seeds.push_back(random_());
     const transport::ResetRequest reset{.seeds = seeds};
     auto batch = all.Reset(reset, DeadlineIn(60s));

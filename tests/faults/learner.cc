@@ -152,9 +152,8 @@ class Learner {
         }
       }
       if (Clock::now() - standstill_.total() > give_up) {
-        Violation("no game within " + std::to_string(kLongestWait.count()) +
-                  " s: " + (connected ? "not attached" : "not connected"));
-        return;
+        Violation("no game within " + std::to_string(kLongestWait.count()) + " s");
+        throw SessionLost{{Status::kTimedOut, "there is no game"}};
       }
       std::this_thread::sleep_for(50ms);
     }

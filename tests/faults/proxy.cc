@@ -129,6 +129,7 @@ void Proxy::Run() {
       }
     }
     std::vector<zmq::pollitem_t> items;
+    items.reserve(sources.size());
     for (const Source& source : sources) {
       items.push_back({source.socket->handle(), 0, ZMQ_POLLIN, 0});
     }
