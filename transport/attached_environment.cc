@@ -131,14 +131,18 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
                    .has_finals = request.autoreset == Autoreset::kSameStep,
                    .observations = request.observations});
   attached->ring_ = std::make_unique<ReplyRing>(context.window, attached->layout_.total_bytes());
+  attached->name_ = request.environment;
   attached->warning_ = *std::move(warning);
   return attached;
 }
 
 AttachReply AttachedEnvironment::Describe() const {
   AttachReply reply;
+  reply.environment = name_;
   reply.rows = layout_.shape().rows;
   reply.observation_size = layout_.shape().observation_size;
+  reply.autoreset = environment_->autoreset();
+  reply.observations = layout_.shape().observations;
   for (const InfoColumn& column : environment_->info_columns()) {
     reply.info.push_back(column.name);
     reply.info_types.push_back(column.type);

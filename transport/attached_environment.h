@@ -42,6 +42,7 @@ class AttachedEnvironment {
       const Work& work, std::uint64_t owner, const AttachContext& context);
 
   AttachReply Describe() const;
+  int num_rows() const { return layout_.shape().rows; }
 
   // An operation on the rows or on the session's saved states. Refusals become replies like
   // everything else.
@@ -80,6 +81,7 @@ class AttachedEnvironment {
 
   GameLoan games_;  // outlives the environment that drives them
   std::unique_ptr<VectorEnvironment> environment_;
+  std::string name_;  // of the environment
   std::string warning_;
   BatchLayout layout_;
   std::uint64_t owner_;

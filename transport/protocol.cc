@@ -24,7 +24,8 @@ struct OperationEntry {
 // In the order of Operation. A row without all of its columns does not compile.
 constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     // name, arrays, on rows, batch, fields
-    {"hello", 0, false, false, " key environment policy_hash task_hash "},
+    {"hello", 0, false, false,
+     " key environment policy_hash task_hash capabilities nick timeout_ms resume "},
     {"spec", 0, false, false, " token environment "},
     {"attach", 1, false, false,
      " token environment policy_hash task_hash rows tracks kind autoreset observations info "
@@ -46,8 +47,6 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
 static_assert(!kOperations.back().name.empty(), "an operation is not in the table");
 
 constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
-constexpr std::array<std::string_view, 2> kObservationTypes = {"f32", "f16"};
-constexpr std::array<std::string_view, 3> kAutoresets = {"next_step", "same_step", "disabled"};
 
 // Of a request's array: more than any operation on rows needs.
 constexpr std::size_t kBytesPerRow = 64;
@@ -79,12 +78,32 @@ void ReadChoice(HeaderReader& reader, const Header& header, std::string_view nam
   reader.Fail(name, wanted);
 }
 
+bool IsPrintable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+// What a hello may ask for beside a session.
+void ReadHandshake(HeaderReader& reader, const Header& header, Request& request) {
+  if (reader.Has("capabilities")) {
+    reader.Keep(header.Strings("capabilities", kMaxNameBytes), request.capabilities);
+  }
+  if (reader.Has("nick")) {
+    reader.Keep(header.String("nick", kMaxNickBytes), request.nick);
+    if (!IsPrintable(request.nick)) reader.Fail("nick", "must be of printable ASCII characters");
+  }
+  if (reader.Has("timeout_ms")) {
+    reader.Keep(header.Unsigned("timeout_ms", 1, INT32_MAX), request.timeout.emplace());
+  }
+  if (reader.Has("resume")) reader.Keep(header.Bool("resume"), request.resume);
+}
+
 // Fields of one operation; the header has only fields that it may have.
 tl::expected<Request, std::string> ReadFields(const Header& header, Request request) {
   HeaderReader reader(header);
   const bool is_attach = request.operation == Operation::kAttach;
   if (request.operation == Operation::kHello) {
     reader.Binary("key", request.key);
+    ReadHandshake(reader, header, request);
   } else if (request.operation != Operation::kPing || reader.Has("token")) {
     reader.Binary("token", request.token.emplace());
   }
@@ -104,9 +123,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
   }
   if (reader.Has("kind")) ReadChoice(reader, header, "kind", kKinds, request.kind);
   if (reader.Has("autoreset"))
-    ReadChoice(reader, header, "autoreset", kAutoresets, request.autoreset);
+    ReadChoice(reader, header, "autoreset", kAutoresetNames, request.autoreset);
   if (reader.Has("observations")) {
-    ReadChoice(reader, header, "observations", kObservationTypes, request.observations);
+    ReadChoice(reader, header, "observations", kObservationTypeNames, request.observations);
   }
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
   if (reader.Has("keep_every_m")) {
@@ -144,7 +163,11 @@ std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes) {
 const char* GameKindName(GameKind kind) { return kKinds[static_cast<std::size_t>(kind)].data(); }
 
 const char* AutoresetName(Autoreset autoreset) {
-  return kAutoresets[static_cast<std::size_t>(autoreset)].data();
+  return kAutoresetNames[static_cast<std::size_t>(autoreset)].data();
+}
+
+const char* ObservationTypeName(ObservationType type) {
+  return kObservationTypeNames[static_cast<std::size_t>(type)].data();
 }
 
 Token RandomToken() {
@@ -198,7 +221,9 @@ tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> f
   }
   auto read = ReadFields(*header, request);
   if (!read) return refuse(Status::kInvalidPacket, std::move(read.error()));
-  if (read->token && read->operation != Operation::kPing && read->id == 0) {
+  const bool may_be_uncounted =
+      read->operation == Operation::kPing || read->operation == Operation::kSpec;
+  if (read->token && !may_be_uncounted && read->id == 0) {
     return refuse(Status::kInvalidId, "field 'id' must be at least 1");
   }
   return *std::move(read);
@@ -211,6 +236,12 @@ std::string EncodeRequest(const Request& request) {
       .Unsigned("id", request.id);
   if (request.token) writer.Bytes("token", *request.token);
   if (request.operation == Operation::kHello) writer.Bytes("key", request.key);
+  if (!request.capabilities.empty()) writer.Strings("capabilities", request.capabilities);
+  if (!request.nick.empty()) writer.String("nick", request.nick);
+  if (request.timeout) {
+    writer.Unsigned("timeout_ms", static_cast<std::uint64_t>(request.timeout->count()));
+  }
+  if (request.resume) writer.Bool("resume", true);
   if (!request.environment.empty()) writer.String("environment", request.environment);
   if (request.policy_hash) writer.Unsigned("policy_hash", *request.policy_hash);
   if (request.task_hash) writer.Unsigned("task_hash", *request.task_hash);
@@ -220,8 +251,7 @@ std::string EncodeRequest(const Request& request) {
         .String("kind", GameKindName(request.kind))
         .String("autoreset", AutoresetName(request.autoreset));
     if (request.observations != ObservationType::kFloat32) {
-      writer.String("observations",
-                    kObservationTypes[static_cast<std::size_t>(request.observations)]);
+      writer.String("observations", ObservationTypeName(request.observations));
     }
     if (!request.info.empty()) writer.Strings("info", request.info);
     if (request.keep_every_m != 0) writer.Float("keep_every_m", request.keep_every_m);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,8 @@ namespace hotlap::transport {
 inline constexpr std::uint64_t kProtocolVersion = 1;
 inline constexpr std::size_t kMaxRequestHeaderBytes = 1 << 16;
 inline constexpr std::size_t kMaxReplyHeaderBytes = 1 << 20;
-inline constexpr std::size_t kMaxNameBytes = 64;     // of environments, tracks, info columns
+inline constexpr std::size_t kMaxNameBytes = 64;  // of environments, tracks, info columns
+inline constexpr std::size_t kMaxNickBytes = 32;
 inline constexpr std::size_t kMaxRequestArrays = 3;  // no operation takes more
 inline constexpr int kMaxRows = 65536;               // of any attach; servers allow less
 
@@ -60,16 +62,28 @@ Token RandomToken();  // from the kernel; throws std::system_error when it has n
 // Which games rows are lent.
 enum class GameKind : std::uint8_t { kSimulated, kTMInterface, kAny };
 const char* GameKindName(GameKind kind);
+inline constexpr std::array<std::string_view, 3> kAutoresetNames = {"next_step", "same_step",
+                                                                    "disabled"};
 const char* AutoresetName(Autoreset autoreset);
+inline constexpr std::array<std::string_view, 2> kObservationTypeNames = {"f32", "f16"};
+const char* ObservationTypeName(ObservationType type);
+// What the servers of this version can beside the least that a client needs.
+inline constexpr std::array<std::string_view, 4> kServerCapabilities = {"f16", "send", "states",
+                                                                        "resume"};
 
 // One struct for all operations: their fields hardly differ, and each operation refuses those that
 // are not its own.
 struct Request {
   Operation operation = Operation::kPing;
-  std::uint64_t id = 0;        // from 1, growing by one per session; of hello and ping: any
+  std::uint64_t id = 0;        // from 1, growing by one per session; of hello and ping: any;
+                               // spec: 0 is not counted
   std::optional<Token> token;  // all but hello; of ping optional
 
   Token key{};  // hello: the client's own secret; the same key again finds the same session
+  std::vector<std::string> capabilities;  // hello: what the client can beside the protocol's least
+  std::string nick;                       // hello: for others to see; printable, may be empty
+  std::optional<std::chrono::milliseconds> timeout;  // hello: asked for, of the session
+  bool resume = false;                       // hello: a session that there is already, or none
   std::string environment;                   // spec, attach; hello: of the hashes, optional
   std::optional<std::uint64_t> policy_hash;  // hello, attach: what the client was made for
   std::optional<std::uint64_t> task_hash;    // hello, attach

@@ -1,6 +1,7 @@
 #include "transport/replies.h"
 
 #include <algorithm>
+#include <array>
 
 #include "transport/header.h"
 #include "transport/header_reader.h"
@@ -44,6 +45,14 @@ class ReplyReader : public HeaderReader {
   }
   void Text(std::string_view name, std::string& out) {
     if (Has(name)) Keep(header_.String(name, kMaxTextBytes), out);
+  }
+  template <std::size_t n, typename E>
+  void Choice(std::string_view name, const std::array<std::string_view, n>& choices, E& out) {
+    std::string read;
+    Text(name, read);
+    const auto found = std::ranges::find(choices, read);
+    if (found == choices.end()) return Fail(name, "has a value that is none of its own");
+    out = static_cast<E>(found - choices.begin());
   }
   void Names(std::string_view name, std::vector<std::string>& out) {
     Keep(header_.Strings(name, kMaxTextBytes), out);
@@ -89,6 +98,45 @@ class ReplyReader : public HeaderReader {
   }
 };
 
+// What hello and attach tell of a session's rows.
+void WriteRows(HeaderWriter& writer, const AttachReply& reply) {
+  std::vector<std::uint64_t> types;
+  for (const InfoType type : reply.info_types) types.push_back(static_cast<std::uint64_t>(type));
+  writer.String("environment", reply.environment)
+      .Unsigned("rows", static_cast<std::uint64_t>(reply.rows))
+      .Unsigned("observation_size", static_cast<std::uint64_t>(reply.observation_size))
+      .String("autoreset", AutoresetName(reply.autoreset))
+      .String("observations", ObservationTypeName(reply.observations))
+      .Strings("info", reply.info)
+      .UnsignedList("info_types", types)
+      .Unsigned("policy_hash", reply.policy_hash)
+      .Unsigned("task_hash", reply.task_hash)
+      .Strings("kinds", reply.kinds)
+      .UnsignedList("kind_rows", reply.kind_rows);
+}
+
+void ReadRows(ReplyReader& reader, AttachReply& reply) {
+  std::vector<std::uint64_t> types;
+  reader.Text("environment", reply.environment);
+  reader.Number("rows", kMaxRows, reply.rows);
+  reader.Number("observation_size", kMaxListElements, reply.observation_size);
+  reader.Choice("autoreset", kAutoresetNames, reply.autoreset);
+  reader.Choice("observations", kObservationTypeNames, reply.observations);
+  reader.Names("info", reply.info);
+  reader.Numbers("info_types", types);
+  reader.Number("policy_hash", UINT64_MAX, reply.policy_hash);
+  reader.Number("task_hash", UINT64_MAX, reply.task_hash);
+  reader.Names("kinds", reply.kinds);
+  reader.Numbers("kind_rows", reply.kind_rows);
+  if (types.size() != reply.info.size()) {
+    reader.Fail("info_types", "has another length than its fellows");
+  }
+  for (const std::uint64_t type : types) {
+    if (type > 1) reader.Fail("info_types", "has a value out of range");
+    reply.info_types.push_back(static_cast<InfoType>(type));
+  }
+}
+
 }  // namespace
 
 std::string EncodeReply(const ReplyStatus& reply) {
@@ -105,7 +153,11 @@ std::string EncodeReply(std::uint64_t id, const HelloReply& reply) {
   writer.Unsigned("v", kProtocolVersion)
       .Bytes("token", reply.token)
       .String("session", reply.session)
+      .Strings("capabilities", reply.capabilities)
       .Unsigned("session_timeout_ms", static_cast<std::uint64_t>(reply.session_timeout_ms))
+      .Unsigned("message_timeout_ms", static_cast<std::uint64_t>(reply.message_timeout_ms))
+      .Unsigned("lease_grace_ms", static_cast<std::uint64_t>(reply.lease_grace_ms))
+      .Unsigned("last_id", reply.last_id)
       .Unsigned("window", static_cast<std::uint64_t>(reply.window))
       .Unsigned("max_rows", static_cast<std::uint64_t>(reply.max_rows))
       .Unsigned("max_transfer_bytes", reply.max_transfer_bytes)
@@ -113,22 +165,14 @@ std::string EncodeReply(std::uint64_t id, const HelloReply& reply) {
       .UnsignedList("policy_hashes", reply.policy_hashes)
       .UnsignedList("task_hashes", reply.task_hashes)
       .Strings("tracks", reply.tracks);
+  if (reply.attached) WriteRows(writer, *reply.attached);
   if (!reply.warning.empty()) writer.String("warning", reply.warning);
   return writer.Finish();
 }
 
 std::string EncodeReply(std::uint64_t id, const AttachReply& reply) {
   HeaderWriter writer = Begin(id);
-  std::vector<std::uint64_t> types;
-  for (const InfoType type : reply.info_types) types.push_back(static_cast<std::uint64_t>(type));
-  writer.Unsigned("rows", static_cast<std::uint64_t>(reply.rows))
-      .Unsigned("observation_size", static_cast<std::uint64_t>(reply.observation_size))
-      .Strings("info", reply.info)
-      .UnsignedList("info_types", types)
-      .Unsigned("policy_hash", reply.policy_hash)
-      .Unsigned("task_hash", reply.task_hash)
-      .Strings("kinds", reply.kinds)
-      .UnsignedList("kind_rows", reply.kind_rows);
+  WriteRows(writer, reply);
   if (!reply.warning.empty()) writer.String("warning", reply.warning);
   return writer.Finish();
 }
@@ -185,6 +229,10 @@ tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte
   reader.Binary("token", reply.token);
   reader.Text("session", reply.session);
   reader.Number("session_timeout_ms", INT32_MAX, reply.session_timeout_ms);
+  reader.Names("capabilities", reply.capabilities);
+  reader.Number("message_timeout_ms", INT32_MAX, reply.message_timeout_ms);
+  reader.Number("lease_grace_ms", INT32_MAX, reply.lease_grace_ms);
+  reader.Number("last_id", UINT64_MAX, reply.last_id);
   reader.Number("window", INT32_MAX, reply.window);
   reader.Number("max_rows", INT32_MAX, reply.max_rows);
   reader.Number("max_transfer_bytes", INT64_MAX, reply.max_transfer_bytes);
@@ -192,6 +240,7 @@ tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte
   reader.Numbers("policy_hashes", reply.policy_hashes);
   reader.Numbers("task_hashes", reply.task_hashes);
   reader.Names("tracks", reply.tracks);
+  if (reader.Has("rows")) ReadRows(reader, reply.attached.emplace());
   reader.Text("warning", reply.warning);
   if (reply.policy_hashes.size() != reply.environments.size() ||
       reply.task_hashes.size() != reply.environments.size()) {
@@ -205,23 +254,8 @@ tl::expected<AttachReply, std::string> DecodeAttachReply(std::span<const std::by
   if (!header) return tl::make_unexpected(header.error());
   ReplyReader reader(*header);
   AttachReply reply;
-  std::vector<std::uint64_t> types;
-  reader.Number("rows", kMaxRows, reply.rows);
-  reader.Number("observation_size", kMaxListElements, reply.observation_size);
-  reader.Names("info", reply.info);
-  reader.Numbers("info_types", types);
-  reader.Number("policy_hash", UINT64_MAX, reply.policy_hash);
-  reader.Number("task_hash", UINT64_MAX, reply.task_hash);
-  reader.Names("kinds", reply.kinds);
-  reader.Numbers("kind_rows", reply.kind_rows);
+  ReadRows(reader, reply);
   reader.Text("warning", reply.warning);
-  if (types.size() != reply.info.size()) {
-    reader.Fail("info_types", "has another length than its fellows");
-  }
-  for (const std::uint64_t type : types) {
-    if (type > 1) reader.Fail("info_types", "has a value out of range");
-    reply.info_types.push_back(static_cast<InfoType>(type));
-  }
   return reader.Finish(std::move(reply));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
@@ -20,22 +21,12 @@ struct ReplyStatus {
   std::string error;
 };
 
-struct HelloReply {
-  Token token{};
-  std::string session;  // public id, for logs
-  std::int64_t session_timeout_ms = 0;
-  int window = 0;  // requests in flight, and latest replies kept
-  int max_rows = 0;
-  std::size_t max_transfer_bytes = 0;     // of the states of one export or import
-  std::vector<std::string> environments;  // all that the server offers, with both hashes of each
-  std::vector<std::uint64_t> policy_hashes, task_hashes;
-  std::vector<std::string> tracks;
-  std::string warning;  // empty, or that the task hash differs
-};
-
 struct AttachReply {
+  std::string environment;
   int rows = 0;
   int observation_size = 0;
+  Autoreset autoreset = Autoreset::kNextStep;
+  ObservationType observations = ObservationType::kFloat32;
   std::vector<std::string> info;  // the columns as chosen, with their types
   std::vector<InfoType> info_types;
   std::uint64_t policy_hash = 0;
@@ -43,6 +34,24 @@ struct AttachReply {
   std::vector<std::string> kinds;        // kind of game of each run of rows, in row order ..
   std::vector<std::uint64_t> kind_rows;  // .. and how many rows each run has
   std::string warning;
+};
+
+struct HelloReply {
+  Token token{};
+  std::string session;  // public id, for logs
+  std::vector<std::string> capabilities;
+  std::int64_t session_timeout_ms = 0;
+  std::int64_t message_timeout_ms = 0;  // without a reply, then the client sends again
+  std::int64_t lease_grace_ms = 0;      // in which a dropped session can be gone on with
+  std::uint64_t last_id = 0;            // the latest that the session has counted
+  std::optional<AttachReply> attached;  // its rows, when it has some
+  int window = 0;                       // requests in flight, and latest replies kept
+  int max_rows = 0;
+  std::size_t max_transfer_bytes = 0;     // of the states of one export or import
+  std::vector<std::string> environments;  // all that the server offers, with both hashes of each
+  std::vector<std::uint64_t> policy_hashes, task_hashes;
+  std::vector<std::string> tracks;
+  std::string warning;  // empty, or that the task hash differs
 };
 
 std::string EncodeReply(const ReplyStatus& reply);

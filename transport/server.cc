@@ -107,7 +107,9 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));
   }
-  hello_.session_timeout_ms = settings.sessions.timeout.count();
+  hello_.capabilities.assign(kServerCapabilities.begin(), kServerCapabilities.end());
+  hello_.message_timeout_ms = settings.sessions.message_timeout.count();
+  hello_.lease_grace_ms = settings.sessions.lease_grace.count();
   hello_.window = settings.sessions.window;
   hello_.max_rows = settings.max_rows;
   hello_.max_transfer_bytes = settings.transfer_bytes;
@@ -132,7 +134,8 @@ void Server::Stop() {
 }
 
 Server::Counters Server::counters() const {
-  return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load()};
+  return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load(),
+          static_cast<std::uint64_t>(num_dropped_.load())};
 }
 
 bool Server::Run() {
@@ -224,6 +227,7 @@ void Server::Handle(Message message) {
     return SendStatus(message.identity, id,
                       {Status::kInvalidKey, "field 'token' is of no living session"});
   }
+  if (id == 0) return HandleSpec(*request, message.identity);
   const bool is_new = id == session->last_id + 1;
   if (is_new && stopping_.load()) {
     return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"});
@@ -256,12 +260,17 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
     if (!warning) return SendStatus(identity, request.id, warning.error());
     reply.warning = *std::move(warning);
   }
-  const auto session = sessions_.Open(request.key, request.id, settings_.now());
-  if (!session) return SendStatus(identity, request.id, session.error());
+  const auto opened = sessions_.Open(request, settings_.now());
+  if (!opened) return SendStatus(identity, request.id, opened.error());
   num_sessions_.store(sessions_.size());
-  reply.token = (*session)->token;
-  reply.session = (*session)->public_id;
-  spdlog::debug("session {}: opened", reply.session);
+  const Session& session = **opened;
+  reply.token = session.token;
+  reply.session = session.public_id;
+  reply.session_timeout_ms = session.timeout.count();
+  reply.last_id = session.last_id;
+  // Nothing of it runs, for it has counted nothing since it was new or dropped.
+  if (session.environment != nullptr) reply.attached = session.environment->Describe();
+  spdlog::debug("session {}: {}", reply.session, session.last_id == 0 ? "opened" : "resumed");
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
   Send(identity, frames);
 }
@@ -272,6 +281,11 @@ void Server::HandlePing(const Request& request, const std::string& identity) {
                       {Status::kInvalidKey, "field 'token' is of no living session"});
   }
   SendStatus(identity, request.id, {Status::kOk, {}});
+}
+
+void Server::HandleSpec(const Request& request, const std::string& identity) {
+  Reply reply = Describe(request);
+  Send(identity, reply);
 }
 
 void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal) {
@@ -352,18 +366,14 @@ Reply Server::RunWork(Session& session, const Work& work) {
 
 Reply Server::RunOperation(Session& session, const Work& work) {
   const std::uint64_t id = work.request.id;
-  if (work.request.operation == Operation::kSpec) {
-    const auto offered = catalogue_.FindEnvironment(work.request.environment);
-    if (!offered) return StatusReply(id, offered.error());
-    return Reply::HeaderOnly(EncodeReply(id, (*offered)->spec));
-  }
+  if (work.request.operation == Operation::kSpec) return Describe(work.request);
   if (work.request.operation == Operation::kAttach) {
     if (session.environment != nullptr) {
       return StatusReply(id,
                          {Status::kAlreadyAttached, "the session has its rows; detach them first"});
     }
     auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_);
-    if (!attached) return StatusReply(id, attached.error());
+    if (!attached) return StatusReply(id, WithDropped(std::move(attached.error())));
     session.environment = *std::move(attached);
     return Reply::HeaderOnly(EncodeReply(id, session.environment->Describe()));
   }
@@ -375,6 +385,21 @@ Reply Server::RunOperation(Session& session, const Work& work) {
     return StatusReply(id, {Status::kOk, {}});
   }
   return session.environment->Run(work);
+}
+
+Reply Server::Describe(const Request& request) const {
+  const auto offered = catalogue_.FindEnvironment(request.environment);
+  if (!offered) return StatusReply(request.id, offered.error());
+  return Reply::HeaderOnly(EncodeReply(request.id, (*offered)->spec));
+}
+
+// Rows may come back soon that nobody drives.
+Refusal Server::WithDropped(Refusal refusal) const {
+  if (const int rows = num_dropped_rows_.load();
+      refusal.status == Status::kServerFull && rows > 0) {
+    refusal.text += "; sessions that were dropped keep " + std::to_string(rows) + " more";
+  }
+  return refusal;
 }
 
 void Server::TakeFinished() {
@@ -401,7 +426,9 @@ void Server::Finish(Finished finished) {
     sessions_.Close(*session);
     return Close({session});
   }
-  if (!session->running && session->waiting.size() > 0) ready_.push_back(session);
+  if (session->running) return;
+  session->rows = session->environment == nullptr ? 0 : session->environment->num_rows();
+  if (session->waiting.size() > 0) ready_.push_back(session);
 }
 
 // Gives the rows back and drops the saved states. A worker does it: both may take their time.
@@ -417,8 +444,17 @@ void Server::ReleaseEnvironment(Session& session) {
 void Server::ExpireSessions() {
   const Deadline now = settings_.now();
   if (now < next_expiry_check_) return;
-  next_expiry_check_ = now + settings_.sessions.timeout / 8;
-  Close(sessions_.Expire(now));
+  next_expiry_check_ = now + settings_.sessions.shortest_timeout() / 8;
+  const SessionTable::Silent silent = sessions_.Expire(now);
+  for (const std::shared_ptr<Session>& session : silent.dropped) {
+    spdlog::info("session {}: dropped; its {} rows are kept for {} s", session->public_id,
+                 session->rows,
+                 std::chrono::duration<double>(settings_.sessions.lease_grace).count());
+  }
+  Close(silent.gone);
+  const SessionTable::Dropped dropped = sessions_.dropped();
+  num_dropped_.store(dropped.sessions);
+  num_dropped_rows_.store(dropped.rows);
 }
 
 void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {

@@ -62,6 +62,7 @@ class Server {
     std::uint64_t malformed = 0;  // of those, refused before a session was looked for
     std::uint64_t inline_runs = 0;
     std::uint64_t sessions = 0;  // now
+    std::uint64_t dropped = 0;   // of those, kept for clients that are not heard of
   };
   Counters counters() const;
 
@@ -74,6 +75,7 @@ class Server {
   void Handle(Message message);
   void HandleHello(const Request& request, const std::string& identity);
   void HandlePing(const Request& request, const std::string& identity);
+  void HandleSpec(const Request& request, const std::string& identity);  // uncounted
   void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal);
   void Send(const std::string& identity, Reply& reply);
 
@@ -82,6 +84,8 @@ class Server {
   void Give(const std::shared_ptr<Session>& session, Work work);
   Reply RunWork(Session& session, const Work& work);
   Reply RunOperation(Session& session, const Work& work);
+  Reply Describe(const Request& request) const;  // an environment
+  Refusal WithDropped(Refusal refusal) const;
   void TakeFinished();
   void Finish(Finished finished);
   void ReleaseEnvironment(Session& session);
@@ -109,6 +113,7 @@ class Server {
   std::mutex finished_mutex_;
   std::vector<Finished> finished_;
   std::atomic<std::uint64_t> num_messages_{0}, num_malformed_{0}, num_inline_{0}, num_sessions_{0};
+  std::atomic<int> num_dropped_{0}, num_dropped_rows_{0};  // as of the latest look for silent ones
 
   // Last, so that their threads end before what they use goes.
   Workers step_workers_;     // simulated rows: never wait

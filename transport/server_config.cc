@@ -36,6 +36,14 @@ void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
   settings.sessions.max_sessions = map.Int("max", 1, 10000, settings.sessions.max_sessions);
   settings.max_rows = map.Int("max_rows", 1, kMaxRows, settings.max_rows);
   settings.sessions.timeout = map.Milliseconds("timeout_s", 0.1, 3600, settings.sessions.timeout);
+  SessionSettings& sessions = settings.sessions;
+  sessions.min_timeout = map.Milliseconds("min_timeout_s", 0.1, 3600, sessions.min_timeout);
+  sessions.max_timeout = map.Milliseconds("max_timeout_s", 0.1, 3600, sessions.max_timeout);
+  sessions.handshake_timeout =
+      map.Milliseconds("handshake_timeout_s", 0.1, 3600, sessions.handshake_timeout);
+  sessions.message_timeout =
+      map.Milliseconds("message_timeout_s", 0.01, 60, sessions.message_timeout);
+  sessions.lease_grace = map.Milliseconds("lease_grace_s", 0, 3600, sessions.lease_grace);
   settings.sessions.window = map.Int("window", 1, 64, settings.sessions.window);
   const int snapshots_mib =
       map.Int("snapshots_mib", 1, 1 << 20, static_cast<int>(settings.snapshot_bytes >> 20));

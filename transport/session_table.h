@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <unordered_map>
@@ -20,10 +21,27 @@ namespace hotlap::transport {
 
 class AttachedEnvironment;
 
+// Where a session stands. Numbers that clients see: never change one.
+enum class SessionStatus : std::uint8_t {
+  kConnecting = 1,     // its hello was answered, and nothing has come with its token yet
+  kConnected = 2,      // heard of
+  kDisconnecting = 3,  // its goodbye is admitted: nothing follows
+  kDisconnected = 4,   // out of the table
+  kDropped = 5,        // not heard of for its timeout: its rows are kept for its client for a while
+};
+
 struct SessionSettings {
   int max_sessions = 100;
-  std::chrono::milliseconds timeout{5000};  // without any message
+  std::chrono::milliseconds timeout{5000};  // without any message, unless its client asks for ..
+  std::chrono::milliseconds min_timeout{1000}, max_timeout{60000};  // .. one within these
+  std::chrono::milliseconds handshake_timeout{2000};  // from its hello to its first message
+  std::chrono::milliseconds message_timeout{1000};    // without a reply, then clients send again
+  std::chrono::milliseconds lease_grace{30000};       // in which a dropped session keeps its rows
   int window = 4;  // requests in flight beside the goodbye, and latest replies kept for repeats
+
+  // Of a session whose client asks for `asked`.
+  std::chrono::milliseconds TimeoutFor(std::optional<std::chrono::milliseconds> asked) const;
+  std::chrono::milliseconds shortest_timeout() const;  // that any session may have
 };
 
 // What the socket's thread knows of a session. `environment` belongs to the workers while
@@ -33,17 +51,22 @@ struct Session {
   Token key{};
   std::string public_id;     // for logs: says nothing of the token
   std::uint64_t number = 0;  // grows by one per session of a server; owner of its snapshots
+  std::string nick;          // of its client's choice; may be empty
 
-  std::string identity;  // where its latest id came from last, and so where replies go
-  std::uint64_t hello_id = 0;
+  SessionStatus status = SessionStatus::kConnecting;
+  std::chrono::milliseconds timeout{0};
+  std::string identity;             // where its latest id came from last, and so where replies go
+  std::uint64_t hello_id = 0;       // of its latest hello, ..
+  std::uint64_t hello_last_id = 0;  // .. and what last_id was then
   Deadline last_heard;
+  Deadline dropped_at;
 
   std::uint64_t last_id = 0;     // the latest admitted
   std::uint64_t unanswered = 0;  // of those
   WorkQueue waiting;  // of those, what is not running yet; workers take it while `running`
   bool running = false;
-  bool closing = false;       // its goodbye is admitted: nothing follows
   std::deque<Reply> replies;  // of the ids up to last_id - unanswered, oldest first
+  int rows = 0;               // of `environment`, as of the latest time that it was not running
   std::unique_ptr<AttachedEnvironment> environment;
 
   Session();
@@ -54,11 +77,13 @@ class SessionTable {
  public:
   explicit SessionTable(const SessionSettings& settings) : settings_(settings) {}
 
-  // A new session for the key, or the one that this hello opened already.
-  // kServerFull; kAlreadyConnected when that one has been used or was opened by another hello.
-  tl::expected<std::shared_ptr<Session>, Refusal> Open(const Token& key, std::uint64_t hello_id,
-                                                       Deadline now);
-  // The living session of the token, now heard of; nullptr when there is none.
+  // A new session for the key, the one that this very hello opened, or the dropped one of the key,
+  // which goes on under a new token: the old one is nobody's, whoever still has it.
+  // kAlreadyConnected when the key's session lives; kInvalidKey when there is none and the hello
+  // resumes one; kServerFull.
+  tl::expected<std::shared_ptr<Session>, Refusal> Open(const Request& hello, Deadline now);
+  // The session of the token, now heard of, which makes a dropped one go on; nullptr when there is
+  // none.
   std::shared_ptr<Session> Hear(const Token& token, Deadline now);
 
   enum class Admission {
@@ -76,18 +101,29 @@ class SessionTable {
   void Answer(Session& session, Reply reply, Deadline now) const;
 
   void Close(Session& session);  // takes it out
-  // Takes out the sessions not heard of for too long, but none with a request unanswered. To be
-  // called several times within the timeout: after a longer absence of the caller nobody is taken
-  // out at once, because what came meanwhile may not have been read yet.
-  std::vector<std::shared_ptr<Session>> Expire(Deadline now);
+  // Of the sessions not heard of for too long, but none with a request unanswered: drops those with
+  // rows, and takes out those without and those whose grace is over. To be called several times
+  // within the shortest timeout: after a longer absence of the caller nobody is dropped at once,
+  // because what came meanwhile may not have been read yet.
+  struct Silent {
+    std::vector<std::shared_ptr<Session>> dropped, gone;
+  };
+  Silent Expire(Deadline now);
   std::vector<std::shared_ptr<Session>> CloseAll();
 
   std::size_t size() const { return by_token_.size(); }
+  struct Dropped {
+    int sessions = 0, rows = 0;
+  };
+  Dropped dropped() const;
 
  private:
   struct TokenHash {
     std::size_t operator()(const Token& token) const;
   };
+
+  bool IsSilent(const Session& session, Deadline now) const;
+  void Begin(const std::shared_ptr<Session>& session, const Request& hello, Deadline now);
 
   SessionSettings settings_;
   std::uint64_t last_number_ = 0;

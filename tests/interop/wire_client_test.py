@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -189,6 +190,37 @@ class WireTest(unittest.TestCase):
         self.assertIn('short_sprint', reply['tracks'])
         self.assertEqual(len(reply['policy_hashes']), len(reply['environments']))
         self.assertEqual(len(reply['task_hashes']), len(reply['environments']))
+
+    def test_hello_says_what_both_can_and_gets_a_timeout_within_bounds(self):
+        reply = self.client.hello(capabilities=['flying'], nick='wire', timeout_ms=1)
+        self.assertIn('resume', reply['capabilities'])
+        self.assertEqual(reply['session_timeout_ms'], 1000)
+        self.assertEqual((reply['message_timeout_ms'], reply['lease_grace_ms'], reply['last_id']), (1000, 30000, 0))
+        self.assertNotIn('rows', reply)
+
+    def test_successor_with_the_key_gets_the_missed_reply_and_goes_on(self):
+        key = os.urandom(16)
+        with Client(self.server.endpoint) as killed:
+            killed.hello(key=key, timeout_ms=1)
+            killed.attach()
+            killed.batch('reset', b'', b'', b'')
+            missed = killed.step(0)
+            header, arrays = killed.last
+        deadline = time.monotonic() + LONG_ENOUGH_MS / 1000
+        while self.client.token is None:
+            try:
+                reply = self.client.hello(key=key, resume=True)
+            except Refused as refusal:
+                self.assertEqual(refusal.status, -22)  # its predecessor may still live
+                self.assertLess(time.monotonic(), deadline)
+        self.assertEqual((reply['last_id'], reply['rows'], reply['environment']), (header['id'], ROWS, 'default'))
+        self.client.attached, self.client.observation_type = reply, '<f4'
+        self.client._id = header['id'] - 1
+        self.assertEqualBatches(self.client.step(0), missed)
+        self.assertEqual(self.client.step(0)['info']['race_time'].tolist(), [100] * ROWS)
+        with self.assertRaises(Refused) as refusal:
+            self.client.exchange({'v': 1, 'op': 'ping', 'id': 7, 'token': header['token']})
+        self.assertEqual(refusal.exception.status, -21)
 
     def test_spec_gives_each_column_its_name_unit_and_bounds(self):
         hello = self.client.hello()

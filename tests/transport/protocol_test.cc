@@ -65,6 +65,10 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.id, b.id);
   EXPECT_EQ(a.token, b.token);
   EXPECT_EQ(a.key, b.key);
+  EXPECT_EQ(a.capabilities, b.capabilities);
+  EXPECT_EQ(a.nick, b.nick);
+  EXPECT_EQ(a.timeout, b.timeout);
+  EXPECT_EQ(a.resume, b.resume);
   EXPECT_EQ(a.environment, b.environment);
   EXPECT_EQ(a.policy_hash, b.policy_hash);
   EXPECT_EQ(a.task_hash, b.task_hash);
@@ -88,6 +92,11 @@ TEST(ProtocolTest, EveryOperationComesBackAsItWasEncoded) {
   hello.key = TokenOf(9);
   hello.environment = "default";
   hello.policy_hash = 1;
+  requests.push_back(hello);
+  hello.capabilities = {"events", "flying"};
+  hello.nick = "Bird of prey #1";
+  hello.timeout = std::chrono::milliseconds(2500);
+  hello.resume = true;
   requests.push_back(hello);
   Request ping;
   ping.operation = Operation::kPing;
@@ -191,6 +200,23 @@ TEST(ProtocolTest, AnUnknownOperationIsRefusedByName) {
   const auto refused = Refused(Begin("fly\n").Finish());
   EXPECT_EQ(refused.refusal.status, Status::kUnknownOperation);
   EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'fly?'"));
+}
+
+TEST(ProtocolTest, ANickIsShortAndPrintable) {
+  for (const std::string& nick :
+       {std::string(33, 'x'), std::string("tab\t"), std::string("\x9b")}) {
+    const auto refused =
+        Refused(Begin("hello").Bytes("key", TokenOf(1)).String("nick", nick).Finish());
+    EXPECT_EQ(refused.refusal.status, Status::kInvalidPacket);
+    EXPECT_THAT(refused.refusal.text, ::testing::HasSubstr("'nick'"));
+  }
+}
+
+TEST(ProtocolTest, ASpecMayBeUncounted) {
+  Request spec = SessionRequest(Operation::kSpec);
+  spec.environment = "default";
+  spec.id = 0;
+  EXPECT_TRUE(DecodeRequest(Bytes(EncodeRequest(spec))));
 }
 
 TEST(ProtocolTest, IdZeroOfASessionRequestIsAnInvalidId) {

@@ -27,7 +27,11 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
   HelloReply hello;
   hello.token.fill(std::byte{5});
   hello.session = "s000001";
+  hello.capabilities = {"f16", "resume"};
   hello.session_timeout_ms = 5000;
+  hello.message_timeout_ms = 1000;
+  hello.lease_grace_ms = 30000;
+  hello.last_id = UINT64_MAX;
   hello.window = 4;
   hello.max_rows = 8192;
   hello.max_transfer_bytes = std::size_t{4} << 30;
@@ -40,7 +44,12 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
   ASSERT_TRUE(decoded) << decoded.error();
   EXPECT_EQ(decoded->token, hello.token);
   EXPECT_EQ(decoded->session, hello.session);
+  EXPECT_EQ(decoded->capabilities, hello.capabilities);
   EXPECT_EQ(decoded->session_timeout_ms, 5000);
+  EXPECT_EQ(decoded->message_timeout_ms, 1000);
+  EXPECT_EQ(decoded->lease_grace_ms, 30000);
+  EXPECT_EQ(decoded->last_id, UINT64_MAX);
+  EXPECT_FALSE(decoded->attached);
   EXPECT_EQ(decoded->window, 4);
   EXPECT_EQ(decoded->max_rows, 8192);
   EXPECT_EQ(decoded->max_transfer_bytes, std::size_t{4} << 30);
@@ -51,8 +60,11 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
   EXPECT_EQ(decoded->warning, hello.warning);
 }
 
-TEST(RepliesTest, AnAttachReplyComesBackAsItWasEncoded) {
+AttachReply SomeRows() {
   AttachReply attach;
+  attach.environment = "default";
+  attach.autoreset = Autoreset::kSameStep;
+  attach.observations = ObservationType::kFloat16;
   attach.rows = 12;
   attach.observation_size = 64;
   attach.info = {"ticks", "progress"};
@@ -61,16 +73,36 @@ TEST(RepliesTest, AnAttachReplyComesBackAsItWasEncoded) {
   attach.task_hash = 2;
   attach.kinds = {"simulated", "tminterface"};
   attach.kind_rows = {8, 4};
-  const auto decoded = DecodeAttachReply(Bytes(EncodeReply(3, attach)));
+  return attach;
+}
+
+void ExpectSame(const AttachReply& decoded, const AttachReply& attach) {
+  EXPECT_EQ(decoded.environment, attach.environment);
+  EXPECT_EQ(decoded.autoreset, attach.autoreset);
+  EXPECT_EQ(decoded.observations, attach.observations);
+  EXPECT_EQ(decoded.rows, attach.rows);
+  EXPECT_EQ(decoded.observation_size, attach.observation_size);
+  EXPECT_EQ(decoded.info, attach.info);
+  EXPECT_EQ(decoded.info_types, attach.info_types);
+  EXPECT_EQ(decoded.policy_hash, attach.policy_hash);
+  EXPECT_EQ(decoded.task_hash, attach.task_hash);
+  EXPECT_EQ(decoded.kinds, attach.kinds);
+  EXPECT_EQ(decoded.kind_rows, attach.kind_rows);
+}
+
+TEST(RepliesTest, AnAttachReplyComesBackAsItWasEncoded) {
+  const auto decoded = DecodeAttachReply(Bytes(EncodeReply(3, SomeRows())));
   ASSERT_TRUE(decoded) << decoded.error();
-  EXPECT_EQ(decoded->rows, 12);
-  EXPECT_EQ(decoded->observation_size, 64);
-  EXPECT_EQ(decoded->info, attach.info);
-  EXPECT_EQ(decoded->info_types, attach.info_types);
-  EXPECT_EQ(decoded->policy_hash, 1u);
-  EXPECT_EQ(decoded->task_hash, 2u);
-  EXPECT_EQ(decoded->kinds, attach.kinds);
-  EXPECT_EQ(decoded->kind_rows, attach.kind_rows);
+  ExpectSame(*decoded, SomeRows());
+}
+
+TEST(RepliesTest, AHelloReplyTellsOfTheRowsOfItsSession) {
+  HelloReply hello;
+  hello.attached = SomeRows();
+  const auto decoded = DecodeHelloReply(Bytes(EncodeReply(0, hello)));
+  ASSERT_TRUE(decoded) << decoded.error();
+  ASSERT_TRUE(decoded->attached);
+  ExpectSame(*decoded->attached, SomeRows());
 }
 
 EnvironmentSpec SomeSpec() {

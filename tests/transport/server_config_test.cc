@@ -47,6 +47,11 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.server.sessions.max_sessions, bare.server.sessions.max_sessions);
   EXPECT_EQ(file.server.sessions.timeout, bare.server.sessions.timeout);
   EXPECT_EQ(file.server.sessions.window, bare.server.sessions.window);
+  EXPECT_EQ(file.server.sessions.min_timeout, bare.server.sessions.min_timeout);
+  EXPECT_EQ(file.server.sessions.max_timeout, bare.server.sessions.max_timeout);
+  EXPECT_EQ(file.server.sessions.handshake_timeout, bare.server.sessions.handshake_timeout);
+  EXPECT_EQ(file.server.sessions.message_timeout, bare.server.sessions.message_timeout);
+  EXPECT_EQ(file.server.sessions.lease_grace, bare.server.sessions.lease_grace);
   EXPECT_EQ(file.games.simulated, bare.games.simulated);
   EXPECT_EQ(file.games.games, bare.games.games);
   EXPECT_EQ(file.games.tminterface.game_timeout, bare.games.tminterface.game_timeout);
@@ -70,7 +75,9 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
                                   "  restart_pause_s: 0.5, longest_restart_pause_s: 7,\n"
                                   "  restarts_per_hour: 11, outlive: true}\n"
                                   "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
-                                  "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3}\n");
+                                  "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3,\n"
+                                  "  min_timeout_s: 0.2, max_timeout_s: 7, handshake_timeout_s: 1,\n"
+                                  "  message_timeout_s: 0.3, lease_grace_s: 0}\n");
   EXPECT_EQ(config.server.threads, 3);
   EXPECT_EQ(config.server.inline_limit_us, 7);
   EXPECT_EQ(config.server.max_rows, 6);
@@ -80,6 +87,11 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.server.sessions.max_sessions, 5);
   EXPECT_EQ(config.server.sessions.timeout, 500ms);
   EXPECT_EQ(config.server.sessions.window, 2);
+  EXPECT_EQ(config.server.sessions.min_timeout, 200ms);
+  EXPECT_EQ(config.server.sessions.max_timeout, 7s);
+  EXPECT_EQ(config.server.sessions.handshake_timeout, 1s);
+  EXPECT_EQ(config.server.sessions.message_timeout, 300ms);
+  EXPECT_EQ(config.server.sessions.lease_grace, 0ms);
   EXPECT_EQ(config.games.simulated, 9);
   EXPECT_EQ(config.games.games, 2);
   EXPECT_EQ(config.games.names, (std::vector<std::string>{"a", "b"}));

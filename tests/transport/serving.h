@@ -125,6 +125,13 @@ struct RawReply {
   std::vector<std::string> frames;  // the header's too
 };
 
+inline Request HelloRequest(int key) {
+  Request hello;
+  hello.operation = Operation::kHello;
+  hello.key.fill(static_cast<std::byte>(key));
+  return hello;
+}
+
 // A client that sends what it is told, right or wrong.
 class RawClient {
  public:
@@ -167,15 +174,13 @@ class RawClient {
     Send(request, std::move(arrays));
     return Receive().value();
   }
-  // The token of a new session.
-  Token Hello(int key) {
-    Request hello;
-    hello.operation = Operation::kHello;
-    hello.key.fill(static_cast<std::byte>(key));
+  HelloReply Greet(const Request& hello) {
     const RawReply reply = Ask(hello);
     EXPECT_EQ(reply.header.status, Status::kOk) << reply.header.error;
-    return DecodeHelloReply(std::as_bytes(std::span(reply.frames[0]))).value().token;
+    return DecodeHelloReply(std::as_bytes(std::span(reply.frames[0]))).value();
   }
+  // The token of a new session.
+  Token Hello(int key) { return Greet(HelloRequest(key)).token; }
 
  private:
   zmq::socket_t socket_;
@@ -285,17 +290,25 @@ class ServingTest : public ::testing::Test {
     return std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(configs));
   }
 
-  // Advances the server's clock step by step, with `meanwhile` after each, until it has as few
-  // sessions. Steps are short, so that the server does not take itself for absent.
-  template <typename Meanwhile>
-  bool PassUntilSessionsAre(std::size_t count, Meanwhile meanwhile) {
+  // Advances the server's clock step by step, with `meanwhile` after each, until `condition` holds.
+  // Steps are short, so that the server does not take itself for absent.
+  template <typename Condition, typename Meanwhile>
+  bool PassUntil(Condition condition, Meanwhile meanwhile) {
     RawClient pinger = Raw();
     return Eventually([&] {
-      clock.Advance(server_settings.sessions.timeout / 4);
+      clock.Advance(server_settings.sessions.shortest_timeout() / 4);
       meanwhile();
       pinger.Ask(Request{});  // the server has a turn
-      return server->counters().sessions == count;
+      return condition();
     });
+  }
+  bool PassUntilDroppedAre(std::size_t count) {
+    return PassUntil([&] { return server->counters().dropped == count; }, [] {});
+  }
+  // Likewise until it has as few sessions, those that are dropped too.
+  template <typename Meanwhile>
+  bool PassUntilSessionsAre(std::size_t count, Meanwhile meanwhile) {
+    return PassUntil([&] { return server->counters().sessions == count; }, meanwhile);
   }
   bool PassUntilSessionsAre(std::size_t count) {
     return PassUntilSessionsAre(count, [] {});
