@@ -105,7 +105,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
     rows[row].seed = seeds->empty() ? row : (*seeds)[row];
   }
 
-  auto loan = context.games.Lend(request.kind, request.rows);
+  auto loan = context.games.Lend(request.kind, request.rows, work.place ? &*work.place : nullptr);
   if (!loan) return tl::make_unexpected(loan.error());
   std::unique_ptr<AttachedEnvironment> attached(
       new AttachedEnvironment(*std::move(loan), owner, context));

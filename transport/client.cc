@@ -254,6 +254,7 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   request.autoreset = options.autoreset;
   request.observations = options.observations;
   request.info = options.info;
+  request.wait = options.wait;
   request.keep_every_m = options.keep_every_m;
   request.starts = options.starts;
   if (auto called = Call(std::move(request), {std::as_bytes(std::span(options.seeds))}, deadline);

@@ -56,6 +56,7 @@ struct AttachOptions {
   Autoreset autoreset = Autoreset::kNextStep;
   ObservationType observations = ObservationType::kFloat32;  // as sent; the learner reads floats
   std::vector<std::string> info{};                           // columns; empty: the default ones
+  std::chrono::milliseconds wait{0};   // for games that are lent to others; 0: fails at once
   float keep_every_m = 0;              // of the line, states are kept to begin at; 0: none
   Starts starts{};                     // of all rows at first
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i

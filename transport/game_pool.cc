@@ -63,6 +63,13 @@ std::string MapCommand(const std::filesystem::path& file) {
 
 }  // namespace
 
+PlaceInLine::PlaceInLine(PlaceInLine&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), number_(other.number_) {}
+
+PlaceInLine::~PlaceInLine() {
+  if (pool_ != nullptr) pool_->Leave(number_);
+}
+
 GameLoan::GameLoan(GameLoan&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)),
       num_simulated_(other.num_simulated_),
@@ -147,36 +154,73 @@ void GamePool::EndGames(bool at_once) {
   }
 }
 
-tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows) {
-  const std::lock_guard lock(mutex_);
-  std::vector<int> free;
+FreeGames GamePool::free() const {
+  FreeGames games{free_simulated_, 0};
+  for (int game = 0; game < settings_.games; ++game) games.behind_buffers += IsFree(game) ? 1 : 0;
+  return games;
+}
+
+bool GamePool::IsFree(int game) const {
+  return !lent_[static_cast<std::size_t>(game)] && !IsQuarantined(game);
+}
+
+Refusal GamePool::Full(GameKind kind, int rows, const char* what, const FreeGames& games) const {
   int quarantined = 0;
-  for (int game = 0; game < settings_.games; ++game) {
-    if (IsQuarantined(game)) {
-      ++quarantined;
-    } else if (!lent_[static_cast<std::size_t>(game)]) {
-      free.push_back(game);
+  for (int game = 0; game < settings_.games; ++game) quarantined += IsQuarantined(game) ? 1 : 0;
+  return {Status::kServerFull,
+          "field 'rows' is " + std::to_string(rows) + " of kind '" + GameKindName(kind) + "'; " +
+              what + " " + std::to_string(std::max(0, games.simulated)) + " simulated and " +
+              std::to_string(std::max(0, games.behind_buffers)) + " behind mapped buffers" +
+              (quarantined > 0 ? ", " + std::to_string(quarantined) + " quarantined" : "")};
+}
+
+tl::expected<GameLoan, Refusal> GamePool::Lend(GameKind kind, int rows, const PlaceInLine* place) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t number = place == nullptr ? GameLine::kLast : place->number_;
+  const FreeGames left = line_.LeftFor(number, free());
+  if (!left.Suffice(kind, rows)) {
+    Refusal full = Full(kind, rows, "free are", left);
+    if (const int before = line_.NumBefore(number); before > 0) {
+      full.text += ", beside what " + std::to_string(before) + " others wait for";
     }
+    return tl::make_unexpected(std::move(full));
   }
-  const int simulated = kind == GameKind::kTMInterface ? 0 : std::min(rows, free_simulated_);
-  const int behind_buffers = rows - simulated;
-  if (behind_buffers > (kind == GameKind::kSimulated ? 0 : static_cast<int>(free.size()))) {
-    return Refuse(Status::kServerFull,
-                  "field 'rows' is " + std::to_string(rows) + " of kind '" + GameKindName(kind) +
-                      "'; free are " + std::to_string(free_simulated_) + " simulated and " +
-                      std::to_string(free.size()) + " behind mapped buffers" +
-                      (quarantined > 0 ? ", " + std::to_string(quarantined) + " quarantined" : ""));
-  }
+  const int simulated = left.SimulatedOf(kind, rows);
   free_simulated_ -= simulated;
-  free.resize(static_cast<std::size_t>(behind_buffers));
-  for (const int game : free) lent_[static_cast<std::size_t>(game)] = true;
-  return GameLoan(this, simulated, std::move(free));
+  std::vector<int> games;
+  for (int game = 0; static_cast<int>(games.size()) < rows - simulated; ++game) {
+    if (!IsFree(game)) continue;
+    lent_[static_cast<std::size_t>(game)] = true;
+    games.push_back(game);
+  }
+  return GameLoan(this, simulated, std::move(games));
+}
+
+tl::expected<PlaceInLine, Refusal> GamePool::Queue(GameKind kind, int rows) {
+  const std::lock_guard lock(mutex_);
+  const FreeGames all{settings_.simulated, num_games()};
+  if (!all.Suffice(kind, rows)) {
+    return tl::make_unexpected(Full(kind, rows, "the server has no more than", all));
+  }
+  return PlaceInLine(this, line_.Join(kind, rows));
+}
+
+bool GamePool::CanLend(const PlaceInLine& place) const {
+  const std::lock_guard lock(mutex_);
+  return line_.CanServe(place.number_, free());
+}
+
+void GamePool::Leave(std::uint64_t place) {
+  const std::lock_guard lock(mutex_);
+  line_.Leave(place);
+  num_returns_.fetch_add(1);
 }
 
 void GamePool::Return(int num_simulated, std::span<const int> games) {
   const std::lock_guard lock(mutex_);
   free_simulated_ += num_simulated;
   for (const int game : games) lent_[static_cast<std::size_t>(game)] = false;
+  num_returns_.fetch_add(1);
 }
 
 int GamePool::free_simulated() const {

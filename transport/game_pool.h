@@ -2,6 +2,8 @@
 // lent, and processes behind mapped buffers, started once and lent again and again.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -17,6 +19,7 @@
 #include "env/simulated_games.h"
 #include "env/tminterface_games.h"
 #include "transport/catalogue.h"
+#include "transport/game_line.h"
 #include "transport/name_reservation.h"
 #include "transport/protocol.h"
 #include "transport/status.h"
@@ -37,6 +40,21 @@ struct GamePoolSettings {
 };
 
 class GamePool;
+
+// A place in the line of those who wait for games, until it is destroyed.
+class PlaceInLine {
+ public:
+  PlaceInLine(PlaceInLine&& other) noexcept;
+  PlaceInLine& operator=(PlaceInLine&&) = delete;
+  ~PlaceInLine();
+
+ private:
+  friend class GamePool;
+  PlaceInLine(GamePool* pool, std::uint64_t number) : pool_(pool), number_(number) {}
+
+  GamePool* pool_;
+  std::uint64_t number_;
+};
 
 // Games lent to a session: the first rows are simulated ones, the others behind buffers. They go
 // back when it is destroyed.
@@ -72,9 +90,15 @@ class GamePool {
   explicit GamePool(GamePoolSettings settings);
   ~GamePool();  // ends the processes and frees their names
 
-  // kServerFull, with how many are free. Of kAny, simulated ones as far as they go. Quarantined
-  // games are lent to nobody.
-  tl::expected<GameLoan, Refusal> Lend(GameKind kind, int rows);
+  // kServerFull, with how many are free: others have waited longer for what they wait for. Of kAny,
+  // simulated ones as far as they go. Quarantined games are lent to nobody.
+  tl::expected<GameLoan, Refusal> Lend(GameKind kind, int rows, const PlaceInLine* place = nullptr);
+  // The last place in the line; what it waits for is kept from those who come later. kServerFull
+  // when there are not as many in all.
+  tl::expected<PlaceInLine, Refusal> Queue(GameKind kind, int rows);
+  bool CanLend(const PlaceInLine& place) const;
+  // Grows when games come back or somebody leaves the line.
+  std::uint64_t num_returns() const { return num_returns_.load(); }
 
   int num_games() const { return settings_.games; }
   int free_simulated() const;
@@ -87,6 +111,11 @@ class GamePool {
 
  private:
   friend class GameLoan;
+  friend class PlaceInLine;
+  FreeGames free() const;       // REQUIRES: mutex_
+  bool IsFree(int game) const;  // REQUIRES: mutex_
+  Refusal Full(GameKind kind, int rows, const char* what, const FreeGames& games) const;
+  void Leave(std::uint64_t place);
   void Return(int num_simulated, std::span<const int> games);
   void ReplaceGame(int game, const GameLoss& loss);
   bool IsQuarantined(int game) const;  // under mutex_
@@ -98,6 +127,8 @@ class GamePool {
   mutable std::mutex mutex_;
   int free_simulated_;
   std::vector<bool> lent_;  // by game
+  GameLine line_;
+  std::atomic<std::uint64_t> num_returns_{0};
 };
 
 }  // namespace hotlap::transport

@@ -29,7 +29,7 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     {"spec", 0, false, false, " token environment "},
     {"attach", 1, false, false,
      " token environment policy_hash task_hash rows tracks kind autoreset observations info "
-     "keep_every_m starts start_share "},
+     "keep_every_m starts start_share wait_ms "},
     {"reset", 3, true, true, " token starts start_share "},
     {"step", 2, true, true, " token "},
     {"send", 2, true, false, " token "},
@@ -50,6 +50,8 @@ constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", 
 
 // Of a request's array: more than any operation on rows needs.
 constexpr std::size_t kBytesPerRow = 64;
+
+constexpr std::uint64_t kMaxWaitMs = 600'000;  // of an attach, for games
 
 constexpr std::array<std::string_view, 4> kStartPlaces = {"start", "checkpoints", "line",
                                                           "failures"};
@@ -128,6 +130,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
     ReadChoice(reader, header, "observations", kObservationTypeNames, request.observations);
   }
   if (reader.Has("info")) reader.Keep(header.Strings("info", kMaxNameBytes), request.info);
+  if (reader.Has("wait_ms")) {
+    reader.Keep(header.Unsigned("wait_ms", 0, kMaxWaitMs), request.wait);
+  }
   if (reader.Has("keep_every_m")) {
     reader.Keep(header.Float("keep_every_m", 1, 10000), request.keep_every_m);
   }
@@ -254,6 +259,9 @@ std::string EncodeRequest(const Request& request) {
       writer.String("observations", ObservationTypeName(request.observations));
     }
     if (!request.info.empty()) writer.Strings("info", request.info);
+    if (request.wait.count() > 0) {
+      writer.Unsigned("wait_ms", static_cast<std::uint64_t>(request.wait.count()));
+    }
     if (request.keep_every_m != 0) writer.Float("keep_every_m", request.keep_every_m);
   }
   if (request.starts) {

@@ -68,8 +68,8 @@ const char* AutoresetName(Autoreset autoreset);
 inline constexpr std::array<std::string_view, 2> kObservationTypeNames = {"f32", "f16"};
 const char* ObservationTypeName(ObservationType type);
 // What the servers of this version can beside the least that a client needs.
-inline constexpr std::array<std::string_view, 4> kServerCapabilities = {"f16", "send", "states",
-                                                                        "resume"};
+inline constexpr std::array<std::string_view, 5> kServerCapabilities = {"f16", "send", "states",
+                                                                        "resume", "wait"};
 
 // One struct for all operations: their fields hardly differ, and each operation refuses those that
 // are not its own.
@@ -93,9 +93,10 @@ struct Request {
   GameKind kind = GameKind::kAny;              // attach
   Autoreset autoreset = Autoreset::kNextStep;  // attach
   ObservationType observations = ObservationType::kFloat32;  // attach: how they are sent
-  std::vector<std::string> info;  // attach: names of columns; empty: the default ones
-  float keep_every_m = 0;         // attach: [1, 10000], or 0: no state is kept
-  std::optional<Starts> starts;   // attach, reset
+  std::vector<std::string> info;      // attach: names of columns; empty: the default ones
+  std::chrono::milliseconds wait{0};  // attach: for games that are lent to others, [0, 600000]
+  float keep_every_m = 0;             // attach: [1, 10000], or 0: no state is kept
+  std::optional<Starts> starts;       // attach, reset
 
   int count = 0;       // recv: rows that are waited for, [1, kMaxRows]
   int row = 0;         // branch: whose state the others get, [0, kMaxRows)

@@ -75,9 +75,9 @@ struct Server::Message {
 
 struct Server::Finished {
   std::shared_ptr<Session> session;
-  Reply reply;
-  bool closes = false;   // the session ends with it
-  bool is_last = false;  // the workers leave the session
+  std::shared_ptr<Work> work;
+  std::optional<Reply> reply;  // nothing: an attach that waits on
+  bool is_last = false;        // the workers leave the session
 };
 
 Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& games,
@@ -139,7 +139,7 @@ Server::Counters Server::counters() const {
 }
 
 bool Server::Run() {
-  while (!stopping_.load() || running_ > 0 || !ready_.empty()) {
+  while (!stopping_.load() || running_ > 0 || !ready_.empty() || !waiting_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     Poll(items, NextTurn());
@@ -147,6 +147,7 @@ bool Server::Run() {
     ReceiveAll();
     Dispatch();
     ExpireSessions();
+    ServeWaiting();
     if (!stopping_.load()) continue;
     if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
     if (Clock::now() >= stop_deadline_) break;
@@ -169,8 +170,9 @@ bool Server::Run() {
 Deadline Server::NextTurn() const {
   if (stopping_.load()) return DeadlineIn(kStoppingTurn);
   if (sessions_.size() == 0) return kNoDeadline;
-  return DeadlineIn(
-      std::clamp<std::chrono::nanoseconds>(next_expiry_check_ - settings_.now(), 0s, 1s));
+  Deadline next = next_expiry_check_;
+  for (const Waiting& waiting : waiting_) next = std::min(next, waiting.work->wait_until);
+  return DeadlineIn(std::clamp<std::chrono::nanoseconds>(next - settings_.now(), 0s, 1s));
 }
 
 bool Server::Receive(Message& message) {
@@ -310,16 +312,16 @@ void Server::Dispatch() {
     std::vector<std::shared_ptr<Session>> ready = std::exchange(ready_, {});
     const bool alone = ready.size() == 1;
     for (const std::shared_ptr<Session>& session : ready) {
-      std::optional<Work> work = session->waiting.Pop();
-      if (!work) continue;  // it was closed meanwhile
+      const std::shared_ptr<Work> work = session->waiting.Pop();
+      if (work == nullptr) continue;  // it was closed meanwhile
       if (!stopping_.load() && !(alone && RunsHere(*session, *work))) {
         session->running = true;
         ++running_;
-        Give(session, *std::move(work));
+        Give(session, work);
         continue;
       }
       if (!stopping_.load()) num_inline_.fetch_add(1, std::memory_order_relaxed);
-      Finish({session, RunWork(*session, *work), work->request.close, false});
+      Finish({session, work, RunWork(*session, *work)});
     }
   }
 }
@@ -332,25 +334,24 @@ bool Server::RunsHere(const Session& session, const Work& work) const {
 
 // Whoever has run it goes on with the session's next piece, behind those of other sessions: to ask
 // the socket's thread first would cost two hops between threads.
-void Server::Give(const std::shared_ptr<Session>& session, Work work) {
-  const bool patient = work.request.operation == Operation::kAttach ||
+void Server::Give(const std::shared_ptr<Session>& session, const std::shared_ptr<Work>& work) {
+  const bool patient = work->request.operation == Operation::kAttach ||
                        (session->environment != nullptr && !session->environment->is_simulated());
-  auto shared_work = std::make_shared<Work>(std::move(work));
-  (patient ? patient_workers_ : step_workers_).Give([this, session, shared_work] {
-    Finished finished{session, RunWork(*session, *shared_work), shared_work->request.close, true};
-    std::optional<Work> next;
-    if (!stopping_.load()) next = session->waiting.Pop();
-    finished.is_last = !next;
+  (patient ? patient_workers_ : step_workers_).Give([this, session, work] {
+    Finished finished{session, work, RunWork(*session, *work)};
+    std::shared_ptr<Work> next;
+    if (!stopping_.load() && finished.reply) next = session->waiting.Pop();
+    finished.is_last = next == nullptr;
     {
       const std::lock_guard lock(finished_mutex_);
       finished_.push_back(std::move(finished));
     }
     wakeup_.Wake();
-    if (next) Give(session, *std::move(next));
+    if (next != nullptr) Give(session, next);
   });
 }
 
-Reply Server::RunWork(Session& session, const Work& work) {
+std::optional<Reply> Server::RunWork(Session& session, Work& work) {
   const std::uint64_t id = work.request.id;
   if (stopping_.load())
     return StatusReply(id, {Status::kShuttingDown, "the server is shutting down"});
@@ -364,19 +365,10 @@ Reply Server::RunWork(Session& session, const Work& work) {
   }
 }
 
-Reply Server::RunOperation(Session& session, const Work& work) {
+std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
   const std::uint64_t id = work.request.id;
   if (work.request.operation == Operation::kSpec) return Describe(work.request);
-  if (work.request.operation == Operation::kAttach) {
-    if (session.environment != nullptr) {
-      return StatusReply(id,
-                         {Status::kAlreadyAttached, "the session has its rows; detach them first"});
-    }
-    auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_);
-    if (!attached) return StatusReply(id, WithDropped(std::move(attached.error())));
-    session.environment = *std::move(attached);
-    return Reply::HeaderOnly(EncodeReply(id, session.environment->Describe()));
-  }
+  if (work.request.operation == Operation::kAttach) return RunAttach(session, work);
   if (session.environment == nullptr && !work.request.close) {
     return StatusReply(id, {Status::kNotAttached, "the session has no rows; attach some first"});
   }
@@ -385,6 +377,31 @@ Reply Server::RunOperation(Session& session, const Work& work) {
     return StatusReply(id, {Status::kOk, {}});
   }
   return session.environment->Run(work);
+}
+
+std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
+  const Request& request = work.request;
+  if (session.environment != nullptr) {
+    return StatusReply(request.id,
+                       {Status::kAlreadyAttached, "the session has its rows; detach them first"});
+  }
+  if (request.wait > 0ms && !work.place) {
+    auto place = attach_context_.games.Queue(request.kind, request.rows);
+    if (!place) return StatusReply(request.id, place.error());
+    work.place.emplace(*std::move(place));
+    work.wait_until = settings_.now() + request.wait;
+  }
+  auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_);
+  if (!attached) {
+    const bool waits_on = attached.error().status == Status::kServerFull && work.place &&
+                          settings_.now() < work.wait_until;
+    if (waits_on) return std::nullopt;
+    work.place.reset();
+    return StatusReply(request.id, WithDropped(std::move(attached.error())));
+  }
+  work.place.reset();
+  session.environment = *std::move(attached);
+  return Reply::HeaderOnly(EncodeReply(request.id, session.environment->Describe()));
 }
 
 Reply Server::Describe(const Request& request) const {
@@ -410,19 +427,46 @@ void Server::TakeFinished() {
     finished.swap(finished_);
   }
   for (Finished& one : finished) {
-    if (one.is_last) {
-      --running_;
-      one.session->running = false;
+    if (one.is_last) --running_;
+    if (!one.reply) {
+      one.session->waits_for_games = true;
+      waiting_.push_back({std::move(one.session), std::move(one.work)});
+      num_returns_ = 0;  // some may have come back before it stood here
+      continue;
     }
+    if (one.is_last) one.session->running = false;
     Finish(std::move(one));
   }
 }
 
+// Gives an attach that waits to a worker again when there are games for it, and for the last time
+// when it must not wait longer.
+void Server::ServeWaiting() {
+  if (waiting_.empty()) return;
+  std::erase_if(waiting_, [](const Waiting& waiting) {
+    return waiting.session->status == SessionStatus::kDisconnected;
+  });
+  const std::uint64_t num_returns = attach_context_.games.num_returns();
+  const bool may_be_served = std::exchange(num_returns_, num_returns) != num_returns;
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    const bool is_over = stopping_.load() || settings_.now() >= waiting.work->wait_until ||
+                         waiting.session->status == SessionStatus::kDisconnecting;
+    if (is_over) waiting.work->wait_until = kAtOnce;
+    if (!is_over && !(may_be_served && attach_context_.games.CanLend(*waiting.work->place))) {
+      return false;
+    }
+    waiting.session->waits_for_games = false;
+    ++running_;
+    Give(waiting.session, waiting.work);
+    return true;
+  });
+}
+
 void Server::Finish(Finished finished) {
   const std::shared_ptr<Session>& session = finished.session;
-  sessions_.Answer(*session, std::move(finished.reply), settings_.now());
+  sessions_.Answer(*session, *std::move(finished.reply), settings_.now());
   Send(session->identity, session->replies.back());
-  if (finished.closes) {
+  if (finished.work->request.close) {
     sessions_.Close(*session);
     return Close({session});
   }
@@ -438,6 +482,7 @@ void Server::ReleaseEnvironment(Session& session) {
                              std::move(session.environment))]() mutable {
     environment.reset();
     snapshots_.DropOwner(owner);
+    wakeup_.Wake();  // somebody may wait for its games
   });
 }
 
@@ -463,7 +508,7 @@ void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
     spdlog::debug("session {}: closed", session->public_id);
     while (session->waiting.Pop()) {
     }
-    if (!session->running) ReleaseEnvironment(*session);
+    if (!session->running || session->waits_for_games) ReleaseEnvironment(*session);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -69,6 +70,10 @@ class Server {
  private:
   struct Message;   // as received
   struct Finished;  // work that came back
+  struct Waiting {  // an attach, until there are games for it
+    std::shared_ptr<Session> session;
+    std::shared_ptr<Work> work;
+  };
 
   void ReceiveAll();
   bool Receive(Message& message);
@@ -81,13 +86,16 @@ class Server {
 
   void Dispatch();
   bool RunsHere(const Session& session, const Work& work) const;
-  void Give(const std::shared_ptr<Session>& session, Work work);
-  Reply RunWork(Session& session, const Work& work);
-  Reply RunOperation(Session& session, const Work& work);
+  void Give(const std::shared_ptr<Session>& session, const std::shared_ptr<Work>& work);
+  // Nothing: it is an attach that waits on for games.
+  std::optional<Reply> RunWork(Session& session, Work& work);
+  std::optional<Reply> RunOperation(Session& session, Work& work);
+  std::optional<Reply> RunAttach(Session& session, Work& work);
   Reply Describe(const Request& request) const;  // an environment
   Refusal WithDropped(Refusal refusal) const;
   void TakeFinished();
   void Finish(Finished finished);
+  void ServeWaiting();
   void ReleaseEnvironment(Session& session);
   void ExpireSessions();
   void Close(const std::vector<std::shared_ptr<Session>>& closed);
@@ -105,6 +113,8 @@ class Server {
   SessionTable sessions_;
   std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
   int running_ = 0;                              // sessions that are with workers
+  std::vector<Waiting> waiting_;                 // in the order in which they came
+  std::uint64_t num_returns_ = 0;                // of games, as of the latest look at who waits
   Deadline next_expiry_check_;
   Deadline stop_deadline_ = kNoDeadline;  // once stopping
 

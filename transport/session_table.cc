@@ -140,7 +140,7 @@ void SessionTable::Close(Session& session) {
 }
 
 bool SessionTable::IsSilent(const Session& session, Deadline now) const {
-  if (session.unanswered > 0) return false;
+  if (session.unanswered > 0 && !session.waits_for_games) return false;
   switch (session.status) {
     case SessionStatus::kDropped:
       return now - session.dropped_at >= settings_.lease_grace;

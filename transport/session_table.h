@@ -65,8 +65,9 @@ struct Session {
   std::uint64_t unanswered = 0;  // of those
   WorkQueue waiting;  // of those, what is not running yet; workers take it while `running`
   bool running = false;
-  std::deque<Reply> replies;  // of the ids up to last_id - unanswered, oldest first
-  int rows = 0;               // of `environment`, as of the latest time that it was not running
+  bool waits_for_games = false;  // `running`, but with no worker: its attach waits for a loan
+  std::deque<Reply> replies;     // of the ids up to last_id - unanswered, oldest first
+  int rows = 0;                  // of `environment`, as of the latest time that it was not running
   std::unique_ptr<AttachedEnvironment> environment;
 
   Session();
@@ -101,7 +102,8 @@ class SessionTable {
   void Answer(Session& session, Reply reply, Deadline now) const;
 
   void Close(Session& session);  // takes it out
-  // Of the sessions not heard of for too long, but none with a request unanswered: drops those with
+  // Of the sessions not heard of for too long, but none with a request unanswered, unless that is
+  // an attach that waits for games: drops those with
   // rows, and takes out those without and those whose grace is over. To be called several times
   // within the shortest timeout: after a longer absence of the caller nobody is dropped at once,
   // because what came meanwhile may not have been read yet.

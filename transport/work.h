@@ -2,12 +2,15 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 #include <zmq.hpp>
 
+#include "env/deadline.h"
+#include "transport/game_pool.h"
 #include "transport/protocol.h"
 
 namespace hotlap::transport {
@@ -16,6 +19,9 @@ namespace hotlap::transport {
 struct Work {
   Request request;
   std::vector<zmq::message_t> arrays;
+  // Of an attach that waits for games, and until when.
+  std::optional<PlaceInLine> place{};
+  Deadline wait_until{};
 };
 
 // What a session still has to do, in order. From any thread.
@@ -23,12 +29,12 @@ class WorkQueue {
  public:
   void Push(Work work) {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
+    queue_.push_back(std::make_shared<Work>(std::move(work)));
   }
-  std::optional<Work> Pop() {  // empty: there is none
+  std::shared_ptr<Work> Pop() {  // nullptr: there is none
     const std::lock_guard lock(mutex_);
-    if (queue_.empty()) return std::nullopt;
-    Work work = std::move(queue_.front());
+    if (queue_.empty()) return nullptr;
+    std::shared_ptr<Work> work = std::move(queue_.front());
     queue_.pop_front();
     return work;
   }
@@ -39,7 +45,7 @@ class WorkQueue {
 
  private:
   mutable std::mutex mutex_;
-  std::deque<Work> queue_;
+  std::deque<std::shared_ptr<Work>> queue_;
 };
 
 }  // namespace hotlap::transport

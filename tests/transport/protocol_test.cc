@@ -40,6 +40,7 @@ Request AttachRequest() {
   request.autoreset = Autoreset::kSameStep;
   request.observations = ObservationType::kFloat16;
   request.info = {"ticks", "progress"};
+  request.wait = std::chrono::milliseconds(600'000);
   request.keep_every_m = 40;
   request.starts = {StartPlace::kFailures, 0.25f};
   request.policy_hash = 0xfedcba9876543210;
@@ -78,6 +79,7 @@ void ExpectSame(const Request& a, const Request& b) {
   EXPECT_EQ(a.autoreset, b.autoreset);
   EXPECT_EQ(a.info, b.info);
   EXPECT_EQ(a.observations, b.observations);
+  EXPECT_EQ(a.wait, b.wait);
   EXPECT_EQ(a.keep_every_m, b.keep_every_m);
   EXPECT_EQ(a.starts, b.starts);
   EXPECT_EQ(a.count, b.count);
