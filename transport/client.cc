@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "env/vector_loops.h"
@@ -11,13 +12,13 @@
 namespace hotlap::transport {
 namespace {
 
-// Ids of pings, which are not counted, so that no late answer to one is taken for a request's.
-constexpr std::uint64_t kFirstPingId = std::uint64_t{1} << 63;
-// Nor one to the hello, which a network may bring late and twice.
-constexpr std::uint64_t kHelloId = kFirstPingId - 1;
+// Ids of hellos and pings, which are not counted, so that no late answer to one is taken for a
+// request's. They begin at random: those of two clients with one key differ.
+constexpr std::uint64_t kFirstUncountedId = std::uint64_t{1} << 63;
 constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
-constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMaxKeepAlive{1000};
+constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMinRetryInterval{10};
+constexpr std::chrono::milliseconds kHelloInterval{1000};  // until the server has told its own
 
 tl::unexpected<Refusal> BadReply(const std::string& text) {
   return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
@@ -41,44 +42,174 @@ Request Make(Operation operation) {
   return request;
 }
 
+// Nothing is known of the request; it may still be answered.
+bool IsUnanswered(const Refusal& refusal) {
+  return refusal.status == Status::kTimedOut || refusal.status == Status::kServerLost;
+}
+
+std::uint64_t NumberFrom(const Token& token) {
+  std::uint64_t number;
+  std::memcpy(&number, token.data(), sizeof number);
+  return number;
+}
+
 }  // namespace
 
 RemoteVectorEnvironment::RemoteVectorEnvironment(const ConnectOptions& options)
     : options_(options),
       own_context_(options.context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
-      socket_(options.context == nullptr ? *own_context_ : *options.context,
-              zmq::socket_type::dealer) {
+      key_(options.key ? *options.key : RandomToken()),
+      next_uncounted_id_(kFirstUncountedId | NumberFrom(RandomToken()) >> 2) {}
+
+zmq::context_t& RemoteVectorEnvironment::context() const {
+  return options_.context == nullptr ? *own_context_ : *options_.context;
+}
+
+void RemoteVectorEnvironment::OpenSocket() {
+  socket_ = zmq::socket_t(context(), zmq::socket_type::dealer);
   socket_.set(zmq::sockopt::linger, kLingerMs);
+  Uninterrupted([&] { socket_.connect(options_.endpoint); });
 }
 
 tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvironment::Connect(
     const ConnectOptions& options, Deadline deadline) {
   std::unique_ptr<RemoteVectorEnvironment> remote(new RemoteVectorEnvironment(options));
   try {
-    Uninterrupted([&] { remote->socket_.connect(options.endpoint); });
+    remote->OpenSocket();
   } catch (const zmq::error_t& error) {
     return Refuse(Status::kBadArgument, options.endpoint + ": " + error.what());
   }
+  return remote->Open(deadline).and_then([&] { return remote->TakeOver(deadline); }).map([&] {
+    return std::move(remote);
+  });
+}
+
+Request RemoteVectorEnvironment::Hello() {
   Request hello = Make(Operation::kHello);
-  hello.id = kHelloId;
-  hello.key = RandomToken();
-  hello.environment = options.environment;
-  hello.policy_hash = options.policy_hash;
-  hello.task_hash = options.task_hash;
-  remote->Post(hello, {});
-  if (auto answered = remote->Await(deadline); !answered) {
-    return tl::make_unexpected(answered.error());
+  hello.id = next_uncounted_id_++;
+  hello.key = key_;
+  hello.nick = options_.nick;
+  hello.timeout = options_.timeout;
+  hello.environment = options_.environment;
+  hello.policy_hash = options_.policy_hash;
+  hello.task_hash = options_.task_hash;
+  return hello;
+}
+
+tl::expected<HelloReply, Refusal> RemoteVectorEnvironment::Greet(const Request& hello,
+                                                                 Deadline until) {
+  const std::string header = EncodeRequest(hello);
+  SendFrame(socket_, zmq::message_t(header.data(), header.size()), false);
+  while (Receive(until)) {
+    const std::span<const std::byte> frame = BytesOf(received_.frames[0]);
+    if (frame.size() > kMaxReplyHeaderBytes) return BadReply("its header is too long");
+    const auto status = DecodeReplyStatus(frame);
+    if (!status) return BadReply(status.error());
+    if (status->id != hello.id && status->id != 0) continue;
+    if (status->status != Status::kOk) return Refuse(status->status, status->error);
+    auto reply = DecodeHelloReply(frame);
+    if (!reply) return BadReply(reply.error());
+    return *std::move(reply);
   }
-  auto reply = DecodeHelloReply(BytesOf(remote->received_.frames[0]));
-  if (!reply) return BadReply(reply.error());
-  remote->hello_ = *std::move(reply);
-  const auto interval =
-      std::clamp(std::chrono::milliseconds(remote->hello_.session_timeout_ms) / 10, kMinKeepAlive,
-                 kMaxKeepAlive);
-  remote->keep_alive_ = std::make_unique<KeepAlive>(
-      options.context == nullptr ? *remote->own_context_ : *options.context, options.endpoint,
-      remote->hello_.token, interval);
-  return remote;
+  return Refuse(Status::kTimedOut, "no reply from " + options_.endpoint + " in time");
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Open(Deadline deadline) {
+  Request hello = Hello();
+  hello.resume = options_.last_id.has_value();
+  Backoff backoff(options_.reconnect.value_or(BackoffSettings{}), NumberFrom(key_));
+  while (true) {
+    const Deadline next =
+        Clock::now() +
+        (options_.reconnect ? backoff.Next() : options_.retry_interval.value_or(kHelloInterval));
+    auto reply = Greet(hello, std::min(deadline, next));
+    if (reply) {
+      TakeSession(*std::move(reply));
+      return {};
+    }
+    const Status status = reply.error().status;
+    const bool predecessor_lives = status == Status::kAlreadyConnected && options_.reconnect;
+    if (status != Status::kTimedOut && !predecessor_lives) {
+      return tl::make_unexpected(std::move(reply.error()));
+    }
+    if (predecessor_lives) std::this_thread::sleep_until(std::min(deadline, next));
+    if (Clock::now() >= deadline) return tl::make_unexpected(std::move(reply.error()));
+  }
+}
+
+void RemoteVectorEnvironment::TakeSession(HelloReply reply) {
+  hello_ = std::move(reply);
+  const std::chrono::milliseconds timeout(hello_.session_timeout_ms);
+  KeepAliveSettings settings{.endpoint = options_.endpoint, .token = hello_.token};
+  settings.interval = std::max(kMinKeepAlive, std::min(options_.keep_alive, timeout / 10));
+  settings.timeout = std::max(timeout, 10 * settings.interval);
+  keep_alive_ = std::make_unique<KeepAlive>(context(), settings);
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::TakeOver(Deadline deadline) {
+  last_id_ = options_.last_id.value_or(hello_.last_id);
+  if (last_id_ > hello_.last_id) {
+    return Refuse(Status::kBadArgument, "'last_id' is " + std::to_string(last_id_) +
+                                            ", the session has counted " +
+                                            std::to_string(hello_.last_id));
+  }
+  if (!hello_.attached) return {};
+  Request request = Make(Operation::kSpec);  // uncounted: the next id is that of a call
+  request.token = hello_.token;
+  request.environment = hello_.attached->environment;
+  Post(std::move(request), {});
+  if (auto answered = Await(deadline); !answered) return answered;
+  auto spec = DecodeSpecReply(BytesOf(received_.frames[0]));
+  if (!spec) return BadReply(spec.error());
+  return TakeRows(*hello_.attached, *std::move(spec));
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Reconnect(Deadline deadline) {
+  Request hello = Hello();
+  hello.resume = true;
+  Backoff backoff(*options_.reconnect, NumberFrom(key_) ^ hello.id);
+  while (true) {
+    OpenSocket();  // the server may never hear of the old connection again
+    const Deadline next = std::min(deadline, Clock::now() + backoff.Next());
+    auto reply = Greet(hello, next);
+    // A session that was not dropped goes on under its token.
+    if (!reply && reply.error().status == Status::kAlreadyConnected) reply = hello_;
+    if (reply) {
+      TakeSession(*std::move(reply));
+      for (InFlight& request : in_flight_) {
+        request.request.token = hello_.token;
+        const std::string header = EncodeRequest(request.request);
+        request.frames[0] = zmq::message_t(header.data(), header.size());
+        request.num_copies = 0;  // no reply to those before comes here
+        SendCopy(request);
+      }
+      return {};
+    }
+    const Status status = reply.error().status;
+    session_is_lost_ = status == Status::kInvalidKey;
+    if (status != Status::kTimedOut && status != Status::kShuttingDown) {
+      return tl::make_unexpected(std::move(reply.error()));
+    }
+    if (status == Status::kShuttingDown) std::this_thread::sleep_until(next);
+    if (Clock::now() >= deadline) return ServerIsLost();
+  }
+}
+
+tl::unexpected<Refusal> RemoteVectorEnvironment::ServerIsLost() const {
+  return Refuse(Status::kServerLost, options_.endpoint + " has not answered for " +
+                                         std::to_string(hello_.session_timeout_ms) + " ms");
+}
+
+std::uint64_t RemoteVectorEnvironment::last_id() const {
+  for (const InFlight& request : in_flight_) {
+    if (request.request.id > 0 && request.request.id <= last_id_) return request.request.id - 1;
+  }
+  return last_id_;
+}
+
+std::chrono::milliseconds RemoteVectorEnvironment::retry_interval() const {
+  return options_.retry_interval.value_or(
+      std::max(kMinRetryInterval, std::chrono::milliseconds(hello_.message_timeout_ms)));
 }
 
 RemoteVectorEnvironment::~RemoteVectorEnvironment() {
@@ -89,17 +220,16 @@ RemoteVectorEnvironment::~RemoteVectorEnvironment() {
   PostNext(std::move(goodbye), {});
 }
 
-RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::Post(const Request& request,
+RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::Post(Request request,
                                                                  const Arrays& arrays) {
   InFlight& posted = in_flight_.emplace_back();
-  posted.operation = request.operation;
-  posted.id = request.id;
   const std::string header = EncodeRequest(request);
   posted.frames.emplace_back(header.data(), header.size());
   for (int i = 0; i < NumRequestArrays(request.operation); ++i) {
     const std::span<const std::byte> array = arrays[static_cast<std::size_t>(i)];
     posted.frames.emplace_back(array.data(), array.size());
   }
+  posted.request = std::move(request);
   SendCopy(posted);
   return posted;
 }
@@ -108,7 +238,7 @@ RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::PostNext(Request req
                                                                      const Arrays& arrays) {
   request.token = hello_.token;
   request.id = ++last_id_;
-  return Post(request, arrays);
+  return Post(std::move(request), arrays);
 }
 
 void RemoteVectorEnvironment::SendCopy(InFlight& request) {
@@ -125,8 +255,10 @@ void RemoteVectorEnvironment::SendCopy(InFlight& request) {
 bool RemoteVectorEnvironment::Receive(Deadline until) {
   zmq::message_t frame;
   if (!ReceiveFrame(socket_, frame)) {
-    zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    Poll({&item, 1}, until);
+    zmq::pollitem_t items[] = {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, -1, ZMQ_POLLIN, 0}};
+    const bool is_watched = keep_alive_ != nullptr && !keep_alive_->server_is_lost();
+    if (is_watched) items[1].fd = keep_alive_->lost_fd();
+    Poll({items, is_watched ? 2u : 1u}, until);
     if (!ReceiveFrame(socket_, frame)) return false;
   }
   received_.frames.clear();
@@ -142,9 +274,10 @@ bool RemoteVectorEnvironment::Receive(Deadline until) {
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
-  Deadline next_send = Clock::now() + options_.retry_interval;
+  Deadline next_send = Clock::now() + retry_interval();
   while (true) {
-    if (Receive(std::min(deadline, next_send))) {
+    if (Receive(server_is_lost() ? kAtOnce : std::min(deadline, next_send))) {
+      keep_alive_->Hear();
       if (received_.frames[0].size() > kMaxReplyHeaderBytes)
         return BadReply("its header is too long");
       const auto reply = DecodeReplyStatus(BytesOf(received_.frames[0]));
@@ -152,18 +285,28 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
       // A repeat of an earlier one, or a later one that is ahead because those before it were lost:
       // it comes again when its request is sent again.
-      if (reply->id != in_flight_.front().id && !is_unreadable) continue;
+      if (reply->id != in_flight_.front().request.id && !is_unreadable) continue;
       answered_ = std::move(in_flight_.front());
       in_flight_.pop_front();
       if (reply->status == Status::kOk) return {};
-      const bool is_counted = answered_.id > 0 && answered_.id <= last_id_;  // no hello or ping
+      const std::uint64_t id = answered_.request.id;
+      const bool is_counted = id > 0 && id <= last_id_;  // no ping
       if (is_counted && !UsesUpId(reply->status)) {
         // Neither it nor those behind it have been counted.
-        last_id_ = answered_.id - 1;
+        last_id_ = id - 1;
         must_settle_ = answered_.num_copies > 1 || !in_flight_.empty();
         in_flight_.clear();
       }
       return Refuse(reply->status, reply->error);
+    }
+    if (server_is_lost()) {
+      if (!options_.reconnect) return ServerIsLost();
+      if (auto reached = Reconnect(deadline); !reached) {
+        if (!IsUnanswered(reached.error())) in_flight_.clear();  // it has nobody to answer it
+        return reached;
+      }
+      next_send = Clock::now() + retry_interval();
+      continue;
     }
     const Deadline now = Clock::now();
     if (now >= deadline) {
@@ -171,7 +314,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
     }
     if (now >= next_send) {
       for (InFlight& request : in_flight_) SendCopy(request);
-      next_send = now + options_.retry_interval;
+      next_send = now + retry_interval();
     }
   }
 }
@@ -180,7 +323,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
   for (InFlight& request : in_flight_) request.is_dropped = true;
   while (!in_flight_.empty()) {
     auto earlier = Await(deadline);
-    if (!earlier && earlier.error().status == Status::kTimedOut) return earlier;
+    if (!earlier && IsUnanswered(earlier.error())) return earlier;
   }
   return SettleIds(deadline);
 }
@@ -190,7 +333,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::SettleIds(Deadline deadline
   must_settle_ = false;
   PostPing();
   auto pong = Await(deadline);
-  if (!pong && pong.error().status == Status::kTimedOut) return pong;
+  if (!pong && IsUnanswered(pong.error())) return pong;
   return {};
 }
 
@@ -214,8 +357,8 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const
 void RemoteVectorEnvironment::PostPing() {
   Request ping = Make(Operation::kPing);
   ping.token = hello_.token;
-  ping.id = kFirstPingId + num_pings_++;
-  Post(ping, {});
+  ping.id = next_uncounted_id_++;
+  Post(std::move(ping), {});
 }
 
 tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
@@ -263,24 +406,33 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   }
   auto reply = DecodeAttachReply(BytesOf(received_.frames[0]));
   if (!reply) return BadReply(reply.error());
-  if (reply->rows != options.rows || reply->observation_size != spec->observation_size()) {
-    return BadReply("its sizes are not those that were asked for");
+  if (reply->rows != options.rows || reply->autoreset != options.autoreset ||
+      reply->observations != options.observations) {
+    return BadReply("its rows are not those that were asked for");
   }
-  info_columns_.clear();
-  for (const std::string& name : reply->info) {
-    const auto column = std::find_if(spec->info.begin(), spec->info.end(),
-                                     [&](const InfoColumn& c) { return c.name == name; });
-    if (column == spec->info.end()) return BadReply("column '" + name + "' is not in the spec");
-    info_columns_.push_back(*column);
+  return TakeRows(*reply, *std::move(spec)).map([&] { return *std::move(reply); });
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::TakeRows(const AttachReply& rows,
+                                                              EnvironmentSpec spec) {
+  if (rows.observation_size != spec.observation_size()) {
+    return BadReply("its observations are not those of the spec");
   }
-  autoreset_ = options.autoreset;
-  layout_ = BatchLayout({.rows = reply->rows,
-                         .observation_size = reply->observation_size,
+  std::vector<InfoColumn> columns;
+  for (const std::string& name : rows.info) {
+    const auto column = std::ranges::find(spec.info, name, &InfoColumn::name);
+    if (column == spec.info.end()) return BadReply("column '" + name + "' is not in the spec");
+    columns.push_back(*column);
+  }
+  info_columns_ = std::move(columns);
+  autoreset_ = rows.autoreset;
+  layout_ = BatchLayout({.rows = rows.rows,
+                         .observation_size = rows.observation_size,
                          .info_columns = static_cast<int>(info_columns_.size()),
-                         .has_finals = options.autoreset == Autoreset::kSameStep,
-                         .observations = options.observations});
-  spec_ = *std::move(spec);
-  return *std::move(reply);
+                         .has_finals = rows.autoreset == Autoreset::kSameStep,
+                         .observations = rows.observations});
+  spec_ = std::move(spec);
+  return {};
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Detach(Deadline deadline) {
@@ -342,7 +494,7 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::ReceiveStep(Deadl
     const auto answered = Await(deadline);
     if (is_wanted) return answered.and_then([&] { return Batch(); });
     // The refusal of what was before it is nobody's here, unless it took the steps along.
-    if (!answered && (answered.error().status == Status::kTimedOut || in_flight_.empty())) {
+    if (!answered && (IsUnanswered(answered.error()) || in_flight_.empty())) {
       return tl::make_unexpected(answered.error());
     }
   }
@@ -377,7 +529,7 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Restore(
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Resume(Deadline deadline) {
   if (in_flight_.empty() || in_flight_.front().is_dropped ||
-      !GivesBatch(in_flight_.front().operation)) {
+      !GivesBatch(in_flight_.front().request.operation)) {
     return Refuse(Status::kBadArgument, "no call that gives a batch is in flight");
   }
   return Await(deadline).and_then([&] { return Batch(); });
@@ -473,7 +625,7 @@ std::span<const float> RemoteVectorEnvironment::Floats(const BatchShape& shape, 
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
   std::swap(batch_, received_);  // what is received from now on leaves it alone
-  const bool names_rows = answered_.operation == Operation::kRecv;
+  const bool names_rows = answered_.request.operation == Operation::kRecv;
   const std::size_t first = names_rows ? 2 : 1;  // frame of the batch
   rows_ = std::move(answered_.rows);
   int n = rows_.empty() ? num_rows() : static_cast<int>(rows_.size());

@@ -10,6 +10,19 @@
 // never runs it twice. A thread with a socket of its own keeps the session alive while the learner
 // computes.
 //
+// When the server answers nothing for the session's timeout, a call says kServerLost, or, with
+// ConnectOptions::reconnect, tries new connections until its deadline and goes on with the session
+// as if nothing had been. A server that does not know the session (any more) is kInvalidKey.
+//
+// A learner that may be killed keeps its key and last_id() beside its own state. Its successor goes
+// on with the session and makes the calls after last_id() again, as they were: those that were run
+// are not run again.
+//
+//   auto remote = RemoteVectorEnvironment::Connect(
+//       {.endpoint = "tcp://127.0.0.1:5555", .key = key, .last_id = last_id,
+//        .reconnect = BackoffSettings{}}, DeadlineIn(60s));
+//   (*remote)->Step(...);  // the rows are as they were
+//
 // Steps in flight: while the learner chooses the actions of one half of its rows, the server steps
 // the other.
 //
@@ -32,6 +45,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "transport/backoff.h"
 #include "transport/keep_alive.h"
 #include "transport/learner_environment.h"
 #include "transport/protocol.h"
@@ -41,11 +55,24 @@ namespace hotlap::transport {
 
 struct ConnectOptions {
   std::string endpoint;
-  std::chrono::milliseconds retry_interval{500};  // after which an unanswered request goes again
+  // After which an unanswered request goes again; left out: what the server tells.
+  std::optional<std::chrono::milliseconds> retry_interval{};
   zmq::context_t* context = nullptr;  // shared with the server for inproc://; else one of its own
   // What the learner was made for, checked by the server; an empty name checks nothing.
   std::string environment{};
   std::optional<std::uint64_t> policy_hash{}, task_hash{};
+  std::string nick{};                                  // for others to see
+  std::optional<std::chrono::milliseconds> timeout{};  // of the session, within the server's bounds
+  std::chrono::milliseconds keep_alive{100};           // between pings, a tenth of it at most
+  // Of the session; left out: one at random. That of a client that is gone goes on with its session
+  // when that has rows; one that lives is kAlreadyConnected, or waited for with `reconnect`.
+  std::optional<Token> key{};
+  // The latest request of that client whose reply is used; calls make those after it again. Left
+  // out: the latest that the server has counted. When it is given and there is no such session:
+  // kInvalidKey.
+  std::optional<std::uint64_t> last_id{};
+  // Reach a lost server again, with these waits between attempts; left out: say kServerLost.
+  std::optional<BackoffSettings> reconnect{};
 };
 
 struct AttachOptions {
@@ -62,9 +89,10 @@ struct AttachOptions {
   std::vector<std::uint64_t> seeds{};  // one per row; empty: row i gets i
 };
 
-// One thread at a time. After kTimedOut the request may be in flight all the same: Resume waits on
-// for its reply; any other call drops what is in flight and waits for it first, but SendStep, which
-// adds to it, and ReceiveStep. What was dropped is run all the same, and its reply is nobody's.
+// One thread at a time. After kTimedOut and kServerLost the request may be in flight all the same:
+// Resume waits on for its reply; any other call drops what is in flight and waits for it first, but
+// SendStep, which adds to it, and ReceiveStep. What was dropped is run all the same, and its reply
+// is nobody's.
 class RemoteVectorEnvironment : public LearnerEnvironment {
  public:
   static tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> Connect(
@@ -73,13 +101,16 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   ~RemoteVectorEnvironment() override;
 
   const HelloReply& hello() const { return hello_; }  // what the server offers
+  const Token& key() const { return key_; }
+  // The latest request whose reply a call has had.
+  std::uint64_t last_id() const;
   tl::expected<EnvironmentSpec, Refusal> Spec(const std::string& environment, Deadline deadline);
   tl::expected<AttachReply, Refusal> Attach(const AttachOptions& options, Deadline deadline);
   tl::expected<void, Refusal> Detach(Deadline deadline);
   // The round trip.
   tl::expected<std::chrono::nanoseconds, Refusal> Ping(Deadline deadline);
 
-  // Zero rows and empty specs before Attach.
+  // Zero rows and empty specs before Attach, unless the session had rows already.
   int num_rows() const override { return layout_.shape().rows; }
   const EnvironmentSpec& spec() const override { return spec_; }
   std::span<const InfoColumn> info_columns() const override { return info_columns_; }
@@ -121,7 +152,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // before it: it was never sent.
   tl::expected<ConstBatchView, Refusal> Resume(Deadline deadline);
   // The server has forgotten the session: it was away or has not heard of us for too long.
-  bool session_is_lost() const { return keep_alive_->session_is_lost(); }
+  bool session_is_lost() const { return session_is_lost_ || keep_alive_->session_is_lost(); }
 
  private:
   using Frames = std::vector<zmq::message_t>;  // header and arrays
@@ -134,17 +165,32 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
     std::span<const T> Aligned(std::size_t frame);
   };
   struct InFlight {
-    Operation operation = Operation::kPing;
-    std::uint64_t id = 0;
+    Request request;
     Frames frames;
     int num_copies = 0;              // how often it was sent
     std::vector<std::int32_t> rows;  // of a step of some rows
     bool is_dropped = false;         // its reply is nobody's
 
-    bool is_wanted_step() const { return operation == Operation::kStep && !is_dropped; }
+    bool is_wanted_step() const { return request.operation == Operation::kStep && !is_dropped; }
   };
 
   explicit RemoteVectorEnvironment(const ConnectOptions& options);
+  zmq::context_t& context() const;
+  void OpenSocket();  // a new connection; throws zmq::error_t
+  // Says hello until it is answered.
+  tl::expected<void, Refusal> Open(Deadline deadline);
+  Request Hello();
+  // Says it once; kTimedOut when it is not answered until then.
+  tl::expected<HelloReply, Refusal> Greet(const Request& hello, Deadline until);
+  void TakeSession(HelloReply reply);
+  // The rows that the session has already.
+  tl::expected<void, Refusal> TakeOver(Deadline deadline);
+  tl::expected<void, Refusal> TakeRows(const AttachReply& rows, EnvironmentSpec spec);
+  // New connections until one is answered; then what is in flight goes again.
+  tl::expected<void, Refusal> Reconnect(Deadline deadline);
+  bool server_is_lost() const { return keep_alive_ != nullptr && keep_alive_->server_is_lost(); }
+  tl::unexpected<Refusal> ServerIsLost() const;
+  std::chrono::milliseconds retry_interval() const;
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
   Arrays StepArrays(std::span<const std::int32_t> rows, const ActionView& actions) const;
@@ -154,7 +200,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<void, Refusal> Settle(Deadline deadline);
   tl::expected<void, Refusal> SettleIds(Deadline deadline);  // for the latter
   // Puts a request in flight and sends it.
-  InFlight& Post(const Request& request, const Arrays& arrays);
+  InFlight& Post(Request request, const Arrays& arrays);
   InFlight& PostNext(Request request, const Arrays& arrays);  // the session's next
   void PostPing();
   void SendCopy(InFlight& request);
@@ -171,9 +217,11 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   std::unique_ptr<zmq::context_t> own_context_;
   zmq::socket_t socket_;
   std::unique_ptr<KeepAlive> keep_alive_;
+  bool session_is_lost_ = false;  // said to a hello
+  const Token key_;
   HelloReply hello_;
   std::uint64_t last_id_ = 0;  // the latest used; one that was refused uncounted is used again
-  std::uint64_t num_pings_ = 0;
+  std::uint64_t next_uncounted_id_;
   std::deque<InFlight> in_flight_;  // not answered yet, oldest first
   InFlight answered_;               // the latest that was
   bool must_settle_ = false;        // replies with the next id may be those of copies

@@ -31,7 +31,8 @@ struct ResetRequest {
   std::optional<Starts> starts{};  // of these rows from now on; none: as before
 };
 
-// Not thread-safe. Deadlines: a call gives up with kTimedOut once its own has passed; in process
+// Not thread-safe. Deadlines: a call gives up with kTimedOut once its own has passed, and with
+// kServerLost before that when the server is gone; in process
 // it takes as long as it takes.
 class LearnerEnvironment {
  public:

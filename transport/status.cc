@@ -44,6 +44,8 @@ const char* StatusName(Status status) {
       return "shutting_down";
     case Status::kTimedOut:
       return "timed_out";
+    case Status::kServerLost:
+      return "server_lost";
     case Status::kUnknownError:
       return "unknown_error";
   }

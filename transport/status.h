@@ -31,6 +31,7 @@ enum class Status : std::int32_t {
   kUnknownOperation = -70,
   kShuttingDown = -71,
   kTimedOut = -100,      // given by a client to itself when its deadline has passed; never sent
+  kServerLost = -101,    // likewise, when the server has not answered for the session's timeout
   kUnknownError = -127,  // a fault of the server; its log says more
 };
 

@@ -653,6 +653,7 @@ class EchoingServer {
     if (request.operation == Operation::kAttach) {
       AttachReply reply;
       reply.rows = 2;
+      reply.autoreset = request.autoreset;
       reply.observation_size = spec_.observation_size();
       reply.info = {"ticks"};
       reply.info_types = {InfoType::kInt32};

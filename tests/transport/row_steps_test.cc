@@ -2,12 +2,11 @@
 #include "transport/row_steps.h"
 
 #include <algorithm>
-#include <map>
 #include <random>
 
 #include "tests/test_size.h"
+#include "tests/transport/ferry.h"
 #include "tests/transport/serving.h"
-#include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
 namespace {
@@ -191,82 +190,17 @@ TEST_P(RowStepsInEveryModeTest, SendAndRecvLoseRepeatAndMixUpNoRow) {
   EXPECT_EQ(StoryTeller(*Attached(kRows, GetParam())).InParts(steps, seed), expected);
 }
 
-// Between client and server; carries one message in three nowhere, either way.
-class LossyFerry {
- public:
-  LossyFerry(zmq::context_t& context, const std::string& endpoint, std::uint32_t seed)
-      : context_(context), endpoint_(endpoint), random_(seed) {
-    front_.bind("inproc://ferry");
-    thread_ = std::thread([this] { Run(); });
-  }
-  ~LossyFerry() {
-    is_over_ = true;
-    thread_.join();
-  }
-
- private:
-  using Frames = std::vector<zmq::message_t>;
-
-  void Run() {
-    while (!is_over_) {
-      std::vector<zmq::pollitem_t> items = {{front_.handle(), 0, ZMQ_POLLIN, 0}};
-      for (auto& [identity, back] : backs_) items.push_back({back.handle(), 0, ZMQ_POLLIN, 0});
-      Poll(items, DeadlineIn(5ms));
-      for (Frames frames; Receive(front_, frames);) {
-        const std::string identity = frames[0].to_string();
-        frames.erase(frames.begin());
-        Carry(std::move(frames), BackOf(identity));
-      }
-      for (auto& [identity, back] : backs_) {
-        for (Frames frames; Receive(back, frames);) {
-          frames.emplace(frames.begin(), identity.data(), identity.size());
-          Carry(std::move(frames), front_);
-        }
-      }
-    }
-  }
-  zmq::socket_t& BackOf(const std::string& identity) {
-    const auto found = backs_.find(identity);
-    if (found != backs_.end()) return found->second;
-    zmq::socket_t back(context_, zmq::socket_type::dealer);
-    back.set(zmq::sockopt::linger, 0);
-    back.connect(endpoint_);
-    return backs_.emplace(identity, std::move(back)).first->second;
-  }
-  static bool Receive(zmq::socket_t& socket, Frames& frames) {
-    frames.clear();
-    zmq::message_t frame;
-    do {
-      if (!ReceiveFrame(socket, frame)) return false;
-      frames.push_back(std::move(frame));
-    } while (frames.back().more());
-    return true;
-  }
-  void Carry(Frames frames, zmq::socket_t& to) {
-    if (random_() % 3 == 0) return;
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      SendFrame(to, std::move(frames[i]), i + 1 < frames.size());
-    }
-  }
-
-  zmq::context_t& context_;
-  const std::string endpoint_;
-  zmq::socket_t front_{context_, zmq::socket_type::router};
-  std::map<std::string, zmq::socket_t> backs_;
-  std::mt19937 random_;
-  std::atomic<bool> is_over_{false};
-  std::thread thread_;
-};
-
 TEST_F(RowStepsTest, StepsInFlightOnALineThatLosesMessagesGiveTheSameBits) {
   Start();
   const std::uint32_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   const int steps = TestCount(20, 100, 1000);
   const auto expected = StoryTeller(*Local(kRows)).InPlainLoop(steps);
-  const LossyFerry ferry(context, endpoint, seed);
+  const Ferry ferry(context, endpoint, [random = std::mt19937(seed)]() mutable {
+    return random() % 3 != 0;  // carries one message in three nowhere
+  });
   const auto remote = RemoteVectorEnvironment::Connect(
-      {.endpoint = "inproc://ferry", .retry_interval = 2ms, .context = &context},
+      {.endpoint = Ferry::kEndpoint, .retry_interval = 2ms, .context = &context},
       DeadlineIn(kPatience));
   ASSERT_TRUE(remote) << remote.error().text;
   const auto attached = (*remote)->Attach(

@@ -174,6 +174,7 @@ TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
 TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   server_settings.inline_limit_us = 0;
   server_settings.stop_within = kPatience;
+  server_settings.sessions.min_timeout = 100ms;
   const auto make_gated = game_settings.make_simulated;
   std::atomic<bool> fails{false};
   game_settings.make_simulated = [&fails, make_gated](const std::vector<SimulatedGame>& settings) {
@@ -251,6 +252,9 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   expect(Status::kPermissionDenied,
          other.Ask(SessionRequest(Operation::kRestore, other_token, 3), {reply.frames[1]}));
 
+  const auto watching = RemoteVectorEnvironment::Connect(
+      {.endpoint = endpoint, .context = &context, .timeout = 100ms}, DeadlineIn(kPatience));
+  ASSERT_TRUE(watching) << watching.error().text;
   gate->Shut();
   for (std::uint64_t id = 13; id < 17; ++id)
     client.Send(StepRequest(token, id), {SomeActions(), ""});
@@ -259,6 +263,10 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   server->Stop();
   expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, 4), {SomeActions(), ""}));
   gate->Open();
+  thread.join();
+  const auto lost = (*watching)->Ping(DeadlineIn(kPatience));
+  ASSERT_FALSE(lost);
+  seen.insert(lost.error().status);
 
   const auto lonely = RemoteVectorEnvironment::Connect(
       {.endpoint = "ipc://" + (directory.path() / "nobody").string()}, DeadlineIn(20ms));
