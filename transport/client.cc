@@ -79,9 +79,12 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
   } catch (const zmq::error_t& error) {
     return Refuse(Status::kBadArgument, options.endpoint + ": " + error.what());
   }
-  return remote->Open(deadline).and_then([&] { return remote->TakeOver(deadline); }).map([&] {
-    return std::move(remote);
-  });
+  if (auto opened = remote->Open(deadline); !opened) return tl::make_unexpected(opened.error());
+  if (auto taken = remote->TakeOver(deadline); !taken) {
+    remote->keep_alive_.reset();  // without a goodbye: the session stays for another attempt
+    return tl::make_unexpected(taken.error());
+  }
+  return remote;
 }
 
 Request RemoteVectorEnvironment::Hello() {
@@ -217,6 +220,7 @@ RemoteVectorEnvironment::~RemoteVectorEnvironment() {
   keep_alive_.reset();
   Request goodbye = Make(Operation::kDetach);
   goodbye.close = true;
+  last_id_ = std::max(last_id_, hello_.last_id);  // a successor may not have made its calls again
   PostNext(std::move(goodbye), {});
 }
 

@@ -83,10 +83,9 @@ struct Request {
   std::vector<std::string> capabilities;  // hello: what the client can beside the protocol's least
   std::string nick;                       // hello: for others to see; printable, may be empty
   std::optional<std::chrono::milliseconds> timeout;  // hello: asked for, of the session
-  bool resume = false;                       // hello: a session that there is already, or none
-  std::string environment;                   // spec, attach; hello: of the hashes, optional
-  std::optional<std::uint64_t> policy_hash;  // hello, attach: what the client was made for
-  std::optional<std::uint64_t> task_hash;    // hello, attach
+  std::string environment;                           // spec, attach; hello: of the hashes, optional
+  std::optional<std::uint64_t> policy_hash;          // hello, attach: what the client was made for
+  std::optional<std::uint64_t> task_hash;            // hello, attach
 
   int rows = 0;                                // attach: [1, kMaxRows]
   std::vector<std::string> tracks;             // attach: row i drives tracks[i % size]
@@ -98,9 +97,10 @@ struct Request {
   float keep_every_m = 0;             // attach: [1, 10000], or 0: no state is kept
   std::optional<Starts> starts;       // attach, reset
 
-  int count = 0;       // recv: rows that are waited for, [1, kMaxRows]
-  int row = 0;         // branch: whose state the others get, [0, kMaxRows)
-  bool close = false;  // detach: the session ends too
+  int count = 0;        // recv: rows that are waited for, [1, kMaxRows]
+  int row = 0;          // branch: whose state the others get, [0, kMaxRows)
+  bool close = false;   // detach: the session ends too
+  bool resume = false;  // hello: a session that there is already, or none
 };
 
 // A refusal with the request's id as far as it could be read, else 0.

@@ -272,7 +272,8 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
   reply.last_id = session.last_id;
   // Nothing of it runs, for it has counted nothing since it was new or dropped.
   if (session.environment != nullptr) reply.attached = session.environment->Describe();
-  spdlog::debug("session {}: {}", reply.session, session.last_id == 0 ? "opened" : "resumed");
+  spdlog::debug("session {}: {} by '{}'", reply.session,
+                session.last_id == 0 ? "opened" : "resumed", session.nick);
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
   Send(identity, frames);
 }

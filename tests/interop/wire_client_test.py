@@ -222,6 +222,23 @@ class WireTest(unittest.TestCase):
             self.client.exchange({'v': 1, 'op': 'ping', 'id': 7, 'token': header['token']})
         self.assertEqual(refusal.exception.status, -21)
 
+    def test_attach_waits_for_rows_that_are_lent_to_others(self):
+        wanted = {'environment': 'default', 'rows': 8, 'tracks': ['short_sprint']}  # all that there are
+        self.client.hello()
+        with Client(self.server.endpoint) as holder:
+            holder.hello()
+            holder.call('attach', b'', **wanted)
+            with self.assertRaisesRegex(Refused, 'free are 0 simulated') as refusal:
+                self.client.call('attach', b'', **wanted)
+            self.assertEqual(refusal.exception.status, -1)
+            self.client._id += 1
+            header = {'v': 1, 'op': 'attach', 'id': self.client._id, 'token': self.client.token, **wanted}
+            self.client.socket.send_multipart([msgpack.packb({**header, 'wait_ms': LONG_ENOUGH_MS}), b''])
+            holder.call('detach', close=True)
+        self.assertTrue(self.client.socket.poll(LONG_ENOUGH_MS))
+        reply = msgpack.unpackb(self.client.socket.recv_multipart()[0])
+        self.assertEqual((reply['id'], reply['status'], reply['rows']), (self.client._id, 0, 8))
+
     def test_spec_gives_each_column_its_name_unit_and_bounds(self):
         hello = self.client.hello()
         spec, _ = self.client.call('spec', environment='default')

@@ -28,6 +28,9 @@ constexpr auto kLongEnough = 60s;
 constexpr int kRows = 3;
 
 class ServeSessionsTest : public ::testing::Test {
+ public:
+  ~ServeSessionsTest() override { fs::remove_all(directory_); }
+
  protected:
   ServeSessionsTest() {
     const fs::path configs = fs::path(HOTLAP_SOURCE_DIR) / "configs";
@@ -39,7 +42,6 @@ class ServeSessionsTest : public ::testing::Test {
         << "\nvehicle: " << (configs / "vehicles/stadium.yaml").string()
         << "\nlog_level: \"off\"\nsessions: {timeout_s: 0.5}\n";
   }
-  ~ServeSessionsTest() override { fs::remove_all(directory_); }
 
   Process Served() {
     Process server(

@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 
 std::vector<std::chrono::milliseconds> Waits(std::uint64_t seed, int count) {
   Backoff backoff({.first = 100ms, .longest = 1000ms}, seed);
-  std::vector<std::chrono::milliseconds> waits;
-  for (int i = 0; i < count; ++i) waits.push_back(backoff.Next());
+  std::vector<std::chrono::milliseconds> waits(static_cast<std::size_t>(count));
+  for (std::chrono::milliseconds& wait : waits) wait = backoff.Next();
   return waits;
 }
 

@@ -28,11 +28,10 @@ class LeaseTest : public ServingTest {
   std::vector<std::vector<std::string>> Undisturbed(int steps) {
     RawClient client = Raw();
     const Token token = Driving(client, 100);
-    std::vector<std::vector<std::string>> replies;
-    for (int i = 0; i < steps; ++i) {
-      replies.push_back(Step(client, token, 4 + static_cast<std::uint64_t>(i)).frames);
-    }
-    Request close = SessionRequest(Operation::kDetach, token, 4 + replies.size());
+    std::vector<std::vector<std::string>> replies(static_cast<std::size_t>(steps));
+    std::uint64_t id = 4;
+    for (auto& reply : replies) reply = Step(client, token, id++).frames;
+    Request close = SessionRequest(Operation::kDetach, token, id);
     close.close = true;
     EXPECT_EQ(client.Ask(close).header.status, Status::kOk);
     EXPECT_TRUE(Eventually([this] { return games->free_simulated() == kAll; }));

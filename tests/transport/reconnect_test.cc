@@ -10,6 +10,9 @@ namespace {
 constexpr int kRows = 3;
 
 class ReconnectTest : public ServingTest {
+ public:
+  ~ReconnectTest() override { ferry.reset(); }
+
  protected:
   ReconnectTest() {
     server_settings.sessions.timeout = 300ms;  // of the test's clock, and of the learner's own
@@ -19,7 +22,6 @@ class ReconnectTest : public ServingTest {
     Start();
     ferry.emplace(context, endpoint);
   }
-  ~ReconnectTest() override { ferry.reset(); }
 
   ConnectOptions ByFerry() { return {.endpoint = Ferry::kEndpoint, .context = &context}; }
   static ConnectOptions Reconnecting(ConnectOptions options) {
@@ -248,6 +250,21 @@ TEST_F(ReconnectTest, ASuccessorThatIsAheadOfTheSessionIsRefused) {
                                    .last_id = killed->last_id() + 1});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().status, Status::kBadArgument);
+  EXPECT_EQ(server->counters().sessions, 1u) << "it stays for another one";
+}
+
+TEST_F(ReconnectTest, ASuccessorThatLeavesGivesTheRowsBackAtOnce) {
+  StartBehindFerry();
+  ConnectOptions options = ByFerry();
+  options.key = KeyOf(1);
+  const auto killed = Driving(options, 3);
+  ferry->Cut();
+  ASSERT_TRUE(PassUntilDroppedAre(1));
+  ConnectOptions successor{.endpoint = endpoint, .context = &context, .key = KeyOf(1)};
+  successor.last_id = killed->last_id() - 2;
+  ASSERT_TRUE(TryConnect(successor));  // and is gone again
+  EXPECT_TRUE(Eventually([this] { return server->counters().sessions == 0; }));
+  EXPECT_TRUE(Eventually([this] { return games->free_simulated() == game_settings.simulated; }));
 }
 
 TEST_F(ReconnectTest, ALivingSessionIsHandedToNobodyAndASuccessorThatReconnectsWaitsForItsEnd) {

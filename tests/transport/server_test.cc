@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "tests/allocation_count.h"
 #include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
@@ -119,6 +120,26 @@ TEST_F(ServerTest, RepliesStayAsTheyWereSentWhileLaterOnesAreWritten) {
                 replies[static_cast<std::size_t>(kept - 3)].frames);
     }
   }
+}
+
+TEST_F(ServerTest, ASlowReaderCostsTheServerABoundedNumberOfReplies) {
+  constexpr int kQueue = 64;  // messages that the server holds for one connection
+  server_settings.inline_limit_us = 1e6;
+  server_settings.endpoints = {"inproc://slow"};
+  Start();
+  RawClient slow(context, endpoint, 1), other = Raw();
+  const Token token = Ready(slow, 1, 64);
+  const long before = NumAlignedAllocations();
+  const std::uint64_t runs = server->counters().inline_runs;
+  std::uint64_t id = 2;
+  for (int i = 1; i <= TestCount(300, 500, 5000); ++i) {
+    slow.Send(StepRequest(token, ++id), {SomeActions(64), ""});
+    ASSERT_TRUE(Eventually(
+        [&] { return server->counters().inline_runs == runs + static_cast<std::uint64_t>(i); }));
+  }
+  EXPECT_LE(NumAlignedAllocations() - before, 2 * server_settings.sessions.window + 1 + kQueue + 8);
+  const RawReply last = other.Ask(StepRequest(token, id), {SomeActions(64), ""});
+  EXPECT_EQ(last.header.status, Status::kOk) << "is kept all the same";
 }
 
 TEST_F(ServerTest, RequestsInFlightAreAnsweredInOrder) {
