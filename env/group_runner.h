@@ -56,6 +56,7 @@ class GroupRunner {
   tl::expected<void, std::string> Restore(std::size_t row, std::span<const std::byte> snapshot,
                                           const BatchView& out);
   const GameState& state(std::size_t row) const { return at(row).row.state(); }
+  const RowRecord& record(std::size_t row) const { return at(row).row.record(); }
   const Centreline& line(std::size_t row) const { return at(row).row.line(); }
   SnapshotOrigin OriginOf(std::size_t row) const;  // of its snapshots
 

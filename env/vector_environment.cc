@@ -398,6 +398,10 @@ const GameState& VectorEnvironment::game_state(int row) const {
   return impl_->RunnerOf(row).state(Size(row));
 }
 
+const RowRecord& VectorEnvironment::record(int row) const {
+  return impl_->RunnerOf(row).record(Size(row));
+}
+
 BatchBuffer::BatchBuffer(const VectorEnvironment& environment)
     : BatchBuffer(environment, environment.num_rows()) {}
 

@@ -22,6 +22,7 @@
 namespace hotlap {
 
 class WorkerPool;
+struct RowRecord;
 
 enum class Autoreset : std::uint8_t {
   kNextStep,
@@ -173,6 +174,8 @@ class VectorEnvironment {
   // What the game of a row told last, as far as it was good: for spectators, pictures and tests;
   // not part of the observation.
   const GameState& game_state(int row) const;
+  // What the row knows of its episode: likewise.
+  const RowRecord& record(int row) const;
 
  private:
   struct Impl;

@@ -62,15 +62,20 @@ tl::expected<void, Refusal> CheckMask(std::span<const std::uint8_t> mask) {
 }  // namespace
 
 AttachedEnvironment::AttachedEnvironment(GameLoan games, std::uint64_t owner,
-                                         const AttachContext& context)
+                                         const AttachContext& context,
+                                         std::shared_ptr<RowWatch> watch)
     : games_(std::move(games)),
       layout_(BatchShape{}),
       owner_(owner),
       snapshots_(context.snapshots),
-      transfer_bytes_(context.transfer_bytes) {}
+      transfer_bytes_(context.transfer_bytes),
+      watch_(std::move(watch)) {}
+
+AttachedEnvironment::~AttachedEnvironment() { watch_->Return(); }
 
 tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment::Attach(
-    const Work& work, std::uint64_t owner, const AttachContext& context) {
+    const Work& work, std::uint64_t owner, const AttachContext& context,
+    std::shared_ptr<RowWatch> watch) {
   const Request& request = work.request;
   if (request.rows > context.max_rows) {
     return Refuse(Status::kBadArgument, "field 'rows' is " + std::to_string(request.rows) +
@@ -108,8 +113,11 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   auto loan = context.games.Lend(request.kind, request.rows, work.place ? &*work.place : nullptr);
   if (!loan) return tl::make_unexpected(loan.error());
   std::unique_ptr<AttachedEnvironment> attached(
-      new AttachedEnvironment(*std::move(loan), owner, context));
-  auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle());
+      new AttachedEnvironment(*std::move(loan), owner, context, std::move(watch)));
+  auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle(),
+                                            [owner, on_replaced = context.on_replaced](int row) {
+                                              if (on_replaced) on_replaced(owner, row);
+                                            });
   VectorEnvironmentConfig config;
   config.environment = (*offered)->config;
   config.autoreset = request.autoreset;
@@ -133,6 +141,10 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   attached->ring_ = std::make_unique<ReplyRing>(context.window, attached->layout_.total_bytes());
   attached->name_ = request.environment;
   attached->warning_ = *std::move(warning);
+  const std::span<const int> games = attached->games_.games();
+  attached->watch_->Lease(
+      {std::move(tracks), attached->games_.num_simulated(), {games.begin(), games.end()}},
+      Clock::now());
   return attached;
 }
 
@@ -227,7 +239,25 @@ Reply AttachedEnvironment::Run(const Work& work) {
       std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / num_rows;
   double& cost = cost_us_[static_cast<std::size_t>(work.request.operation)];
   cost = cost > 0 ? cost + kSmoothing * (us - cost) : us;
+  is_shown_ = false;
+  if (watch_->is_watched()) Show();
   return *std::move(reply);
+}
+
+void AttachedEnvironment::Show() {
+  if (is_shown_) return;
+  const auto ticks_per_step = static_cast<std::uint64_t>(environment_->spec().ticks_per_step);
+  watch_->Show(*environment_, steps_ * ticks_per_step, Clock::now());
+  is_shown_ = true;
+}
+
+std::uint64_t AttachedEnvironment::TakeSteps() {
+  return steps_ - std::exchange(taken_steps_, steps_);
+}
+
+void AttachedEnvironment::CountSteps(const BatchView& batch) {
+  steps_ += static_cast<std::uint64_t>(
+      std::ranges::count(batch.status, static_cast<std::uint8_t>(RowStatus::kOk)));
 }
 
 tl::expected<Reply, Refusal> AttachedEnvironment::Reset(const Work& work) {
@@ -289,6 +319,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Step(const Work& work) {
   ReplyBuffer& buffer = ring_->Next();
   const BatchView view = layout.View(buffer.data());
   return StepRows(*environment_, asked->rows, asked->actions, view).map([&](BatchResult result) {
+    CountSteps(view);
     FinishBatch(layout.shape(), result.num_final, view);
     return MakeBatchReply(work, layout, result.num_final, buffer);
   });
@@ -315,6 +346,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Recv(const Work& work) {
   const BatchView view = layout.View(buffer.data());
   rows_.resize(static_cast<std::size_t>(num_rows));
   const int num_final = environment_->Recv(rows_, kNoDeadline, view).num_final;
+  CountSteps(view);
   FinishBatch(layout.shape(), num_final, view);
   return MakeBatchReply(work, layout, num_final, buffer);
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <tl/expected.hpp>
@@ -18,6 +19,7 @@
 #include "transport/protocol.h"
 #include "transport/replies.h"
 #include "transport/reply.h"
+#include "transport/row_watch.h"
 #include "transport/work.h"
 
 namespace hotlap::transport {
@@ -32,14 +34,21 @@ struct AttachContext {
   std::size_t kept_bytes = 0;             // of the states that one session's rows keep
   int window = 0;                         // replies that stay referenced
   std::shared_ptr<WorkerPool> workers{};  // share the steps of many rows
+  // The game of an owner's row was lost and is replaced; called from any thread. May be empty.
+  std::function<void(std::uint64_t owner, int row)> on_replaced{};
 };
 
 class AttachedEnvironment {
  public:
-  // Borrows games and builds the environments; may take long (a track).
+  // Borrows games and builds the environments; may take long (a track). `watch` has the rows until
+  // they go back.
   // kBadArgument, kUnknownEnvironment, kUnknownTrack, kSpecMismatch, kServerFull.
   static tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> Attach(
-      const Work& work, std::uint64_t owner, const AttachContext& context);
+      const Work& work, std::uint64_t owner, const AttachContext& context,
+      std::shared_ptr<RowWatch> watch = std::make_shared<RowWatch>());
+  ~AttachedEnvironment();
+  AttachedEnvironment(const AttachedEnvironment&) = delete;
+  AttachedEnvironment& operator=(const AttachedEnvironment&) = delete;
 
   AttachReply Describe() const;
   int num_rows() const { return layout_.shape().rows; }
@@ -53,8 +62,14 @@ class AttachedEnvironment {
   // How long `work` will take by what its operation took before.
   double EstimateUs(const Work& work) const;
 
+  // Shows the rows to whoever watches, unless it has shown them as they are.
+  void Show();
+  // Steps of rows since the last call.
+  std::uint64_t TakeSteps();
+
  private:
-  AttachedEnvironment(GameLoan games, std::uint64_t owner, const AttachContext& context);
+  AttachedEnvironment(GameLoan games, std::uint64_t owner, const AttachContext& context,
+                      std::shared_ptr<RowWatch> watch);
 
   // What a step or send is asked; no rows are all rows.
   struct RowActions {
@@ -76,6 +91,7 @@ class AttachedEnvironment {
   tl::expected<Reply, Refusal> Import(const Work& work);
   tl::expected<Reply, Refusal> Drop(const Work& work);
   // That of a recv has rows_ before the batch.
+  void CountSteps(const BatchView& batch);
   Reply MakeBatchReply(const Work& work, const BatchLayout& layout, int num_final,
                        ReplyBuffer& buffer) const;
 
@@ -88,6 +104,9 @@ class AttachedEnvironment {
   SnapshotStore& snapshots_;
   std::size_t transfer_bytes_;
   std::unique_ptr<ReplyRing> ring_;  // each buffer has room for all rows, so for any batch
+  std::shared_ptr<RowWatch> watch_;
+  bool is_shown_ = false;
+  std::uint64_t steps_ = 0, taken_steps_ = 0;
   std::array<double, kNumOperations> cost_us_{};  // per row, smoothed; 0: never measured
 
   // Copies of a request's arrays, aligned as the environment reads them.

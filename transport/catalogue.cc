@@ -69,11 +69,12 @@ tl::expected<const OfferedEnvironment*, Refusal> Catalogue::FindEnvironment(
                 "field 'environment' is " + Quoted(name) + "; there are: " + Listed(environments_));
 }
 
-tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::string& name) {
+tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::string& name,
+                                                                std::string_view field) {
   const auto found = tracks_.find(name);
   if (found == tracks_.end()) {
-    return Refuse(Status::kUnknownTrack,
-                  "field 'tracks' has " + Quoted(name) + "; there are: " + Listed(tracks_));
+    return Refuse(Status::kUnknownTrack, "field '" + std::string(field) + "' has " + Quoted(name) +
+                                             "; there are: " + Listed(tracks_));
   }
   TrackEntry& entry = *found->second;
   std::call_once(entry.built, [&entry] {
@@ -85,8 +86,8 @@ tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::strin
     }
   });
   if (!entry.error.empty()) {
-    return Refuse(Status::kUnknownTrack,
-                  "field 'tracks' has " + Quoted(name) + ", which cannot be built: " + entry.error);
+    return Refuse(Status::kUnknownTrack, "field '" + std::string(field) + "' has " + Quoted(name) +
+                                             ", which cannot be built: " + entry.error);
   }
   return &entry.offered;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -49,8 +50,9 @@ class Catalogue {
 
   // kUnknownEnvironment, kUnknownTrack; the text lists what there is.
   tl::expected<const OfferedEnvironment*, Refusal> FindEnvironment(const std::string& name) const;
-  // Builds the track at its first use, which may take long.
-  tl::expected<const OfferedTrack*, Refusal> FindTrack(const std::string& name);
+  // Builds the track at its first use, which may take long. `field`: of the request, for refusals.
+  tl::expected<const OfferedTrack*, Refusal> FindTrack(const std::string& name,
+                                                       std::string_view field = "tracks");
 
   const std::map<std::string, OfferedEnvironment>& environments() const { return environments_; }
   std::vector<std::string> track_names() const;

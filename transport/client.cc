@@ -68,6 +68,7 @@ zmq::context_t& RemoteVectorEnvironment::context() const {
 void RemoteVectorEnvironment::OpenSocket() {
   socket_ = zmq::socket_t(context(), zmq::socket_type::dealer);
   socket_.set(zmq::sockopt::linger, kLingerMs);
+  socket_.set(zmq::sockopt::ipv6, IsIpv6(options_.endpoint));
   Uninterrupted([&] { socket_.connect(options_.endpoint); });
 }
 
@@ -144,8 +145,11 @@ void RemoteVectorEnvironment::TakeSession(HelloReply reply) {
   hello_ = std::move(reply);
   const std::chrono::milliseconds timeout(hello_.session_timeout_ms);
   KeepAliveSettings settings{.endpoint = options_.endpoint, .token = hello_.token};
+  settings.on_event = options_.on_event;
+  settings.seen = seen_;
   settings.interval = std::max(kMinKeepAlive, std::min(options_.keep_alive, timeout / 10));
   settings.timeout = std::max(timeout, 10 * settings.interval);
+  keep_alive_.reset();  // both hear of `seen_`
   keep_alive_ = std::make_unique<KeepAlive>(context(), settings);
 }
 

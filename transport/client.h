@@ -37,6 +37,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +47,7 @@
 #include <zmq.hpp>
 
 #include "transport/backoff.h"
+#include "transport/event.h"
 #include "transport/keep_alive.h"
 #include "transport/learner_environment.h"
 #include "transport/protocol.h"
@@ -61,7 +63,7 @@ struct ConnectOptions {
   // What the learner was made for, checked by the server; an empty name checks nothing.
   std::string environment{};
   std::optional<std::uint64_t> policy_hash{}, task_hash{};
-  std::string nick{};                                  // for others to see
+  std::string nick{};  // for others to see; printable, at most kMaxNickBytes
   std::optional<std::chrono::milliseconds> timeout{};  // of the session, within the server's bounds
   std::chrono::milliseconds keep_alive{100};           // between pings, a tenth of it at most
   // Of the session; left out: one at random. That of a client that is gone goes on with its session
@@ -73,6 +75,10 @@ struct ConnectOptions {
   std::optional<std::uint64_t> last_id{};
   // Reach a lost server again, with these waits between attempts; left out: say kServerLost.
   std::optional<BackoffSettings> reconnect{};
+  // Hears what the server tells unasked, each event once. Called on the thread that keeps the
+  // session alive: it must be quick (meanwhile nothing keeps the session alive), must not throw,
+  // and calls nothing of the environment. Empty: nothing is told.
+  std::function<void(const Event&)> on_event{};
 };
 
 struct AttachOptions {
@@ -216,6 +222,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   const ConnectOptions options_;
   std::unique_ptr<zmq::context_t> own_context_;
   zmq::socket_t socket_;
+  const std::shared_ptr<SeenEvents> seen_ = std::make_shared<SeenEvents>();
   std::unique_ptr<KeepAlive> keep_alive_;
   bool session_is_lost_ = false;  // said to a hello
   const Token key_;

@@ -80,7 +80,8 @@ GameLoan::~GameLoan() {
 }
 
 std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
-    std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle) const {
+    std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle,
+    const std::function<void(int row)>& on_replaced) const {
   assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
   std::vector<std::unique_ptr<GameGroup>> groups;
   const auto simulated = tracks.first(static_cast<std::size_t>(num_simulated_));
@@ -103,8 +104,10 @@ std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
          .checkpoints_target = track.track->num_gates() * track.track->laps()});
   }
   TMInterfaceSettings settings = pool_->settings_.tminterface;
-  settings.on_lost = [pool = pool_, games = games_](int slot, const GameLoss& loss) {
+  settings.on_lost = [pool = pool_, games = games_, on_replaced, first_row = num_simulated_](
+                         int slot, const GameLoss& loss) {
     pool->ReplaceGame(games[static_cast<std::size_t>(slot)], loss);
+    if (on_replaced) on_replaced(first_row + slot);
   };
   groups.push_back(MakeTMInterfaceGames(std::move(behind_buffers), std::move(settings)));
   return groups;

@@ -66,11 +66,14 @@ class GameLoan {
 
   int num_simulated() const { return num_simulated_; }
   int num_behind_buffers() const { return static_cast<int>(games_.size()); }
+  std::span<const int> games() const { return games_; }  // of the pool, those behind buffers
 
   // Groups whose slots, laid end to end, are the rows; row i drives tracks[i]. They must go before
-  // the loan does. REQUIRES: as many tracks as rows.
-  std::vector<std::unique_ptr<GameGroup>> MakeGroups(std::span<const OfferedTrack* const> tracks,
-                                                     const sim::VehicleParams& vehicle) const;
+  // the loan does. `on_replaced`: the game of a row was lost, and another is put in its place;
+  // called by whoever drives the groups. REQUIRES: as many tracks as rows.
+  std::vector<std::unique_ptr<GameGroup>> MakeGroups(
+      std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle,
+      const std::function<void(int row)>& on_replaced = {}) const;
 
  private:
   friend class GamePool;

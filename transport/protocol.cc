@@ -9,6 +9,7 @@
 
 #include "transport/header.h"
 #include "transport/header_reader.h"
+#include "transport/printable.h"
 
 namespace hotlap::transport {
 namespace {
@@ -18,35 +19,49 @@ struct OperationEntry {
   int num_arrays;  // frames of a request behind its header
   bool is_on_rows;
   bool gives_batch;
+  bool is_counted;
   std::string_view fields;  // beside v, op and id; each between spaces
 };
 
 // In the order of Operation. A row without all of its columns does not compile.
 constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
-    // name, arrays, on rows, batch, fields
-    {"hello", 0, false, false,
+    // name, arrays, on rows, batch, counted, fields
+    {"hello", 0, false, false, false,
      " key environment policy_hash task_hash capabilities nick timeout_ms resume "},
-    {"spec", 0, false, false, " token environment "},
-    {"attach", 1, false, false,
+    {"spec", 0, false, false, true, " token environment "},
+    {"attach", 1, false, false, true,
      " token environment policy_hash task_hash rows tracks kind autoreset observations info "
      "keep_every_m starts start_share wait_ms "},
-    {"reset", 3, true, true, " token starts start_share "},
-    {"step", 2, true, true, " token "},
-    {"send", 2, true, false, " token "},
-    {"recv", 0, true, true, " token count "},
-    {"save", 1, true, false, " token "},
-    {"restore", 1, true, true, " token "},
-    {"branch", 1, true, true, " token row "},
-    {"export", 1, false, false, " token "},
-    {"import", 2, false, false, " token "},
-    {"drop", 1, false, false, " token "},
-    {"detach", 0, false, false, " token close "},
-    {"ping", 0, false, false, " token "},
+    {"reset", 3, true, true, true, " token starts start_share "},
+    {"step", 2, true, true, true, " token "},
+    {"send", 2, true, false, true, " token "},
+    {"recv", 0, true, true, true, " token count "},
+    {"save", 1, true, false, true, " token "},
+    {"restore", 1, true, true, true, " token "},
+    {"branch", 1, true, true, true, " token row "},
+    {"export", 1, false, false, true, " token "},
+    {"import", 2, false, false, true, " token "},
+    {"drop", 1, false, false, true, " token "},
+    {"detach", 0, false, false, true, " token close "},
+    {"ping", 0, false, false, false, " token round_trip_us "},
+    {"sessions", 0, false, false, false, " token first "},
+    {"instances", 0, false, false, false, " token first "},
+    {"states", 1, false, false, false, " token "},
+    {"logs", 0, false, false, false, " token since level "},
+    {"stats", 0, false, false, false, " token "},
+    {"track", 0, false, false, true, " token track "},
+    {"messages", 0, false, false, false, " token since "},
+    {"post_message", 0, false, false, true, " token text "},
+    {"clear_messages", 0, false, false, true, " token admin_key "},
+    {"announce", 0, false, false, true, " token admin_key text "},
+    {"listen", 0, false, false, false, " token round_trip_us "},
+    {"ack", 0, false, false, false, " token event "},
 }};
 
 static_assert(!kOperations.back().name.empty(), "an operation is not in the table");
 
 constexpr std::array<std::string_view, 3> kKinds = {"simulated", "tminterface", "any"};
+constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
 // Of a request's array: more than any operation on rows needs.
 constexpr std::size_t kBytesPerRow = 64;
@@ -80,8 +95,10 @@ void ReadChoice(HeaderReader& reader, const Header& header, std::string_view nam
   reader.Fail(name, wanted);
 }
 
-bool IsPrintable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+void ReadText(HeaderReader& reader, const Header& header, std::string_view name,
+              std::size_t max_bytes, std::string& out) {
+  reader.Keep(header.String(name, max_bytes), out);
+  if (!IsPrintable(out)) reader.Fail(name, "must be UTF-8 without control characters");
 }
 
 // What a hello may ask for beside a session.
@@ -90,13 +107,36 @@ void ReadHandshake(HeaderReader& reader, const Header& header, Request& request)
     reader.Keep(header.Strings("capabilities", kMaxNameBytes), request.capabilities);
   }
   if (reader.Has("nick")) {
-    reader.Keep(header.String("nick", kMaxNickBytes), request.nick);
-    if (!IsPrintable(request.nick)) reader.Fail("nick", "must be of printable ASCII characters");
+    ReadText(reader, header, "nick", kMaxNickBytes, request.nick);
   }
   if (reader.Has("timeout_ms")) {
     reader.Keep(header.Unsigned("timeout_ms", 1, INT32_MAX), request.timeout.emplace());
   }
   if (reader.Has("resume")) reader.Keep(header.Bool("resume"), request.resume);
+}
+
+// Of what a game server offers beside its games.
+void ReadServiceFields(HeaderReader& reader, const Header& header, Request& request) {
+  if (reader.Has("round_trip_us")) {
+    reader.Keep(header.Unsigned("round_trip_us", 0, UINT32_MAX), request.round_trip_us.emplace());
+  }
+  if (reader.Has("first")) reader.Keep(header.Unsigned("first", 0, UINT64_MAX), request.first);
+  if (reader.Has("since")) reader.Keep(header.Unsigned("since", 0, UINT64_MAX), request.since);
+  if (reader.Has("level")) ReadChoice(reader, header, "level", kLogLevels, request.level);
+  if (request.operation == Operation::kTrack) {
+    reader.Keep(header.String("track", kMaxNameBytes), request.track);
+  }
+  const bool is_announce = request.operation == Operation::kAnnounce;
+  if (request.operation == Operation::kPostMessage || is_announce) {
+    ReadText(reader, header, "text", kMaxMessageBytes, request.text);
+    if (request.text.empty()) reader.Fail("text", "must not be empty");
+  }
+  if (request.operation == Operation::kClearMessages || is_announce) {
+    reader.Keep(header.String("admin_key", kMaxAdminKeyBytes), request.admin_key);
+  }
+  if (request.operation == Operation::kAck) {
+    reader.Keep(header.Unsigned("event", 1, UINT64_MAX), request.event);
+  }
 }
 
 // Fields of one operation; the header has only fields that it may have.
@@ -150,7 +190,24 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
     reader.Keep(header.Unsigned("row", 0, kMaxRows - 1), request.row);
   }
   if (reader.Has("close")) reader.Keep(header.Bool("close"), request.close);
+  ReadServiceFields(reader, header, request);
   return reader.Finish(std::move(request));
+}
+
+void WriteServiceFields(HeaderWriter& writer, const Request& request) {
+  if (request.round_trip_us) writer.Unsigned("round_trip_us", *request.round_trip_us);
+  if (request.first != 0) writer.Unsigned("first", request.first);
+  if (request.since != 0) writer.Unsigned("since", request.since);
+  if (request.level != LogLevel::kDebug) writer.String("level", LogLevelName(request.level));
+  if (request.operation == Operation::kTrack) writer.String("track", request.track);
+  const bool is_announce = request.operation == Operation::kAnnounce;
+  if (request.operation == Operation::kPostMessage || is_announce) {
+    writer.String("text", request.text);
+  }
+  if (request.operation == Operation::kClearMessages || is_announce) {
+    writer.String("admin_key", request.admin_key);
+  }
+  if (request.operation == Operation::kAck) writer.Unsigned("event", request.event);
 }
 
 }  // namespace
@@ -159,6 +216,7 @@ const char* OperationName(Operation operation) { return Entry(operation).name.da
 int NumRequestArrays(Operation operation) { return Entry(operation).num_arrays; }
 bool IsOnRows(Operation operation) { return Entry(operation).is_on_rows; }
 bool GivesBatch(Operation operation) { return Entry(operation).gives_batch; }
+bool IsCounted(Operation operation) { return Entry(operation).is_counted; }
 
 std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes) {
   return std::max(kMaxRequestHeaderBytes + kBytesPerRow * static_cast<std::size_t>(max_rows),
@@ -173,6 +231,10 @@ const char* AutoresetName(Autoreset autoreset) {
 
 const char* ObservationTypeName(ObservationType type) {
   return kObservationTypeNames[static_cast<std::size_t>(type)].data();
+}
+
+const char* LogLevelName(LogLevel level) {
+  return kLogLevels[static_cast<std::size_t>(level)].data();
 }
 
 Token RandomToken() {
@@ -226,9 +288,9 @@ tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> f
   }
   auto read = ReadFields(*header, request);
   if (!read) return refuse(Status::kInvalidPacket, std::move(read.error()));
-  const bool may_be_uncounted =
-      read->operation == Operation::kPing || read->operation == Operation::kSpec;
-  if (read->token && !may_be_uncounted && read->id == 0) {
+  // A spec may be counted or not.
+  const bool is_counted = IsCounted(read->operation) && read->operation != Operation::kSpec;
+  if (is_counted && read->id == 0) {
     return refuse(Status::kInvalidId, "field 'id' must be at least 1");
   }
   return *std::move(read);
@@ -275,6 +337,7 @@ std::string EncodeRequest(const Request& request) {
     writer.Unsigned("count", static_cast<std::uint64_t>(request.count));
   }
   if (request.close) writer.Bool("close", true);
+  WriteServiceFields(writer, request);
   return writer.Finish();
 }
 

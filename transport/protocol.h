@@ -24,6 +24,8 @@ inline constexpr std::size_t kMaxRequestHeaderBytes = 1 << 16;
 inline constexpr std::size_t kMaxReplyHeaderBytes = 1 << 20;
 inline constexpr std::size_t kMaxNameBytes = 64;  // of environments, tracks, info columns
 inline constexpr std::size_t kMaxNickBytes = 32;
+inline constexpr std::size_t kMaxMessageBytes = 256;
+inline constexpr std::size_t kMaxAdminKeyBytes = 64;
 inline constexpr std::size_t kMaxRequestArrays = 3;  // no operation takes more
 inline constexpr int kMaxRows = 65536;               // of any attach; servers allow less
 
@@ -31,29 +33,44 @@ inline constexpr int kMaxRows = 65536;               // of any attach; servers a
 std::size_t MaxRequestFrameBytes(int max_rows, std::size_t max_transfer_bytes);
 
 enum class Operation : std::uint8_t {
-  kHello,    // opens a session
-  kSpec,     // describes an environment
-  kAttach,   // leases rows
-  kReset,    // arrays: mask, seeds, snapshots
-  kStep,     // arrays: actions, rows
-  kSend,     // arrays: actions, rows
-  kRecv,     // gives rows that were sent
-  kSave,     // arrays: mask
-  kRestore,  // arrays: snapshots
-  kBranch,   // arrays: mask
-  kExport,   // arrays: snapshots
-  kImport,   // arrays: sizes, bytes
-  kDrop,     // arrays: snapshots
-  kDetach,   // gives the rows back
-  kPing,     // keeps a session alive, or just answers; the last
+  kHello,      // opens a session
+  kSpec,       // describes an environment
+  kAttach,     // leases rows
+  kReset,      // arrays: mask, seeds, snapshots
+  kStep,       // arrays: actions, rows
+  kSend,       // arrays: actions, rows
+  kRecv,       // gives rows that were sent
+  kSave,       // arrays: mask
+  kRestore,    // arrays: snapshots
+  kBranch,     // arrays: mask
+  kExport,     // arrays: snapshots
+  kImport,     // arrays: sizes, bytes
+  kDrop,       // arrays: snapshots
+  kDetach,     // gives the rows back
+  kPing,       // keeps a session alive, or just answers
+  kSessions,   // who is online
+  kInstances,  // every game
+  kStates,     // arrays: instances
+  kLogs,       // the latest lines
+  kStats,      // counters of the session and of the server
+  kTrack,      // geometry
+  kMessages,   // what clients say to each other
+  kPostMessage,
+  kClearMessages,  // the administrator's
+  kAnnounce,       // likewise: an event for all sessions
+  kListen,         // as ping, and events come to where it came from
+  kAck,            // of an event; the last
 };
-inline constexpr int kNumOperations = static_cast<int>(Operation::kPing) + 1;
+inline constexpr int kNumOperations = static_cast<int>(Operation::kAck) + 1;
 const char* OperationName(Operation operation);
 int NumRequestArrays(Operation operation);
 // Whether it is on rows alone, and so takes for each as long as before. The others build, free, or
 // move as many states as a client likes.
 bool IsOnRows(Operation operation);
 bool GivesBatch(Operation operation);  // as the arrays of its reply
+// Whether a session's requests of it are run in the order of their ids, each once. The others
+// change nothing and are answered at once, whatever their id.
+bool IsCounted(Operation operation);
 
 // What names a session (given by the server) or a client (chosen by it): 16 random bytes.
 using Token = std::array<std::byte, 16>;
@@ -68,8 +85,11 @@ const char* AutoresetName(Autoreset autoreset);
 inline constexpr std::array<std::string_view, 2> kObservationTypeNames = {"f32", "f16"};
 const char* ObservationTypeName(ObservationType type);
 // What the servers of this version can beside the least that a client needs.
-inline constexpr std::array<std::string_view, 5> kServerCapabilities = {"f16", "send", "states",
-                                                                        "resume", "wait"};
+inline constexpr std::array<std::string_view, 6> kServerCapabilities = {"f16",    "send", "states",
+                                                                        "resume", "wait", "events"};
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+const char* LogLevelName(LogLevel level);
 
 // One struct for all operations: their fields hardly differ, and each operation refuses those that
 // are not its own.
@@ -81,7 +101,7 @@ struct Request {
 
   Token key{};  // hello: the client's own secret; the same key again finds the same session
   std::vector<std::string> capabilities;  // hello: what the client can beside the protocol's least
-  std::string nick;                       // hello: for others to see; printable, may be empty
+  std::string nick;  // hello: for others to see; printable, at most kMaxNickBytes
   std::optional<std::chrono::milliseconds> timeout;  // hello: asked for, of the session
   std::string environment;                           // spec, attach; hello: of the hashes, optional
   std::optional<std::uint64_t> policy_hash;          // hello, attach: what the client was made for
@@ -97,10 +117,19 @@ struct Request {
   float keep_every_m = 0;             // attach: [1, 10000], or 0: no state is kept
   std::optional<Starts> starts;       // attach, reset
 
-  int count = 0;        // recv: rows that are waited for, [1, kMaxRows]
-  int row = 0;          // branch: whose state the others get, [0, kMaxRows)
-  bool close = false;   // detach: the session ends too
-  bool resume = false;  // hello: a session that there is already, or none
+  int count = 0;                               // recv: rows that are waited for, [1, kMaxRows]
+  int row = 0;                                 // branch: whose state the others get, [0, kMaxRows)
+  bool close = false;                          // detach: the session ends too
+  bool resume = false;                         // hello: a session that there is already, or none
+  LogLevel level = LogLevel::kDebug;           // logs: the least
+  std::optional<std::uint32_t> round_trip_us;  // ping, listen: of the one before, as the client
+                                               // measured it
+  std::uint64_t first = 0;                     // sessions, instances: numbers from it on
+  std::uint64_t since = 0;                     // logs, messages: what has a greater number
+  std::string track;                           // track
+  std::string text;         // post_message, announce: printable, 1 to kMaxMessageBytes bytes
+  std::string admin_key;    // clear_messages, announce
+  std::uint64_t event = 0;  // ack: its number
 };
 
 // A refusal with the request's id as far as it could be read, else 0.

@@ -65,6 +65,12 @@ Reply Reply::HeaderOnly(const std::string& header) {
   return reply;
 }
 
+std::size_t Reply::bytes() const {
+  std::size_t bytes = 0;
+  for (const zmq::message_t& frame : frames) bytes += frame.size();
+  return bytes;
+}
+
 Reply Reply::Share() {
   Reply shared;
   shared.frames.resize(frames.size());

@@ -58,6 +58,7 @@ struct Reply {
   std::vector<zmq::message_t> frames;
 
   static Reply HeaderOnly(const std::string& header);
+  std::size_t bytes() const;
   Reply Share();  // a second reference to the same frames; REQUIRES: the caller owns this one
 };
 

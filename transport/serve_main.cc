@@ -1,15 +1,15 @@
 // Program hotlap-serve: environments behind a ZeroMQ socket.
-#include <signal.h>
+#include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,36 +17,19 @@
 #include "transport/catalogue.h"
 #include "transport/game_pool.h"
 #include "transport/installed_configs.h"
+#include "transport/log_lines.h"
+#include "transport/log_sink.h"
 #include "transport/server.h"
 #include "transport/server_config.h"
+#include "transport/stop_on_signals.h"
 
 namespace hotlap::transport {
 namespace {
 
-std::atomic<Server*> server_to_stop{nullptr};
-static_assert(std::atomic<Server*>::is_always_lock_free);
-
-// SIGINT and SIGTERM stop the server as long as this lives.
-class StopOnSignals {
- public:
-  explicit StopOnSignals(Server& server) {
-    server_to_stop = &server;
-    struct sigaction action {};
-    action.sa_handler = [](int) {
-      if (Server* stopped = server_to_stop.load()) stopped->Stop();
-    };
-    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
-  }
-  ~StopOnSignals() { server_to_stop = nullptr; }
-  StopOnSignals(const StopOnSignals&) = delete;
-  StopOnSignals& operator=(const StopOnSignals&) = delete;
-};
-
 struct Flags {
   std::filesystem::path config;
   std::vector<std::string> endpoints;
-  std::optional<int> simulated, games, threads;
+  std::optional<int> simulated, games, threads, port, max_conns, chat_size;
   std::string log_level;
 };
 
@@ -61,13 +44,25 @@ ServeConfig ReadConfig(const Flags& flags) {
   }
   if (flags.threads) config.server.threads = *flags.threads;
   if (!flags.log_level.empty()) config.log_level = flags.log_level;
+  if (flags.port) SetPort(config, *flags.port);
+  if (flags.max_conns) config.server.sessions.max_sessions = *flags.max_conns;
+  if (flags.chat_size) config.server.chat_size = static_cast<std::size_t>(*flags.chat_size);
   return config;
+}
+
+// Lines go to standard error, and to those who ask.
+std::shared_ptr<const LogLines> StartLog(const ServeConfig& config) {
+  auto lines = std::make_shared<LogLines>(static_cast<std::size_t>(config.log_lines));
+  spdlog::sinks_init_list sinks = {std::make_shared<spdlog::sinks::stderr_color_sink_mt>(),
+                                   std::make_shared<LogSink>(lines)};
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("hotlap-serve", sinks));
+  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  return lines;
 }
 
 int Serve(const Flags& flags) {
   ServeConfig config = ReadConfig(flags);
-  spdlog::set_default_logger(spdlog::stderr_color_mt("hotlap-serve"));
-  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  config.server.logs = StartLog(config);
   Catalogue catalogue(config.paths);
   FillGameCommand(config, catalogue);
   GamePool games(config.games);
@@ -103,6 +98,13 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 16));
   app.add_option("--threads", flags.threads, "that compute simulated rows (default: the cores)")
       ->check(CLI::Range(1, 256));
+  app.add_option("--port", flags.port, "of every tcp endpoint, instead of its own; 0: a free one")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--max-conns", flags.max_conns, "sessions at a time (default: 100)")
+      ->check(CLI::Range(1, 10000));
+  app.add_option("--chat-size", flags.chat_size,
+                 "messages between clients that are kept (default: 10)")
+      ->check(CLI::Range(0, hotlap::transport::kMaxBoardSize));
   app.add_option("--log-level", flags.log_level, "least severity that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}));
   CLI11_PARSE(app, argc, argv);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "transport/attached_environment.h"
+#include "transport/track_reply.h"
 #include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
@@ -52,12 +53,19 @@ void CheckNobodyListens(const std::string& endpoint) {
 
 std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   CheckNobodyListens(endpoint);
+  socket.set(zmq::sockopt::ipv6, IsIpv6(endpoint));
   try {
     Uninterrupted([&] { socket.bind(endpoint); });
   } catch (const zmq::error_t& error) {
     throw std::runtime_error(endpoint + ": cannot listen here: " + error.what());
   }
   return socket.get(zmq::sockopt::last_endpoint);
+}
+
+// Of the peer that sent a frame; empty where the transport has none.
+std::string PeerAddress(const zmq::message_t& frame) {
+  const char* const address = zmq_msg_gets(frame.handle(), "Peer-Address");
+  return address == nullptr ? "" : address;
 }
 
 Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
@@ -71,6 +79,12 @@ struct Server::Message {
   zmq::message_t header;
   std::vector<zmq::message_t> arrays;
   bool too_many_frames = false;
+
+  std::size_t bytes() const {
+    std::size_t bytes = header.size();
+    for (const zmq::message_t& array : arrays) bytes += array.size();
+    return bytes;
+  }
 };
 
 struct Server::Finished {
@@ -85,6 +99,7 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
     : settings_(settings),
       catalogue_(catalogue),
       snapshots_(settings.snapshot_bytes),
+      board_(settings.chat_size),
       attach_context_{catalogue,
                       games,
                       snapshots_,
@@ -92,11 +107,18 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
                       settings.transfer_bytes,
                       settings.kept_bytes,
                       settings.sessions.window,
-                      std::make_shared<WorkerPool>(settings.threads)},
+                      std::make_shared<WorkerPool>(settings.threads),
+                      [this](std::uint64_t session, int row) {
+                        GiveNotice({session, {.kind = EventKind::kReplaced, .row = row}});
+                      }},
       own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
       router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
       sessions_(settings.sessions),
       next_expiry_check_(settings.now()),
+      ticked_at_(next_expiry_check_),
+      tick_interval_ns_(settings.tick_interval.count()),
+      watched_until_(next_expiry_check_),
+      started_at_(next_expiry_check_),
       step_workers_(settings.threads),
       patient_workers_(games.num_games() + 2) {
   router_.set(zmq::sockopt::linger, kLingerMs);
@@ -139,6 +161,7 @@ Server::Counters Server::counters() const {
 }
 
 bool Server::Run() {
+  TellStarting();
   while (!stopping_.load() || running_ > 0 || !ready_.empty() || !waiting_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
@@ -148,16 +171,22 @@ bool Server::Run() {
     Dispatch();
     ExpireSessions();
     ServeWaiting();
+    Tick();
+    EndSessions();
+    DeliverEvents();
     if (!stopping_.load()) continue;
+    TellStopping();
     if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
     if (Clock::now() >= stop_deadline_) break;
   }
+  TellStopping();
   const bool is_finished = running_ == 0;
   Close(sessions_.CloseAll());
   if (is_finished) {
     step_workers_.Stop();
     patient_workers_.Stop();
   }
+  TellShutdown();
   // While we listen the paths are ours; later they may be a successor's. Connections stay.
   for (const std::string& endpoint : settings_.endpoints) {
     if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
@@ -169,9 +198,10 @@ bool Server::Run() {
 
 Deadline Server::NextTurn() const {
   if (stopping_.load()) return DeadlineIn(kStoppingTurn);
-  if (sessions_.size() == 0) return kNoDeadline;
-  Deadline next = next_expiry_check_;
+  Deadline next = NextTick();
+  if (sessions_.size() > 0) next = std::min({next, next_expiry_check_, NextEventTurn()});
   for (const Waiting& waiting : waiting_) next = std::min(next, waiting.work->wait_until);
+  if (next == kNoDeadline) return kNoDeadline;
   return DeadlineIn(std::clamp<std::chrono::nanoseconds>(next - settings_.now(), 0s, 1s));
 }
 
@@ -205,6 +235,8 @@ void Server::ReceiveAll() {
 
 void Server::Handle(Message message) {
   num_messages_.fetch_add(1, std::memory_order_relaxed);
+  ++traffic_.messages_in;
+  traffic_.bytes_in += message.bytes();
   auto request = DecodeRequest(BytesOf(message.header));
   if (request) {
     const int wanted = NumRequestArrays(request->operation);
@@ -221,36 +253,48 @@ void Server::Handle(Message message) {
     return SendStatus(message.identity, request.error().id, request.error().refusal);
   }
   const std::uint64_t id = request->id;
-  if (request->operation == Operation::kPing) return HandlePing(*request, message.identity);
-  if (request->operation == Operation::kHello) return HandleHello(*request, message.identity);
+  if (request->operation == Operation::kPing && !request->token) {
+    return SendStatus(message.identity, id, {Status::kOk, {}});
+  }
+  if (request->operation == Operation::kHello) {
+    return HandleHello(*request, message.identity, PeerAddress(message.header));
+  }
 
   const std::shared_ptr<Session> session = sessions_.Hear(*request->token, settings_.now());
   if (session == nullptr) {
     return SendStatus(message.identity, id,
                       {Status::kInvalidKey, "field 'token' is of no living session"});
   }
-  if (id == 0) return HandleSpec(*request, message.identity);
+  ++session->traffic.messages_in;
+  session->traffic.bytes_in += message.bytes();
+  if (!IsCounted(request->operation)) {
+    return Answer(message.identity,
+                  {.request = *std::move(request), .arrays = std::move(message.arrays)}, *session);
+  }
+  if (id == 0) return HandleSpec(*request, message.identity, *session);
   const bool is_new = id == session->last_id + 1;
   if (is_new && stopping_.load()) {
-    return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"});
+    return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"},
+                      session.get());
   }
   const auto admission = sessions_.Admit(*session, id, request->close);
-  if (!admission) return SendStatus(message.identity, id, admission.error());
+  if (!admission) return SendStatus(message.identity, id, admission.error(), session.get());
   if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
     case SessionTable::Admission::kNew:
+      TellMessage(session, *request);
       session->waiting.Push({*std::move(request), std::move(message.arrays)});
       if (!session->running && session->waiting.size() == 1) ready_.push_back(session);
       break;
     case SessionTable::Admission::kRepeat:
-      Send(message.identity, sessions_.Kept(*session, id));
+      Send(message.identity, sessions_.Kept(*session, id), session.get());
       break;
     case SessionTable::Admission::kJoined:
       break;
   }
 }
 
-void Server::HandleHello(const Request& request, const std::string& identity) {
+void Server::HandleHello(const Request& request, const std::string& identity, std::string address) {
   if (stopping_.load()) {
     return SendStatus(identity, request.id, {Status::kShuttingDown, "the server is shutting down"});
   }
@@ -262,41 +306,43 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
     if (!warning) return SendStatus(identity, request.id, warning.error());
     reply.warning = *std::move(warning);
   }
+  const std::size_t num_before = sessions_.size();
   const auto opened = sessions_.Open(request, settings_.now());
   if (!opened) return SendStatus(identity, request.id, opened.error());
   num_sessions_.store(sessions_.size());
-  const Session& session = **opened;
+  Session& session = **opened;
   reply.token = session.token;
   reply.session = session.public_id;
   reply.session_timeout_ms = session.timeout.count();
   reply.last_id = session.last_id;
   // Nothing of it runs, for it has counted nothing since it was new or dropped.
   if (session.environment != nullptr) reply.attached = session.environment->Describe();
+  const bool is_new = sessions_.size() > num_before;
+  session.address = std::move(address);
   spdlog::debug("session {}: {} by '{}'", reply.session,
                 session.last_id == 0 ? "opened" : "resumed", session.nick);
+  if (is_new) TellConnect(*opened);
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
-  Send(identity, frames);
+  Send(identity, frames, &session);
 }
 
-void Server::HandlePing(const Request& request, const std::string& identity) {
-  if (request.token && sessions_.Hear(*request.token, settings_.now()) == nullptr) {
-    return SendStatus(identity, request.id,
-                      {Status::kInvalidKey, "field 'token' is of no living session"});
-  }
-  SendStatus(identity, request.id, {Status::kOk, {}});
-}
-
-void Server::HandleSpec(const Request& request, const std::string& identity) {
+void Server::HandleSpec(const Request& request, const std::string& identity, Session& session) {
   Reply reply = Describe(request);
-  Send(identity, reply);
+  Send(identity, reply, &session);
 }
 
-void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal) {
+void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
+                        Session* session) {
   Reply reply = StatusReply(id, refusal);
-  Send(identity, reply);
+  Send(identity, reply, session);
 }
 
-void Server::Send(const std::string& identity, Reply& reply) {
+void Server::Send(const std::string& identity, Reply& reply, Session* session) {
+  for (Traffic* traffic : {&traffic_, session == nullptr ? nullptr : &session->traffic}) {
+    if (traffic == nullptr) continue;
+    ++traffic->messages_out;
+    traffic->bytes_out += reply.bytes();
+  }
   try {
     SendFrame(router_, zmq::message_t(identity.data(), identity.size()), true);
     Reply sent = reply.Share();
@@ -337,6 +383,7 @@ bool Server::RunsHere(const Session& session, const Work& work) const {
 // the socket's thread first would cost two hops between threads.
 void Server::Give(const std::shared_ptr<Session>& session, const std::shared_ptr<Work>& work) {
   const bool patient = work->request.operation == Operation::kAttach ||
+                       work->request.operation == Operation::kTrack ||
                        (session->environment != nullptr && !session->environment->is_simulated());
   (patient ? patient_workers_ : step_workers_).Give([this, session, work] {
     Finished finished{session, work, RunWork(*session, *work)};
@@ -370,6 +417,16 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
   const std::uint64_t id = work.request.id;
   if (work.request.operation == Operation::kSpec) return Describe(work.request);
   if (work.request.operation == Operation::kAttach) return RunAttach(session, work);
+  if (work.request.operation == Operation::kTrack) {
+    const auto track = catalogue_.FindTrack(work.request.track, "track");
+    if (!track) return StatusReply(id, track.error());
+    return MakeTrackReply(id, **track);
+  }
+  if (work.request.operation == Operation::kPostMessage) return PostMessage(session, work.request);
+  if (work.request.operation == Operation::kClearMessages) {
+    return ClearMessages(session, work.request);
+  }
+  if (work.request.operation == Operation::kAnnounce) return Announce(session, work.request);
   if (session.environment == nullptr && !work.request.close) {
     return StatusReply(id, {Status::kNotAttached, "the session has no rows; attach some first"});
   }
@@ -377,7 +434,11 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
     session.environment.reset();
     return StatusReply(id, {Status::kOk, {}});
   }
-  return session.environment->Run(work);
+  Reply reply = session.environment->Run(work);
+  const std::uint64_t steps = session.environment->TakeSteps();
+  session.steps.fetch_add(steps, std::memory_order_relaxed);
+  num_steps_.fetch_add(steps, std::memory_order_relaxed);
+  return reply;
 }
 
 std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
@@ -392,7 +453,7 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
     work.place.emplace(*std::move(place));
     work.wait_until = settings_.now() + request.wait;
   }
-  auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_);
+  auto attached = AttachedEnvironment::Attach(work, session.number, attach_context_, session.watch);
   if (!attached) {
     const bool waits_on = attached.error().status == Status::kServerFull && work.place &&
                           settings_.now() < work.wait_until;
@@ -427,6 +488,7 @@ void Server::TakeFinished() {
     const std::lock_guard lock(finished_mutex_);
     finished.swap(finished_);
   }
+  TakeNotices();
   for (Finished& one : finished) {
     if (one.is_last) --running_;
     if (!one.reply) {
@@ -466,8 +528,9 @@ void Server::ServeWaiting() {
 void Server::Finish(Finished finished) {
   const std::shared_ptr<Session>& session = finished.session;
   sessions_.Answer(*session, *std::move(finished.reply), settings_.now());
-  Send(session->identity, session->replies.back());
-  if (finished.work->request.close) {
+  Send(session->identity, session->replies.back(), session.get());
+  const bool is_over = session->is_ended_by_us && session->unanswered == 0;
+  if (finished.work->request.close || is_over) {
     sessions_.Close(*session);
     return Close({session});
   }
@@ -501,12 +564,17 @@ void Server::ExpireSessions() {
   const SessionTable::Dropped dropped = sessions_.dropped();
   num_dropped_.store(dropped.sessions);
   num_dropped_rows_.store(dropped.rows);
+  StopWatching();
+  TellExpiring();
 }
 
 void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
   num_sessions_.store(sessions_.size());
   for (const std::shared_ptr<Session>& session : closed) {
     spdlog::debug("session {}: closed", session->public_id);
+    session->outbox.GiveUp();
+    std::erase(telling_, session);
+    TellDisconnect(session);
     while (session->waiting.Pop()) {
     }
     if (!session->running || session->waits_for_games) ReleaseEnvironment(*session);

@@ -18,8 +18,13 @@
 #include "env/snapshot_store.h"
 #include "transport/attached_environment.h"
 #include "transport/catalogue.h"
+#include "transport/event.h"
 #include "transport/event_fd.h"
+#include "transport/event_handler.h"
 #include "transport/game_pool.h"
+#include "transport/log_lines.h"
+#include "transport/message_board.h"
+#include "transport/service_replies.h"
 #include "transport/session_table.h"
 #include "transport/workers.h"
 
@@ -36,6 +41,12 @@ struct ServerSettings {
   double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
   std::chrono::milliseconds stop_within{600};   // for what runs when the server is stopped
   std::function<Deadline()> now = &Clock::now;  // by which sessions expire
+  std::shared_ptr<const LogLines> logs{};       // what `logs` tells; null: nothing
+  std::size_t chat_size = 10;       // messages between clients that are kept, at most kMaxBoardSize
+  std::string admin_key{};          // who has it is the administrator; empty: nobody is
+  EventHandler* handler = nullptr;  // outlives the server; null: nobody wants to hear
+  std::chrono::nanoseconds tick_interval =
+      std::chrono::milliseconds(100);  // of its Update; 0: none
 };
 
 class Server {
@@ -57,6 +68,9 @@ class Server {
   // From any thread and from signal handlers.
   void Stop();
 
+  // Of the handler's Update, from now on; 0: none. From any thread.
+  void set_tick_interval(std::chrono::nanoseconds interval);
+
   // From any thread, for operators and tests.
   struct Counters {
     std::uint64_t messages = 0;   // received
@@ -68,21 +82,40 @@ class Server {
   Counters counters() const;
 
  private:
+  friend class SessionHandle;
   struct Message;   // as received
   struct Finished;  // work that came back
   struct Waiting {  // an attach, until there are games for it
     std::shared_ptr<Session> session;
     std::shared_ptr<Work> work;
   };
+  struct Notice {               // an event on its way from a worker
+    std::uint64_t session = 0;  // number; 0: of all
+    Event event;
+  };
 
   void ReceiveAll();
   bool Receive(Message& message);
   void Handle(Message message);
-  void HandleHello(const Request& request, const std::string& identity);
-  void HandlePing(const Request& request, const std::string& identity);
-  void HandleSpec(const Request& request, const std::string& identity);  // uncounted
-  void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal);
-  void Send(const std::string& identity, Reply& reply);
+  void HandleHello(const Request& request, const std::string& identity, std::string address);
+  void HandleSpec(const Request& request, const std::string& identity,
+                  Session& session);  // uncounted
+  void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
+                  Session* session = nullptr);
+  // `session`: whose traffic it is, if anybody's.
+  void Send(const std::string& identity, Reply& reply, Session* session = nullptr);
+
+  // What is not counted (server_questions.cc). Changes nothing of any session's rows.
+  void Answer(const std::string& identity, const Work& question, Session& asker);
+  Reply AnswerSessions(const Request& question) const;
+  Reply AnswerInstances(const Request& question);
+  tl::expected<Reply, Refusal> AnswerStates(const Work& question);
+  Reply AnswerLogs(const Request& question) const;
+  Reply AnswerStats(const Request& question, const Session& asker) const;
+  // Has the watch of a session's rows looked at: what it shows is as late as can be told without
+  // waiting for what runs.
+  void LookAt(Session& session);
+  void StopWatching();  // rows that nobody has asked about for long
 
   void Dispatch();
   bool RunsHere(const Session& session, const Work& work) const;
@@ -93,6 +126,41 @@ class Server {
   std::optional<Reply> RunAttach(Session& session, Work& work);
   Reply Describe(const Request& request) const;  // an environment
   Refusal WithDropped(Refusal refusal) const;
+  // Those on messages (server_messages.cc). Safe on any thread that runs the session's requests.
+  Reply PostMessage(Session& session, const Request& request);
+  Reply ClearMessages(const Session& session, const Request& request);
+  Reply Announce(const Session& session, const Request& request);
+  bool IsAdminKey(const std::string& key) const;
+  tl::expected<void, Refusal> CheckAdminKey(const Session& session, const Request& request) const;
+
+  // Events (server_events.cc).
+  // kBusy: too many of the session's wait.
+  tl::expected<std::uint64_t, Refusal> PostEvent(const std::shared_ptr<Session>& session,
+                                                 const Event& event, DeliveryMode mode,
+                                                 Outbox::Callback callback = {});
+  void PostToAll(const Event& event, DeliveryMode mode);
+  void StartTelling(const std::shared_ptr<Session>& session);
+  void TellStopping();
+  void DeliverEvents();
+  Deadline NextEventTurn() const;
+  void TellExpiring();  // those who are about to
+
+  // The handler, if there is one (server_handler.cc).
+  void TellStarting();
+  void TellConnect(const std::shared_ptr<Session>& session);
+  void TellDisconnect(const std::shared_ptr<Session>& session);
+  void TellMessage(const std::shared_ptr<Session>& session, const Request& request);
+  void TellShutdown();
+  void Tick();  // when it is time
+  Deadline NextTick() const;
+  // For its sessions: ends one when it is answered.
+  void EndSession(const std::shared_ptr<Session>& session);
+  void EndSessions();  // those that are
+  static SessionStats StatsOf(const Session& session);
+
+  // What workers have to tell; from any thread.
+  void GiveNotice(Notice notice);
+  void TakeNotices();
   void TakeFinished();
   void Finish(Finished finished);
   void ServeWaiting();
@@ -104,6 +172,7 @@ class Server {
   const ServerSettings settings_;
   Catalogue& catalogue_;
   SnapshotStore snapshots_;
+  MessageBoard board_;
   AttachContext attach_context_;
   std::unique_ptr<zmq::context_t> own_context_;
   zmq::socket_t router_;
@@ -111,19 +180,29 @@ class Server {
   HelloReply hello_;  // what is the same for all sessions
 
   SessionTable sessions_;
-  std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
-  int running_ = 0;                              // sessions that are with workers
-  std::vector<Waiting> waiting_;                 // in the order in which they came
-  std::uint64_t num_returns_ = 0;                // of games, as of the latest look at who waits
+  std::vector<std::shared_ptr<Session>> ready_;    // with work waiting and none running
+  int running_ = 0;                                // sessions that are with workers
+  std::vector<Waiting> waiting_;                   // in the order in which they came
+  std::uint64_t num_returns_ = 0;                  // of games, as of the latest look at who waits
+  std::vector<std::shared_ptr<Session>> telling_;  // with events pending
+  bool has_told_stopping_ = false;
+  std::vector<std::shared_ptr<Session>> ending_;  // by us, and answered
   Deadline next_expiry_check_;
+  Deadline ticked_at_;
+  std::atomic<std::int64_t> tick_interval_ns_;
+  Deadline watched_until_;  // rows show themselves to those who ask until then
+  const Deadline started_at_;
+  Traffic traffic_;                       // of all sessions, and of those who have none
   Deadline stop_deadline_ = kNoDeadline;  // once stopping
 
   EventFd wakeup_;  // by workers and Stop, of the socket's thread
   std::atomic<bool> stopping_{false};
   std::mutex finished_mutex_;
   std::vector<Finished> finished_;
+  std::vector<Notice> notices_;  // under finished_mutex_
   std::atomic<std::uint64_t> num_messages_{0}, num_malformed_{0}, num_inline_{0}, num_sessions_{0};
   std::atomic<int> num_dropped_{0}, num_dropped_rows_{0};  // as of the latest look for silent ones
+  std::atomic<std::uint64_t> num_steps_{0};                // of rows
 
   // Last, so that their threads end before what they use goes.
   Workers step_workers_;     // simulated rows: never wait

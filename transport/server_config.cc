@@ -32,6 +32,11 @@ bool IsSpeed(const std::string& text) {
                            speed >= 0.01 && speed <= 1000);
 }
 
+// Of an endpoint tcp://<address>:<port>; npos when it is another kind.
+std::size_t PortBegin(const std::string& endpoint) {
+  return endpoint.starts_with("tcp://") ? endpoint.rfind(':') + 1 : std::string::npos;
+}
+
 void ReadSessions(const ConfigMap& map, ServerSettings& settings) {
   settings.sessions.max_sessions = map.Int("max", 1, 10000, settings.sessions.max_sessions);
   settings.max_rows = map.Int("max_rows", 1, kMaxRows, settings.max_rows);
@@ -157,8 +162,28 @@ ServeConfig LoadServeConfig(const std::filesystem::path& file) {
   ReadSessions(map.Map("sessions"), config.server);
   constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error", "off"};
   config.log_level = kLevels[map.Choice("log_level", kLevels, 1)];
+  config.server.chat_size = static_cast<std::size_t>(
+      map.Int("chat_size", 0, kMaxBoardSize, static_cast<int>(config.server.chat_size)));
+  config.server.admin_key = map.String("admin_key", config.server.admin_key);
+  if (config.server.admin_key.size() > kMaxAdminKeyBytes) {
+    map.Fail("admin_key", "is longer than " + std::to_string(kMaxAdminKeyBytes) + " bytes");
+  }
+  config.log_lines =
+      map.Int("log_lines", 0, static_cast<int>(kMaxLogLines), static_cast<int>(kMaxLogLines));
   map.Finish();
   return config;
+}
+
+void SetPort(ServeConfig& config, int port) {
+  bool has_one = false;
+  for (std::string& endpoint : config.server.endpoints) {
+    const std::size_t begin = PortBegin(endpoint);
+    if (begin == std::string::npos) continue;
+    endpoint = endpoint.substr(0, begin) + std::to_string(port);
+    has_one = true;
+  }
+  if (!has_one)
+    throw std::runtime_error("there is no endpoint tcp://address:port to set a port of");
 }
 
 void FillGameCommand(ServeConfig& config, const Catalogue& catalogue) {

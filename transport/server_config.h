@@ -18,10 +18,14 @@ struct ServeConfig {
   std::filesystem::path game_program;  // empty: hotlap-game beside hotlap-serve
   std::string game_speed = "max";      // of hotlap-game; real time is 1
   std::string log_level = "info";
+  int log_lines = static_cast<int>(kMaxLogLines);  // the latest, kept for who asks
 };
 
 // Throws ConfigError naming file, line, key and what is allowed.
 ServeConfig LoadServeConfig(const std::filesystem::path& file);
+
+// Sets the port of every tcp endpoint. Throws std::runtime_error when there is none.
+void SetPort(ServeConfig& config, int port);
 
 // Sets the program that keeps the games, hotlap-keeper beside hotlap-serve, and unless it is
 // configured the command that starts one: hotlap-game with the server's vehicle and any of its

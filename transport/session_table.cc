@@ -38,6 +38,7 @@ void SessionTable::Begin(const std::shared_ptr<Session>& session, const Request&
   session->timeout = settings_.TimeoutFor(hello.timeout);
   session->hello_id = hello.id;
   session->hello_last_id = session->last_id;
+  session->listener.clear();  // that of its client before
   session->last_heard = now;
   by_token_.emplace(session->token, session);
 }
@@ -76,6 +77,8 @@ tl::expected<std::shared_ptr<Session>, Refusal> SessionTable::Open(const Request
   std::snprintf(public_id, sizeof(public_id), "s%06llu",
                 static_cast<unsigned long long>(session->number));
   session->public_id = public_id;
+  session->opened_at = now;
+  session->outbox = Outbox(settings_.message_timeout);
   Begin(session, hello, now);
   return session;
 }
@@ -93,7 +96,7 @@ tl::expected<SessionTable::Admission, Refusal> SessionTable::Admit(Session& sess
                                                                    std::uint64_t id,
                                                                    bool is_goodbye) const {
   if (id > session.last_id && session.status == SessionStatus::kDisconnecting) {
-    return Refuse(Status::kInvalidKey, "the session ends: its client has closed it");
+    return Refuse(Status::kInvalidKey, "the session ends");
   }
   if (id > session.last_id + 1) {
     return Refuse(Status::kGap, "field 'id' is " + std::to_string(id) + ", the next one is " +
@@ -168,6 +171,14 @@ SessionTable::Silent SessionTable::Expire(Deadline now) {
   }
   for (const std::shared_ptr<Session>& session : silent.gone) Close(*session);
   return silent;
+}
+
+std::vector<std::shared_ptr<Session>> SessionTable::All() const {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(by_token_.size());
+  for (const auto& [token, session] : by_token_) all.push_back(session);
+  std::ranges::sort(all, {}, &Session::number);
+  return all;
 }
 
 std::vector<std::shared_ptr<Session>> SessionTable::CloseAll() {

@@ -2,6 +2,7 @@
 // requests. Known by token, never by connection. Lives on the server's thread; time is passed in.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -13,30 +14,27 @@
 #include <vector>
 
 #include "env/deadline.h"
+#include "transport/message_board.h"
+#include "transport/outbox.h"
 #include "transport/protocol.h"
 #include "transport/reply.h"
+#include "transport/row_watch.h"
+#include "transport/session_status.h"
+#include "transport/traffic.h"
 #include "transport/work.h"
 
 namespace hotlap::transport {
 
 class AttachedEnvironment;
 
-// Where a session stands. Numbers that clients see: never change one.
-enum class SessionStatus : std::uint8_t {
-  kConnecting = 1,     // its hello was answered, and nothing has come with its token yet
-  kConnected = 2,      // heard of
-  kDisconnecting = 3,  // its goodbye is admitted: nothing follows
-  kDisconnected = 4,   // out of the table
-  kDropped = 5,        // not heard of for its timeout: its rows are kept for its client for a while
-};
-
 struct SessionSettings {
   int max_sessions = 100;
   std::chrono::milliseconds timeout{5000};  // without any message, unless its client asks for ..
   std::chrono::milliseconds min_timeout{1000}, max_timeout{60000};  // .. one within these
   std::chrono::milliseconds handshake_timeout{2000};  // from its hello to its first message
-  std::chrono::milliseconds message_timeout{1000};    // without a reply, then clients send again
-  std::chrono::milliseconds lease_grace{30000};       // in which a dropped session keeps its rows
+  std::chrono::milliseconds message_timeout{
+      1000};                                     // without a reply, or of an event not acknowledged
+  std::chrono::milliseconds lease_grace{30000};  // in which a dropped session keeps its rows
   int window = 4;  // requests in flight beside the goodbye, and latest replies kept for repeats
 
   // Of a session whose client asks for `asked`.
@@ -65,10 +63,23 @@ struct Session {
   std::uint64_t unanswered = 0;  // of those
   WorkQueue waiting;  // of those, what is not running yet; workers take it while `running`
   bool running = false;
+  bool is_ended_by_us = false;   // when all that it asked for is answered
   bool waits_for_games = false;  // `running`, but with no worker: its attach waits for a loan
   std::deque<Reply> replies;     // of the ids up to last_id - unanswered, oldest first
   int rows = 0;                  // of `environment`, as of the latest time that it was not running
   std::unique_ptr<AttachedEnvironment> environment;
+
+  std::string address;  // of the client that said hello; empty: not known
+  Deadline opened_at;
+  double latency_us = 0;  // round trip of its pings, as its client tells it, smoothed; 0: untold
+  Traffic traffic;
+  // Written by whoever runs its requests.
+  const std::shared_ptr<RowWatch> watch = std::make_shared<RowWatch>();
+  std::atomic<std::uint64_t> steps{0};  // of rows, since it was opened
+  PostAllowance post_allowance;
+  Outbox outbox;
+  std::string listener;          // where its events go; empty: nobody listens
+  Deadline told_expiring_since;  // last_heard then; told once for each
 
   Session();
   ~Session();
@@ -118,6 +129,8 @@ class SessionTable {
     int sessions = 0, rows = 0;
   };
   Dropped dropped() const;
+  std::vector<std::shared_ptr<Session>> All() const;  // oldest first, so by number
+  bool Contains(const Session& session) const { return by_token_.contains(session.token); }
 
  private:
   struct TokenHash {

@@ -42,6 +42,8 @@ const char* StatusName(Status status) {
       return "unknown_operation";
     case Status::kShuttingDown:
       return "shutting_down";
+    case Status::kTooOften:
+      return "too_often";
     case Status::kTimedOut:
       return "timed_out";
     case Status::kServerLost:

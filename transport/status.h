@@ -17,7 +17,7 @@ enum class Status : std::int32_t {
   kInvalidId = -20,         // a request id of 0, or a snapshot id that names nothing (any more)
   kInvalidKey = -21,        // the token is of no living session
   kAlreadyConnected = -22,  // hello again with the key of a session that is in use
-  kPermissionDenied = -40,  // a snapshot of another session
+  kPermissionDenied = -40,  // a snapshot of another session; the administrator's key is another
   kStale = -60,             // an id older than the replies that are kept
   kGap = -61,               // an id that leaves one out
   kBusy = -62,              // more requests in flight than the window
@@ -30,6 +30,7 @@ enum class Status : std::int32_t {
   kUnknownTrack = -69,
   kUnknownOperation = -70,
   kShuttingDown = -71,
+  kTooOften = -74,       // more than a session may do of it for now
   kTimedOut = -100,      // given by a client to itself when its deadline has passed; never sent
   kServerLost = -101,    // likewise, when the server has not answered for the session's timeout
   kUnknownError = -127,  // a fault of the server; its log says more

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <zmq.hpp>
 
@@ -38,6 +39,10 @@ inline void Poll(std::span<zmq::pollitem_t> items, Deadline until) {
                                             std::chrono::hours(1)));
   });
 }
+
+// Whether an endpoint names an IPv6 address. Sockets look for those only then: a host's name that
+// has both kinds stays with IPv4.
+inline bool IsIpv6(std::string_view endpoint) { return endpoint.find('[') != endpoint.npos; }
 
 // Valid as long as the frame.
 inline std::span<const std::byte> BytesOf(const zmq::message_t& frame) {

@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
@@ -42,21 +43,48 @@ class Refused(Exception):
 
 
 class Server:
-    """hotlap-serve with a few games of its own, for the length of a with block."""
+    """hotlap-serve with a few games of its own, for the length of a with block: on a socket file, or as the arguments have it."""
+
+    def __init__(self, *arguments, games=0, settings=''):
+        self._arguments = arguments
+        self._num_games = games
+        self._settings = settings
 
     def __enter__(self):
         self._directory = tempfile.TemporaryDirectory()
-        self.endpoint = f'ipc://{self._directory.name}/hotlap'
+        socket = f'ipc://{self._directory.name}/hotlap'
+        config = pathlib.Path(self._directory.name) / 'server.yaml'
+        configs = ROOT / 'configs'
+        config.write_text(f'endpoints: ["{"tcp://127.0.0.1:5555" if self._arguments else socket}"]\n'
+                          f'environments: {configs}/environments\ntracks: {configs}/tracks\n'
+                          f'vehicle: {configs}/vehicles/stadium.yaml\n{self._settings}')
         self._process = subprocess.Popen(
-            [PROGRAMS / 'hotlap-serve', '--endpoint', self.endpoint, '--simulated', '8', '--games', '0',
-             '--log-level', 'error'], stdout=subprocess.PIPE, text=True)
-        ready = self._process.stdout.readline().strip()
-        if ready != f'ready {self.endpoint}':
+            [PROGRAMS / 'hotlap-serve', '--config', config, '--simulated', '8', '--games',
+             str(self._num_games), '--log-level', 'error', *self._arguments], stdout=subprocess.PIPE, text=True)
+        ready, self.endpoint = self._process.stdout.readline().split()
+        if ready != 'ready':
             raise RuntimeError(f'hotlap-serve is not ready: {ready!r}')
         return self
 
-    def __exit__(self, *_):
+    def games(self):
+        """Process ids of hotlap-game, wherever below the server."""
+        found, below = [], [self._process.pid]
+        while below:
+            process = pathlib.Path('/proc', str(below.pop()))
+            try:
+                if (process / 'comm').read_text().strip() == 'hotlap-game':
+                    found.append(int(process.name))
+                for task in (process / 'task').iterdir():
+                    below += (task / 'children').read_text().split()
+            except FileNotFoundError:
+                pass
+        return found
+
+    def terminate(self):
         self._process.terminate()
+
+    def __exit__(self, *_):
+        self.terminate()
         self.exit_status = self._process.wait(timeout=30)
         self._process.stdout.close()
         self._directory.cleanup()
@@ -110,6 +138,16 @@ class Client:
             raise
         assert reply['id'] == self._id
         return reply, frames
+
+    def ask(self, op, *arrays, **fields):
+        """A question: not counted."""
+        return self.exchange({'v': 1, 'op': op, 'id': 1 << 40, 'token': self.token, **fields}, arrays)
+
+    def hear(self):
+        """The next event."""
+        assert self.socket.poll(LONG_ENOUGH_MS)
+        (frame,) = self.socket.recv_multipart()
+        return msgpack.unpackb(frame)
 
     def attach(self, **fields):
         self.observation_type = {'f32': '<f4', 'f16': '<f2'}[fields.get('observations', 'f32')]
@@ -431,6 +469,119 @@ class WireTest(unittest.TestCase):
                 self.client.exchange({'v': 1, 'op': 'ping', 'id': 7, 'token': self.client.token})
             self.assertEqual(refusal.exception.status, -21)
             self.client.forget()
+
+
+class ServicesTest(unittest.TestCase):
+    """What two clients of one server see of it and of each other."""
+
+    def setUp(self):
+        self.server = Server('--port', '0', '--max-conns', '2', '--chat-size', '2', settings='admin_key: secret\n')
+        self.enterContext(self.server)
+        self.driver = self.enterContext(Client(self.server.endpoint))
+        self.spectator = self.enterContext(Client(self.server.endpoint))
+        self.driver_id = self.driver.hello(nick='J\u00fcrgen')['session']
+        self.spectator_id = self.spectator.hello(nick='Alain')['session']
+
+    def drive(self, steps):
+        self.driver.attach()
+        self.driver.batch('reset', b'', b'', b'')
+        for _ in range(steps):
+            batch = self.driver.step(0)
+        return batch
+
+    def test_each_sees_the_other_and_no_third_one_comes_in(self):
+        self.drive(3)
+        self.driver.ask('ping', round_trip_us=250)
+        online, _ = self.spectator.ask('sessions')
+        self.assertEqual(online['sessions'], [self.driver_id, self.spectator_id])
+        self.assertEqual(online['nicks'], ['J\u00fcrgen', 'Alain'])
+        self.assertEqual(online['ranks'], [1, 2])
+        self.assertEqual(online['statuses'][0], 2)
+        self.assertEqual(online['rows'], [ROWS, 0])
+        self.assertEqual(online['steps'], [3 * ROWS, 0])
+        self.assertEqual(online['latencies_us'], [250, 0])
+        third = self.enterContext(Client(self.server.endpoint))
+        with self.assertRaises(Refused) as refusal:
+            third.hello()
+        self.assertEqual(refusal.exception.status, -1)
+
+    def test_a_spectator_sees_the_cars_on_their_track(self):
+        self.drive(20)
+        games, _ = self.spectator.ask('instances')
+        self.assertEqual(games['kinds'], ['simulated'] * ROWS)
+        self.assertEqual(games['sessions'], [self.driver_id] * ROWS)
+        self.assertEqual(games['rows'], list(range(ROWS)))
+        self.assertEqual(games['ticks'], [100] * ROWS)
+        _, frames = self.spectator.ask('states', struct.pack(f'<{ROWS}Q', *games['numbers']))
+        known, _, race_times, _, positions, velocities, _, inputs = frames
+        self.assertEqual(list(known), [1] * ROWS)
+        self.assertEqual(struct.unpack(f'<{ROWS}i', race_times), (1000,) * ROWS)
+        speeds = numpy.linalg.norm(numpy.frombuffer(velocities, '<f4').reshape(ROWS, 3), axis=1)
+        numpy.testing.assert_allclose(speeds * 3.6, 57.5, atol=3)
+        inputs = numpy.frombuffer(inputs, '<i4').reshape(ROWS, 6)
+        self.assertTrue(((inputs[:, 4] == 1) | (inputs[:, 1] > 0)).all())  # the throttle is down
+
+        track, frames = self.spectator.call('track', track=games['tracks'][0])
+        points, half_widths = numpy.frombuffer(frames[0], '<f4').reshape(-1, 3), numpy.frombuffer(frames[3], '<f4')
+        self.assertEqual(len(half_widths), 2 * len(points))
+        self.assertGreater(len(frames[6]), 0)
+        self.assertGreater(track['hash'], 0)
+        for position in numpy.frombuffer(positions, '<f4').reshape(ROWS, 3):
+            nearest = numpy.linalg.norm(points - position, axis=1).min()
+            self.assertLess(nearest, half_widths.max())
+
+    def test_they_talk_and_the_administrator_clears(self):
+        for text in ('one', 'two', 'three'):
+            self.driver.call('post_message', text=text)
+        told, _ = self.spectator.ask('messages')
+        self.assertEqual(told['texts'], ['two', 'three'])
+        self.assertEqual(told['nicks'], ['J\u00fcrgen'] * 2)
+        self.assertEqual(told['numbers'], [2, 3])
+        with self.assertRaises(Refused) as refusal:
+            self.spectator.call('clear_messages', admin_key='guess')
+        self.assertEqual(refusal.exception.status, -40)
+        self.spectator.call('clear_messages', admin_key='secret')
+        self.assertEqual(self.driver.ask('messages')[0]['texts'], [])
+        log, _ = self.driver.ask('logs', level='warning')
+        self.assertEqual(log['lines'], [])  # the server logs errors alone
+        stats, _ = self.driver.ask('stats')
+        self.assertEqual(stats['server_sessions'], 2)
+        self.assertGreaterEqual(stats['messages_in'], 5)
+
+    def test_who_listens_hears_the_operator_and_that_the_server_leaves(self):
+        ears = self.enterContext(Client(self.server.endpoint))
+        ears.token = self.driver.token
+        ears.ask('listen')
+        self.spectator.call('announce', admin_key='secret', text='noon')
+        event = ears.hear()
+        self.assertEqual((event['kind'], event['mode'], event['text']), ('message', 1, 'noon'))
+        again = ears.hear()  # until it is acknowledged
+        self.assertEqual(again, event)
+        ears.socket.send(msgpack.packb({'v': 1, 'op': 'ack', 'id': 1, 'token': ears.token, 'event': event['event']}))
+        self.server.terminate()
+        while (last := ears.hear()).get('kind') in (None, 'message'):  # copies, and the reply to the ack
+            pass
+        self.assertEqual(last['kind'], 'shutting_down')
+        self.server.__exit__()
+        self.assertEqual(self.server.exit_status, 0)
+
+    def test_whose_game_is_killed_hears_of_it(self):
+        with Server('--port', '0', games=1) as server, Client(server.endpoint) as client:
+            client.hello()
+            client.call('attach', b'', environment='default', rows=1, tracks=['short_sprint'], kind='tminterface')
+            client.call('reset', b'', b'', b'')
+            games, _ = client.ask('instances')
+            self.assertEqual((games['numbers'], games['kinds'], games['rows']), ([0], ['tminterface'], [0]))
+            ears = self.enterContext(Client(server.endpoint))
+            ears.token = client.token
+            ears.ask('listen')
+            for game in server.games():
+                os.kill(game, signal.SIGKILL)
+            _, frames = client.call('step', bytes(4), b'')
+            self.assertEqual(list(frames[3]), [1], 'truncated')
+            event = ears.hear()
+            self.assertEqual((event['kind'], event['row'], event['mode']), ('replaced', 0, 1))
+            client.call('detach', close=True)
 
 
 if __name__ == '__main__':

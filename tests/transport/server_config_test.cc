@@ -46,6 +46,7 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.server.kept_bytes, bare.server.kept_bytes);
   EXPECT_EQ(file.server.sessions.max_sessions, bare.server.sessions.max_sessions);
   EXPECT_EQ(file.server.sessions.timeout, bare.server.sessions.timeout);
+  EXPECT_EQ(file.server.sessions.message_timeout, bare.server.sessions.message_timeout);
   EXPECT_EQ(file.server.sessions.window, bare.server.sessions.window);
   EXPECT_EQ(file.server.sessions.min_timeout, bare.server.sessions.min_timeout);
   EXPECT_EQ(file.server.sessions.max_timeout, bare.server.sessions.max_timeout);
@@ -64,12 +65,16 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.games.processes.outlive_us, bare.games.processes.outlive_us);
   EXPECT_EQ(file.game_speed, bare.game_speed);
   EXPECT_EQ(file.log_level, bare.log_level);
+  EXPECT_EQ(file.log_lines, bare.log_lines);
+  EXPECT_EQ(file.server.chat_size, bare.server.chat_size);
+  EXPECT_EQ(file.server.admin_key, "");
 }
 
 TEST_F(ServerConfigTest, EveryKeyIsRead) {
   const ServeConfig config = Load(std::string(kNeeded) +
                                   "threads: 3\ninline_limit_us: 7\nsimulated: 9\n"
-                                  "log_level: error\n"
+                                  "log_level: error\nlog_lines: 20\nchat_size: 4\n"
+                                  "admin_key: secret\n"
                                   "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
                                   "  game_timeout_s: 3, start_timeout_s: 30, client_timeout_s: 4,\n"
                                   "  restart_pause_s: 0.5, longest_restart_pause_s: 7,\n"
@@ -86,6 +91,7 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.server.kept_bytes, std::size_t{3} << 20);
   EXPECT_EQ(config.server.sessions.max_sessions, 5);
   EXPECT_EQ(config.server.sessions.timeout, 500ms);
+  EXPECT_EQ(config.server.sessions.message_timeout, 250ms);
   EXPECT_EQ(config.server.sessions.window, 2);
   EXPECT_EQ(config.server.sessions.min_timeout, 200ms);
   EXPECT_EQ(config.server.sessions.max_timeout, 7s);
@@ -105,9 +111,22 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.game_program, directory_.path() / "game");
   EXPECT_EQ(config.game_speed, "10");
   EXPECT_EQ(config.log_level, "error");
+  EXPECT_EQ(config.log_lines, 20);
+  EXPECT_EQ(config.server.chat_size, 4u);
+  EXPECT_EQ(config.server.admin_key, "secret");
   EXPECT_EQ(config.paths.environments, directory_.path() / "e");
   EXPECT_EQ(config.paths.tracks, directory_.path() / "t");
   EXPECT_EQ(config.paths.vehicle, directory_.path() / "v.yaml");
+}
+
+TEST_F(ServerConfigTest, APortIsSetInEveryTcpEndpointAndMustHaveOne) {
+  ServeConfig config;
+  config.server.endpoints = {"tcp://127.0.0.1:5555", "ipc:///tmp/a:b", "tcp://[::1]:*"};
+  SetPort(config, 6000);
+  EXPECT_THAT(config.server.endpoints,
+              ::testing::ElementsAre("tcp://127.0.0.1:6000", "ipc:///tmp/a:b", "tcp://[::1]:6000"));
+  config.server.endpoints = {"ipc:///tmp/a"};
+  EXPECT_THROW(SetPort(config, 6000), std::runtime_error);
 }
 
 TEST_F(ServerConfigTest, ErrorsNameTheKeyAndWhatIsAllowed) {
@@ -124,6 +143,10 @@ TEST_F(ServerConfigTest, ErrorsNameTheKeyAndWhatIsAllowed) {
               ::testing::HasSubstr("restarts_per_hour"));
   EXPECT_THAT(ErrorOf("games: {speed: fast}\n"), ::testing::HasSubstr("max, or a number"));
   EXPECT_THAT(ErrorOf("log_level: loud\n"), ::testing::HasSubstr("warning"));
+  EXPECT_THAT(ErrorOf("log_lines: 1001\n"), ::testing::HasSubstr("log_lines"));
+  EXPECT_THAT(ErrorOf("chat_size: 1001\n"), ::testing::HasSubstr("chat_size"));
+  EXPECT_THAT(ErrorOf("admin_key: " + std::string(65, 'x') + "\n"),
+              ::testing::HasSubstr("admin_key"));
 }
 
 TEST_F(ServerConfigTest, AGameMayBeAnyCommand) {

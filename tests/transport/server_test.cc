@@ -273,6 +273,13 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   expect(Status::kPermissionDenied,
          other.Ask(SessionRequest(Operation::kRestore, other_token, 3), {reply.frames[1]}));
 
+  std::uint64_t other_id = 4;
+  for (int i = 0; i <= PostAllowance::kAtOnce; ++i) {
+    Request post = SessionRequest(Operation::kPostMessage, other_token, other_id++);
+    post.text = "again";
+    expect(i < PostAllowance::kAtOnce ? Status::kOk : Status::kTooOften, other.Ask(post));
+  }
+
   const auto watching = RemoteVectorEnvironment::Connect(
       {.endpoint = endpoint, .context = &context, .timeout = 100ms}, DeadlineIn(kPatience));
   ASSERT_TRUE(watching) << watching.error().text;
@@ -282,7 +289,7 @@ TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
   expect(Status::kBusy, client.Ask(StepRequest(token, 17), {SomeActions(), ""}));
   gate->AwaitWaiting();
   server->Stop();
-  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, 4), {SomeActions(), ""}));
+  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, other_id), {SomeActions(), ""}));
   gate->Open();
   thread.join();
   const auto lost = (*watching)->Ping(DeadlineIn(kPatience));

@@ -156,17 +156,23 @@ class RawClient {
     arrays.insert(arrays.begin(), EncodeRequest(request));
     Send(arrays);
   }
-  // The next reply; nullopt after `wait`.
-  std::optional<RawReply> Receive(std::chrono::milliseconds wait = kPatience) {
+  // The frames of the next message; none after `wait`.
+  std::vector<std::string> ReceiveFrames(std::chrono::milliseconds wait = kPatience) {
     zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    if (zmq::poll(&item, 1, wait) == 0) return std::nullopt;
-    RawReply reply;
+    if (zmq::poll(&item, 1, wait) == 0) return {};
+    std::vector<std::string> frames;
     zmq::message_t frame;
     do {
-      if (!socket_.recv(frame)) return std::nullopt;
+      if (!socket_.recv(frame)) return {};
       TakeOver(frame);
-      reply.frames.push_back(frame.to_string());
+      frames.push_back(frame.to_string());
     } while (frame.more());
+    return frames;
+  }
+  // The next reply; nullopt after `wait`.
+  std::optional<RawReply> Receive(std::chrono::milliseconds wait = kPatience) {
+    RawReply reply{.header = {}, .frames = ReceiveFrames(wait)};
+    if (reply.frames.empty()) return std::nullopt;
     reply.header = DecodeReplyStatus(std::as_bytes(std::span(reply.frames[0]))).value();
     return reply;
   }
@@ -180,7 +186,11 @@ class RawClient {
     return DecodeHelloReply(std::as_bytes(std::span(reply.frames[0]))).value();
   }
   // The token of a new session.
-  Token Hello(int key) { return Greet(HelloRequest(key)).token; }
+  Token Hello(int key, const std::string& nick = {}) {
+    Request hello = HelloRequest(key);
+    hello.nick = nick;
+    return Greet(hello).token;
+  }
 
  private:
   zmq::socket_t socket_;

@@ -1,0 +1,42 @@
+#include "transport/stop_on_signals.h"
+
+#include <signal.h>
+
+#include "tests/transport/serving.h"
+
+namespace hotlap::transport {
+namespace {
+
+class StopOnSignalsTest : public ServingTest {
+ protected:
+  ~StopOnSignalsTest() override {
+    for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::signal(number, SIG_DFL);
+  }
+  static bool IsHandled(int number) {
+    struct sigaction action {};
+    sigaction(number, nullptr, &action);
+    return action.sa_handler != SIG_DFL;
+  }
+};
+
+TEST_F(StopOnSignalsTest, AServerHandlesNoSignalsByItself) {
+  Start();
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE}) EXPECT_FALSE(IsHandled(number)) << number;
+}
+
+TEST_F(StopOnSignalsTest, StopsItsServerOnEither) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    Start();
+    {
+      const StopOnSignals stop_on_signals(*server);
+      raise(number);
+      thread.join();
+    }
+    EXPECT_TRUE(finished);
+    raise(number);  // which is nobody's now
+    server.reset();
+  }
+}
+
+}  // namespace
+}  // namespace hotlap::transport
