@@ -197,6 +197,9 @@ Reply Server::AnswerInstances(const Request& question) {
       return false;
     }
     ListedInstance instance{.number = number, .kind = GameKind::kTMInterface};
+    if (number < static_cast<std::uint64_t>(num_games)) {
+      instance.health = attach_context_.games.health(static_cast<int>(number));
+    }
     if (leased) {
       LookAt(*leased->session);
       if (auto sight = leased->session->watch->Look(leased->row)) {

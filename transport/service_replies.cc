@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "transport/header.h"
+#include "transport/printable.h"
 
 namespace hotlap::transport {
 namespace {
@@ -88,7 +89,14 @@ std::string EncodeReply(std::uint64_t id, std::span<const ListedInstance> instan
       .Numbers("episodes", [](const ListedInstance& i) { return i.sight.episode; })
       .Numbers("ticks",
                [](const ListedInstance& i) { return std::max(0, i.sight.race_time_ms / kTickMs); })
-      .Numbers("speeds", [](const ListedInstance& i) { return i.sight.speed; });
+      .Numbers("speeds", [](const ListedInstance& i) { return i.sight.speed; })
+      .Texts("healths",
+             [](const ListedInstance& i) { return GameConditionName(i.health.condition); })
+      .Numbers("losses", [](const ListedInstance& i) { return i.health.losses; })
+      .Numbers("restarts", [](const ListedInstance& i) { return i.health.restarts_in_last_hour; })
+      .Texts("last_losses", [](const ListedInstance& i) {
+        return MadePrintable(i.health.last_loss, kMaxLogLineBytes);
+      });
   writer.Unsigned("next", next);
   return writer.Finish();
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "env/game_health.h"
 #include "transport/log_lines.h"
 #include "transport/message_board.h"
 #include "transport/row_watch.h"
@@ -37,6 +38,7 @@ struct ListedInstance {
   std::string session{};  // public id of the one that leases it; empty: it is free
   std::uint64_t row = 0;
   RowSight sight{};
+  GameHealth health{};  // of a game behind a buffer
 };
 
 // Counters of one session, and of the server since its start.

@@ -581,6 +581,11 @@ class ServicesTest(unittest.TestCase):
             self.assertEqual(list(frames[3]), [1], 'truncated')
             event = ears.hear()
             self.assertEqual((event['kind'], event['row'], event['mode']), ('replaced', 0, 1))
+            deadline = time.monotonic() + LONG_ENOUGH_MS / 1000
+            while games['losses'] == [0] and time.monotonic() < deadline:
+                games, _ = client.ask('instances')
+            self.assertGreaterEqual(games['losses'][0], 1)
+            self.assertNotEqual(games['last_losses'], [''])
             client.call('detach', close=True)
 
 

@@ -152,6 +152,8 @@ TEST_F(QuestionsTest, InstancesTellsWhatEachGameDoesAndWhoHasIt) {
   EXPECT_THAT(told.Numbers("episodes"), ElementsAre(0, 0));
   EXPECT_THAT(told.Numbers("ticks"), ElementsAre(15, 15));
   EXPECT_GT(told.Floats("speeds")[0], 0);
+  EXPECT_THAT(told.Texts("healths"), ElementsAre("running", "running"));
+  EXPECT_THAT(told.Numbers("losses"), ElementsAre(0, 0));
   EXPECT_NE(told.Numbers("numbers")[0], told.Numbers("numbers")[1]);
   driver.Ask(SessionRequest(Operation::kReset, driving, 6), {"", "", ""});
   EXPECT_THAT(Asked(watcher, watching, Operation::kInstances).Numbers("episodes"),
