@@ -71,18 +71,19 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
 }
 
 TEST_F(ServerConfigTest, EveryKeyIsRead) {
-  const ServeConfig config = Load(std::string(kNeeded) +
-                                  "threads: 3\ninline_limit_us: 7\nsimulated: 9\n"
-                                  "log_level: error\nlog_lines: 20\nchat_size: 4\n"
-                                  "admin_key: secret\n"
-                                  "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
-                                  "  game_timeout_s: 3, start_timeout_s: 30, client_timeout_s: 4,\n"
-                                  "  restart_pause_s: 0.5, longest_restart_pause_s: 7,\n"
-                                  "  restarts_per_hour: 11, outlive: true}\n"
-                                  "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
-                                  "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3,\n"
-                                  "  min_timeout_s: 0.2, max_timeout_s: 7, handshake_timeout_s: 1,\n"
-                                  "  message_timeout_s: 0.3, lease_grace_s: 0}\n");
+  const ServeConfig config =
+      Load(std::string(kNeeded) +
+           "threads: 3\ninline_limit_us: 7\nsimulated: 9\n"
+           "log_level: error\nlog_lines: 20\nchat_size: 4\n"
+           "admin_key: secret\n"
+           "games: {count: 2, names: [a, b], program: game, speed: 10,\n"
+           "  game_timeout_s: 3, start_timeout_s: 30, client_timeout_s: 4,\n"
+           "  restart_pause_s: 0.5, longest_restart_pause_s: 7,\n"
+           "  restarts_per_hour: 11, outlive: true}\n"
+           "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
+           "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3,\n"
+           "  min_timeout_s: 0.2, max_timeout_s: 7, handshake_timeout_s: 1,\n"
+           "  message_timeout_s: 0.3, lease_grace_s: 0}\n");
   EXPECT_EQ(config.server.threads, 3);
   EXPECT_EQ(config.server.inline_limit_us, 7);
   EXPECT_EQ(config.server.max_rows, 6);
