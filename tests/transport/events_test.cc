@@ -260,8 +260,11 @@ TEST_F(ListeningClientTest, IsToldWhenTheServerLeavesAndDrivesOnUndisturbedUntil
   ASSERT_TRUE(remote->Attach({.environment = "five", .rows = 2, .tracks = {"short_sprint"}},
                              DeadlineIn(kPatience)));
   EXPECT_EQ(Race(*remote, 20), Race(*Local(2), 20));
+  RawClient operating = Raw();
+  Announce(operating, operating.Hello(1), 1, "heard");  // which shows that it listens by now
+  listener.Await(1);
   Stop();
-  EXPECT_EQ(listener.Await(1)[0].kind, EventKind::kShuttingDown);
+  EXPECT_EQ(listener.Await(2).at(1).kind, EventKind::kShuttingDown);
 }
 
 TEST_F(ListeningClientTest, TellsItsNickAndItsRoundTrip) {
