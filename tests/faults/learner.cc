@@ -61,6 +61,10 @@ struct SessionLost {
   Refusal why;
 };
 
+bool IsUnanswered(Status status) {
+  return status == Status::kTimedOut || status == Status::kServerLost;
+}
+
 class Learner {
  public:
   explicit Learner(const LearnerOptions& options)
@@ -75,7 +79,7 @@ class Learner {
         if (remote_) ++lost_sessions_;
         remote_.reset();
         if (lost.why.status != Status::kInvalidKey && lost.why.status != Status::kShuttingDown &&
-            lost.why.status != Status::kTimedOut) {
+            !IsUnanswered(lost.why.status)) {
           Violation("refused with " + std::string(StatusName(lost.why.status)) + ": " +
                     lost.why.text);
         }
@@ -123,13 +127,14 @@ class Learner {
                   std::to_string(std::chrono::duration<double>(kPatience).count()) + " s");
       }
     }
-    if (!result && result.error().status == Status::kTimedOut) ++timeouts_;
+    if (!result && IsUnanswered(result.error().status)) ++timeouts_;
     return result;
   }
 
   void Connect() {
     transport::ConnectOptions options;
     options.endpoint = options_.endpoint;
+    options.reconnect = transport::BackoffSettings{};
     for (const Deadline give_up = DeadlineIn(kLongestWait); !must_end;) {
       Report(false);
       auto connected = Timed("Connect", [&](Deadline deadline) {
@@ -146,7 +151,7 @@ class Learner {
         const Status status = attached.error().status;
         remote_.reset();
         // Games of learners that were killed come back when their sessions have expired.
-        if (status != Status::kServerFull && status != Status::kTimedOut &&
+        if (status != Status::kServerFull && !IsUnanswered(status) &&
             status != Status::kInvalidKey && status != Status::kShuttingDown) {
           throw SessionLost{attached.error()};
         }
@@ -166,7 +171,7 @@ class Learner {
     const auto stood_before = standstill_.total();
     const Deadline begin = Clock::now();
     auto batch = Timed(name, call);
-    while (!batch && batch.error().status == Status::kTimedOut) {
+    while (!batch && IsUnanswered(batch.error().status)) {
       if (must_end || remote_->session_is_lost()) throw SessionLost{batch.error()};
       if (Clock::now() - begin - (standstill_.total() - stood_before) > kLongestWait) {
         Violation(std::string(name) + " had no reply within " +

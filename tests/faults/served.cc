@@ -31,7 +31,7 @@ Served::Served(int games)
          << "tracks: " << (Configs() / "tracks").string() << "\n"
          << "vehicle: " << (Configs() / "vehicles/stadium.yaml").string() << "\n"
          << "simulated: 0\nlog_level: \"off\"\n"
-         << "sessions: {timeout_s: " << Seconds(kSessionTimeout) << "}\n"
+         << "sessions: {timeout_s: " << Seconds(kSessionTimeout) << ", lease_grace_s: 1}\n"
          << "games:\n  count: " << games << "\n  game_timeout_s: " << Seconds(kGameTimeout)
          << "\n  client_timeout_s: 0.3\n  restarts_per_hour: 100000\n  names: [";
   for (int game = 0; game < games; ++game) config << (game > 0 ? ", " : "") << GameName(game);
