@@ -29,7 +29,9 @@ names=()
 for game in $games; do
   # As long as it becomes the program, its command line may be empty.
   for _ in {1..100}; do
-    name=$(tr '\0' '\n' <"/proc/$game/cmdline" | sed -n '/^--name$/{n;p}')
+    arguments=$(tr '\0' '\n' <"/proc/$game/cmdline")
+    [[ $arguments != */hotlap-keeper* ]] || continue 2  # it ends them when the server is killed
+    name=$(sed -n '/^--name$/{n;p}' <<<"$arguments")
     [ -z "$name" ] || break
     sleep 0.05
   done
