@@ -92,7 +92,6 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.server.kept_bytes, std::size_t{3} << 20);
   EXPECT_EQ(config.server.sessions.max_sessions, 5);
   EXPECT_EQ(config.server.sessions.timeout, 500ms);
-  EXPECT_EQ(config.server.sessions.message_timeout, 250ms);
   EXPECT_EQ(config.server.sessions.window, 2);
   EXPECT_EQ(config.server.sessions.min_timeout, 200ms);
   EXPECT_EQ(config.server.sessions.max_timeout, 7s);
