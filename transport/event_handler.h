@@ -1,7 +1,7 @@
 // Hooks for those who run a Server inside a C++ program of their own.
 //
 //   class Greeter : public EventHandler {
-//     void Connect(SessionHandle session) override {
+//     void Connect(const SessionHandle& session) override {
 //       session.Send({.kind = EventKind::kMessage, .text = "welcome"}, DeliveryMode::kRetry);
 //     }
 //   };
@@ -49,13 +49,13 @@ class SessionHandle {
   void Log(LogLevel level, std::string_view text) const;
 
   // Ends the session when what it has asked for is answered, and takes nothing new of it.
-  void Disconnect();
+  void Disconnect() const;
   // Gives the event its number and sends it as soon as the handler has returned. `callback` hears
   // whether the client has acknowledged it; never, for kNone. kInvalidKey: it has ended; kBusy: too
   // many of its events are not acknowledged yet; kBadArgument: the text is too long or not
   // printable.
   tl::expected<std::uint64_t, Refusal> Send(const Event& event, DeliveryMode mode,
-                                            Outbox::Callback callback = {});
+                                            Outbox::Callback callback = {}) const;
 
   friend bool operator==(const SessionHandle& a, const SessionHandle& b) {
     return a.session_ == b.session_;
@@ -73,11 +73,12 @@ class EventHandler {
   // The server is bound and about to take its first message.
   virtual void Starting() {}
   // A session was opened: its hello is about to be answered.
-  virtual void Connect(SessionHandle) {}
+  virtual void Connect(const SessionHandle& /*session*/) {}
   // It has ended, for whatever reason.
-  virtual void Disconnect(SessionHandle) {}
+  virtual void Disconnect(const SessionHandle& /*session*/) {}
   // A new request is taken and about to run; its number is its id, which grows by one per session.
-  virtual void HandleMessage(SessionHandle, std::uint64_t /*number*/, const Request&) {}
+  virtual void HandleMessage(const SessionHandle& /*session*/, std::uint64_t /*number*/,
+                             const Request& /*request*/) {}
   // Once every ServerSettings::tick_interval; `delta` has passed since the last time, or the start.
   virtual void Update(std::chrono::nanoseconds /*delta*/) {}
   // The server leaves: it has waited for what ran, and the sessions have ended.

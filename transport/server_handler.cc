@@ -124,10 +124,10 @@ void SessionHandle::Log(LogLevel level, std::string_view text) const {
   spdlog::log(Level(level), "session {}: {}", public_id(), text);
 }
 
-void SessionHandle::Disconnect() { server_->EndSession(session_); }
+void SessionHandle::Disconnect() const { server_->EndSession(session_); }
 
 tl::expected<std::uint64_t, Refusal> SessionHandle::Send(const Event& event, DeliveryMode mode,
-                                                         Outbox::Callback callback) {
+                                                         Outbox::Callback callback) const {
   if (!is_open()) return Refuse(Status::kInvalidKey, "session " + public_id() + " has ended");
   if (event.text.size() > kMaxMessageBytes || !IsPrintable(event.text)) {
     return Refuse(Status::kBadArgument, "the event's text must be at most " +

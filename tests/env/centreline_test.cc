@@ -307,7 +307,9 @@ TEST(CentrelineTest, SearchesTogetherFindWhatEachFindsAlone) {
       for (const LineSearch& search : searches) {
         const Projection alone =
             search.line->Project(search.position_m, search.s_from_m, search.s_to_m);
-        EXPECT_EQ(std::memcmp(&search.place, &alone, sizeof alone), 0);
+        EXPECT_EQ(search.place.s_m, alone.s_m);
+        EXPECT_EQ(search.place.lateral_m, alone.lateral_m);
+        EXPECT_EQ(search.place.height_m, alone.height_m);
         const LinePoint here = search.line->At(search.place.s_m);
         EXPECT_EQ(search.here.position_m, here.position_m);
         EXPECT_EQ(search.here.tangent, here.tangent);

@@ -19,12 +19,15 @@ using ::testing::IsEmpty;
 class Recorder : public EventHandler {
  public:
   void Starting() override { Note("starting"); }
-  void Connect(SessionHandle session) override {
+  void Connect(const SessionHandle& session) override {
     Note("connect " + session.public_id());
     if (on_connect) on_connect(session);
   }
-  void Disconnect(SessionHandle session) override { Note("disconnect " + session.public_id()); }
-  void HandleMessage(SessionHandle session, std::uint64_t number, const Request& request) override {
+  void Disconnect(const SessionHandle& session) override {
+    Note("disconnect " + session.public_id());
+  }
+  void HandleMessage(const SessionHandle& session, std::uint64_t number,
+                     const Request& request) override {
     Note(session.public_id() + " " + std::to_string(number) + " " +
          OperationName(request.operation));
     if (on_message) on_message(session);
