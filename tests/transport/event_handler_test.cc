@@ -55,7 +55,7 @@ class Recorder : public EventHandler {
   }
 
   // Set before the server starts.
-  std::function<void(SessionHandle)> on_connect, on_message;
+  std::function<void(const SessionHandle&)> on_connect, on_message;
   std::function<void()> on_update;
 
  private:
@@ -72,10 +72,11 @@ class Recorder : public EventHandler {
 };
 
 class EventHandlerTest : public ServingTest {
- protected:
+ public:
   EventHandlerTest() { server_settings.handler = &recorder; }
   ~EventHandlerTest() override { Stop(); }
 
+ protected:
   static constexpr std::uint64_t kAnyId = 999;
 
   static void Close(RawClient& client, const Token& token, std::uint64_t id) {
@@ -156,8 +157,8 @@ TEST_F(EventHandlerTest, UpdateComesWithoutAnyMessages) {
 }
 
 TEST_F(EventHandlerTest, WhatItThrowsCostsNobodyAnything) {
-  recorder.on_connect = [](SessionHandle) { throw std::runtime_error("out of tea"); };
-  recorder.on_message = [](SessionHandle) { throw 7; };  // NOLINT: of any type
+  recorder.on_connect = [](const SessionHandle&) { throw std::runtime_error("out of tea"); };
+  recorder.on_message = [](const SessionHandle&) { throw 7; };  // NOLINT: of any type
   recorder.on_update = [] { throw std::runtime_error("again"); };
   server_settings.tick_interval = 1ms;
   server_settings.now = &Clock::now;
@@ -169,7 +170,7 @@ TEST_F(EventHandlerTest, ASessionTellsWhoItIsAndWhatItDid) {
   server_settings.endpoints = {"tcp://127.0.0.1:*"};
   std::mutex mutex;
   std::vector<SessionHandle> handles;
-  recorder.on_connect = [&](SessionHandle session) {
+  recorder.on_connect = [&](const SessionHandle& session) {
     session.Log(LogLevel::kDebug, "hello");
     const std::lock_guard lock(mutex);
     handles.push_back(session);
@@ -195,7 +196,7 @@ TEST_F(EventHandlerTest, ASessionTellsWhoItIsAndWhatItDid) {
 TEST_F(EventHandlerTest, ItsEventsReachTheClientAndTheCallbackHearsOfTheAcknowledgement) {
   std::mutex mutex;
   std::vector<bool> outcomes;
-  recorder.on_connect = [&](SessionHandle session) {
+  recorder.on_connect = [&](const SessionHandle& session) {
     const auto number =
         session.Send({.text = "welcome"}, DeliveryMode::kRetry, [&](bool is_acknowledged) {
           const std::lock_guard lock(mutex);
@@ -226,7 +227,7 @@ TEST_F(EventHandlerTest, ItsEventsReachTheClientAndTheCallbackHearsOfTheAcknowle
 }
 
 TEST_F(EventHandlerTest, DisconnectEndsASessionWhenWhatItAskedForIsAnswered) {
-  recorder.on_message = [](SessionHandle session) {
+  recorder.on_message = [](const SessionHandle& session) {
     session.Disconnect();
     EXPECT_TRUE(session.is_open());
     EXPECT_EQ(session.status(), SessionStatus::kDisconnecting);
@@ -243,7 +244,7 @@ TEST_F(EventHandlerTest, DisconnectEndsASessionWhenWhatItAskedForIsAnswered) {
 }
 
 TEST_F(EventHandlerTest, DisconnectOfAnIdleSessionEndsItAtOnce) {
-  recorder.on_connect = [](SessionHandle session) { session.Disconnect(); };
+  recorder.on_connect = [](const SessionHandle& session) { session.Disconnect(); };
   Start();
   RawClient client = Raw();
   const Token token = client.Hello(1);

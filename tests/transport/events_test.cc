@@ -11,7 +11,6 @@
 namespace hotlap::transport {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(EventTest, ComesBackAsItWasEncoded) {
@@ -240,7 +239,9 @@ TEST_F(ListeningClientTest, HearsEachEventOnceAndAcknowledgesIt) {
   RawClient operating = Raw();
   const Token admin = operating.Hello(1);
   constexpr int kEvents = 20;
-  for (int i = 0; i < kEvents; ++i) Announce(operating, admin, i + 1, std::to_string(i));
+  for (std::uint64_t i = 0; i < kEvents; ++i) {
+    Announce(operating, admin, i + 1, std::to_string(i));
+  }
   listener.Await(kEvents);
   // All are acknowledged in the end, and none came twice meanwhile.
   EXPECT_TRUE(Eventually([&] {

@@ -18,6 +18,7 @@ const std::chrono::system_clock::time_point kNoon{std::chrono::hours(12)};
 
 std::vector<std::string> Texts(const std::vector<LogLine>& lines) {
   std::vector<std::string> texts;
+  texts.reserve(lines.size());
   for (const LogLine& line : lines) texts.push_back(line.text);
   return texts;
 }
@@ -70,6 +71,7 @@ TEST(LogLinesTest, ALoggersLinesArriveWithTheirLevels) {
   const auto kept = lines->Since(0, LogLevel::kDebug);
   EXPECT_THAT(Texts(kept), ::testing::ElementsAre("d", "i 1", "w", "e", "c"));
   std::vector<LogLevel> levels;
+  levels.reserve(kept.size());
   for (const LogLine& line : kept) levels.push_back(line.level);
   EXPECT_THAT(levels, ::testing::ElementsAre(LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning,
                                              LogLevel::kError, LogLevel::kError));
@@ -78,6 +80,7 @@ TEST(LogLinesTest, ALoggersLinesArriveWithTheirLevels) {
 TEST(LogLinesTest, MayBeWrittenAndReadByManyThreads) {
   LogLines lines(10);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 200; ++j) {

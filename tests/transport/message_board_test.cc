@@ -14,6 +14,7 @@ using ::testing::ElementsAre;
 
 std::vector<std::string> Texts(const std::vector<PostedMessage>& messages) {
   std::vector<std::string> texts;
+  texts.reserve(messages.size());
   for (const PostedMessage& message : messages) texts.push_back(message.text);
   return texts;
 }

@@ -29,8 +29,8 @@ class QuestionsTest : public ServingTest {
     return token;
   }
   static std::string ActionsOfStep(int rows, int step) {
-    std::vector<std::int32_t> actions;
-    for (int row = 0; row < rows; ++row) actions.push_back((step + row) % 3);
+    std::vector<std::int32_t> actions(static_cast<std::size_t>(rows));
+    for (int row = 0; row < rows; ++row) actions[static_cast<std::size_t>(row)] = (step + row) % 3;
     return Packed(actions);
   }
   // Steps first, first + 1 and so on, with ids from `id`.
