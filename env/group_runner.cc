@@ -327,7 +327,7 @@ void GroupRunner::Handle(const Completion& completion) {
   switch (place.task) {
     case Task::kAdvance:
       if (place.found == nullptr) return Abandon(r, kNotFinite);
-      row.Judge(settings_.config, completion, *place.found, place.result);
+      row.FinishAdvance(settings_.config, completion, *place.found, place.result);
       EndTask(place);
       return TellArchive(r) ? Assign(r, Task::kKeep) : EndStep(r);
     case Task::kKeep:

@@ -141,8 +141,8 @@ bool Row::Advance(const GameState& state, const Inputs& inputs, const Completion
   return true;
 }
 
-void Row::Judge(const EnvironmentConfig& config, const Completion& completion,
-                const LineSearch& found, RowResult& result) {
+void Row::FinishAdvance(const EnvironmentConfig& config, const Completion& completion,
+                        const LineSearch& found, RowResult& result) {
   StepOutcome outcome;
   outcome.ticks = completion.ticks;
   outcome.finished = completion.finished;
@@ -156,7 +156,7 @@ void Row::Judge(const EnvironmentConfig& config, const Completion& completion,
   outcome.progress_m = record_.place.s_m - before_m;
 
   const Verdict verdict =
-      hotlap::Judge(config.rules, completion.finished, completion.ticks, View(), record_);
+      Judge(config.rules, completion.finished, completion.ticks, View(), record_);
   outcome.failed = verdict.failed;
   const RewardByTerm rewards = Rewards(config.reward, outcome, View());
 

@@ -62,8 +62,8 @@ class Row {
   [[nodiscard]] bool Advance(const GameState& state, const Inputs& inputs,
                              const Completion& completion, LineSearch& search);
   // And what the step gave, when that is found.
-  void Judge(const EnvironmentConfig& config, const Completion& completion, const LineSearch& found,
-             RowResult& result);
+  void FinishAdvance(const EnvironmentConfig& config, const Completion& completion,
+                     const LineSearch& found, RowResult& result);
   // The game is gone. `in_step`: during a step of the episode, which counts in it; else an episode
   // could not begin or go on.
   void Lose(bool in_step, RowResult& result);

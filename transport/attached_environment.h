@@ -90,8 +90,8 @@ class AttachedEnvironment {
   tl::expected<Reply, Refusal> Export(const Work& work);
   tl::expected<Reply, Refusal> Import(const Work& work);
   tl::expected<Reply, Refusal> Drop(const Work& work);
-  // That of a recv has rows_ before the batch.
   void CountSteps(const BatchView& batch);
+  // That of a recv has rows_ before the batch.
   Reply MakeBatchReply(const Work& work, const BatchLayout& layout, int num_final,
                        ReplyBuffer& buffer) const;
 

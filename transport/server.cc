@@ -338,10 +338,11 @@ void Server::SendStatus(const std::string& identity, std::uint64_t id, const Ref
 }
 
 void Server::Send(const std::string& identity, Reply& reply, Session* session) {
+  const std::size_t bytes = reply.bytes();
   for (Traffic* traffic : {&traffic_, session == nullptr ? nullptr : &session->traffic}) {
     if (traffic == nullptr) continue;
     ++traffic->messages_out;
-    traffic->bytes_out += reply.bytes();
+    traffic->bytes_out += bytes;
   }
   try {
     SendFrame(router_, zmq::message_t(identity.data(), identity.size()), true);

@@ -4,6 +4,7 @@
 // flood_bench [--out FILE] [--seconds S]; S is how long each of the two is measured in all.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -275,17 +276,11 @@ void Run(const std::string& out, double seconds) {
 int main(int argc, char** argv) {
   std::string out;
   double seconds = 6;
+  CLI::App app("flood_bench");
+  app.add_option("--out", out, "JSON file to write");
+  app.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   try {
-    for (int i = 1; i < argc; i += 2) {
-      const std::string flag = argv[i];
-      if (i + 1 < argc && flag == "--out") {
-        out = argv[i + 1];
-      } else if (i + 1 < argc && flag == "--seconds") {
-        seconds = std::stod(argv[i + 1]);
-      } else {
-        throw std::invalid_argument(flag + ": allowed are --out FILE and --seconds S");
-      }
-    }
     hotlap::transport::Run(out, seconds);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flood_bench: %s\n", error.what());

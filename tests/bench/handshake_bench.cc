@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -257,22 +258,7 @@ double OfficialClientTicks(const std::string& python, const RunningGame& game) {
   return nlohmann::json::parse(*line).at("official_client_ticks_per_s").get<double>();
 }
 
-int Run(int argc, char** argv) {
-  std::string python, out;
-  for (int i = 1; i < argc; i += 2) {
-    const std::string flag = argv[i];
-    if (i + 1 < argc && flag == "--python") {
-      python = argv[i + 1];
-    } else if (i + 1 < argc && flag == "--out") {
-      out = argv[i + 1];
-    } else if (i + 1 < argc && flag == "--seconds") {
-      g_seconds = std::stod(argv[i + 1]);
-    } else {
-      std::cerr << "usage: handshake_bench [--seconds S] [--python PYTHON] [--out FILE.json]\n";
-      return 2;
-    }
-  }
-
+void Run(const std::string& python, const std::string& out) {
   nlohmann::json results;
   const auto row = [&](const std::string& key, const std::string& text, double rate, double base) {
     results[key] = rate;
@@ -319,17 +305,24 @@ int Run(int argc, char** argv) {
   const double base = python.empty() ? 0 : Median(rows.front().rates);
   for (const GameRow& each : rows) row(each.key, each.text, Median(each.rates), base);
   if (!out.empty()) std::ofstream(out) << results.dump(2) << '\n';
-  return 0;
 }
 
 }  // namespace
 }  // namespace hotlap
 
 int main(int argc, char** argv) {
+  std::string python, out;
+  CLI::App app("handshake_bench");
+  app.add_option("--python", python,
+                 "interpreter that has the official client; none: leave it out");
+  app.add_option("--out", out, "JSON file to write");
+  app.add_option("--seconds", hotlap::g_seconds, "of each measurement")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   try {
-    return hotlap::Run(argc, argv);
+    hotlap::Run(python, out);
   } catch (const std::exception& error) {
     std::cerr << "handshake_bench: " << error.what() << '\n';
-    return 1;
+    return 2;
   }
+  return 0;
 }

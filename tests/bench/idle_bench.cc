@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -146,35 +147,28 @@ void MeasureServer(Table& table) {
   fs::remove_all(directory);
 }
 
-int Run(int argc, char** argv) {
-  std::string out;
-  double seconds = 3;
-  for (int i = 1; i < argc; i += 2) {
-    const std::string flag = argv[i];
-    if (i + 1 < argc && flag == "--out") {
-      out = argv[i + 1];
-    } else if (i + 1 < argc && flag == "--seconds") {
-      seconds = std::stod(argv[i + 1]);
-    } else {
-      std::cerr << "usage: idle_bench [--seconds S] [--out FILE.json]\n";
-      return 2;
-    }
-  }
+void Run(const std::string& out, double seconds) {
   Table table(seconds);
   MeasureGame(table);
   MeasureServer(table);
   if (!out.empty()) std::ofstream(out) << table.results().dump(2) << '\n';
-  return 0;
 }
 
 }  // namespace
 }  // namespace hotlap
 
 int main(int argc, char** argv) {
+  std::string out;
+  double seconds = 3;
+  CLI::App app("idle_bench");
+  app.add_option("--out", out, "JSON file to write");
+  app.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   try {
-    return hotlap::Run(argc, argv);
+    hotlap::Run(out, seconds);
   } catch (const std::exception& error) {
     std::cerr << "idle_bench: " << error.what() << '\n';
-    return 1;
+    return 2;
   }
+  return 0;
 }

@@ -2,6 +2,7 @@
 // bytes. Usage: serve_bench [--out FILE] [--seconds S]; S is the length of one measurement.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -413,20 +414,14 @@ void Run(const std::string& json_path, double seconds) {
 }  // namespace hotlap::transport
 
 int main(int argc, char** argv) {
-  std::string json_path;
+  std::string out;
   double seconds = 0.1;
+  CLI::App app("serve_bench");
+  app.add_option("--out", out, "JSON file to write");
+  app.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   try {
-    for (int i = 1; i < argc; ++i) {
-      const std::string flag = argv[i];
-      if (i + 1 < argc && flag == "--out") {
-        json_path = argv[++i];
-      } else if (i + 1 < argc && flag == "--seconds") {
-        seconds = std::stod(argv[++i]);
-      } else {
-        throw std::invalid_argument(flag + ": allowed are --out FILE and --seconds S");
-      }
-    }
-    hotlap::transport::Run(json_path, seconds);
+    hotlap::transport::Run(out, seconds);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "serve_bench: %s\n", error.what());
     return 2;

@@ -248,8 +248,16 @@ TEST_F(EventHandlerTest, DisconnectOfAnIdleSessionEndsItAtOnce) {
   Start();
   RawClient client = Raw();
   const Token token = client.Hello(1);
-  EXPECT_EQ(client.Ask(SessionRequest(Operation::kPing, token, kAnyId)).header.status,
-            Status::kInvalidKey);
+  EXPECT_EQ(client.Ask(SessionRequest(Operation::kReset, token, 1), {"", "", ""}).header.status,
+            Status::kInvalidKey)
+      << "nothing new is taken";
+  // It may hear until the turn of the server is over in which it was opened.
+  const Deadline deadline = DeadlineIn(kPatience);
+  Status status = Status::kOk;
+  while (status == Status::kOk && Clock::now() < deadline) {
+    status = client.Ask(SessionRequest(Operation::kPing, token, kAnyId)).header.status;
+  }
+  EXPECT_EQ(status, Status::kInvalidKey);
 }
 
 }  // namespace
