@@ -29,13 +29,13 @@ class SessionTableTest : public ::testing::Test {
   }
   // A session that has been heard of.
   std::shared_ptr<Session> Opened(int key = 1) {
-    const auto session = *table.Open(Hello(key), now);
+    auto session = *table.Open(Hello(key), now);
     table.Hear(session->token, now);
     return session;
   }
   // One with rows that has been dropped.
   std::shared_ptr<Session> Dropped(int key = 1) {
-    const auto session = Opened(key);
+    auto session = Opened(key);
     session->rows = 3;
     EXPECT_THAT(Pass(kTimeout).dropped, ::testing::ElementsAre(session));
     return session;

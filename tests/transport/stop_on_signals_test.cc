@@ -8,10 +8,12 @@ namespace hotlap::transport {
 namespace {
 
 class StopOnSignalsTest : public ServingTest {
- protected:
+ public:
   ~StopOnSignalsTest() override {
     for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::signal(number, SIG_DFL);
   }
+
+ protected:
   static bool IsHandled(int number) {
     struct sigaction action {};
     sigaction(number, nullptr, &action);
