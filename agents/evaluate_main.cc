@@ -40,7 +40,7 @@ struct Flags {
   std::string kind = "any";
   std::optional<std::string> environment;
   std::uint64_t seed = 1;
-  std::filesystem::path csv, svg, configs;
+  std::filesystem::path csv, svg, configs, server_key, key;
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   double deadline_s = 30;
 
@@ -67,6 +67,7 @@ class RunError : public std::runtime_error {
     case transport::Status::kUnknownTrack:
     case transport::Status::kBadArgument:
     case transport::Status::kServerFull:
+    case transport::Status::kPermissionDenied:
       throw std::invalid_argument(text);
     default:
       throw RunError(text);
@@ -123,6 +124,7 @@ class RemoteVenue : public Venue {
     }
     transport::ConnectOptions options;
     options.endpoint = flags.server;
+    if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
     auto remote =
         transport::RemoteVectorEnvironment::Connect(options, DeadlineIn(flags.deadline()));
     if (!remote) Fail("--server " + flags.server, remote.error());
@@ -269,6 +271,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 65536));
   app.add_option("--server", flags.server,
                  "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
+  auto* server_key = app.add_option("--server-key", flags.server_key,
+                                    "file with the public key of the server (server.pub)");
+  auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
+  server_key->needs(key);
+  key->needs(server_key);
   app.add_option("--kind", flags.kind, "which games to drive (default: any)")
       ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
   app.add_option("--environment", flags.environment,

@@ -232,8 +232,7 @@ Reply AttachedEnvironment::Run(const Work& work) {
       reply = Refuse(Status::kUnknownError, "not an operation on environments");
   }
   if (!reply) {
-    return Reply::HeaderOnly(
-        EncodeReply({work.request.id, reply.error().status, reply.error().text}));
+    return Reply::Of(work.request.id, reply.error());
   }
   const double us =
       std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / num_rows;
@@ -329,7 +328,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Send(const Work& work) {
   const auto asked = ReadRowActions(work);
   if (!asked) return tl::make_unexpected(asked.error());
   return SendRows(*environment_, asked->rows, asked->actions).map([&] {
-    return Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+    return Reply::Of(work.request.id, {Status::kOk, {}});
   });
 }
 
@@ -357,7 +356,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Save(const Work& work) {
   if (!mask) return tl::make_unexpected(mask.error());
   if (auto good = CheckMask(*mask); !good) return tl::make_unexpected(good.error());
   const SavedRows saved = SaveRows(*environment_, *mask, snapshots_, owner_);
-  Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  Reply reply = Reply::Of(work.request.id, {Status::kOk, {}});
   reply.frames.emplace_back(saved.ids.data(), n * sizeof(std::uint64_t));
   reply.frames.emplace_back(saved.status.data(), n);
   return reply;
@@ -412,7 +411,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Export(const Work& work) {
   for (const SnapshotStore::Bytes& state : *held) {
     if (state != nullptr) out = std::ranges::copy(*state, out).out;
   }
-  Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  Reply reply = Reply::Of(work.request.id, {Status::kOk, {}});
   reply.frames.emplace_back(sizes.data(), sizes.size() * sizeof(std::uint32_t));
   reply.frames.push_back(std::move(bytes));
   return reply;
@@ -438,7 +437,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Import(const Work& work) {
     begin += size;
   }
   return ImportSnapshots(*environment_, states, snapshots_, owner_).map([&](const auto& ids) {
-    Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+    Reply reply = Reply::Of(work.request.id, {Status::kOk, {}});
     reply.frames.emplace_back(ids.data(), ids.size() * sizeof(std::uint64_t));
     return reply;
   });
@@ -448,7 +447,7 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Drop(const Work& work) {
   const auto ids = ReadList(work, 0, "snapshots", snapshot_ids_);
   if (!ids) return tl::make_unexpected(ids.error());
   return DropSnapshots(snapshots_, owner_, *ids).map([&] {
-    return Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+    return Reply::Of(work.request.id, {Status::kOk, {}});
   });
 }
 

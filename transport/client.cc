@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "env/vector_loops.h"
+#include "transport/handshake_watch.h"
 #include "transport/row_steps.h"
 #include "transport/uninterrupted.h"
 
@@ -66,9 +67,12 @@ zmq::context_t& RemoteVectorEnvironment::context() const {
 }
 
 void RemoteVectorEnvironment::OpenSocket() {
+  handshakes_.reset();
   socket_ = zmq::socket_t(context(), zmq::socket_type::dealer);
+  handshakes_.emplace(context(), socket_);
   socket_.set(zmq::sockopt::linger, kLingerMs);
   socket_.set(zmq::sockopt::ipv6, IsIpv6(options_.endpoint));
+  if (options_.keys) UseKeys(socket_, *options_.keys);
   Uninterrupted([&] { socket_.connect(options_.endpoint); });
 }
 
@@ -115,6 +119,9 @@ tl::expected<HelloReply, Refusal> RemoteVectorEnvironment::Greet(const Request& 
     if (!reply) return BadReply(reply.error());
     return *std::move(reply);
   }
+  if (const auto failure = handshakes_->Failure()) {
+    return Refuse(Status::kPermissionDenied, "the server at " + options_.endpoint + ": " + *failure);
+  }
   return Refuse(Status::kTimedOut, "no reply from " + options_.endpoint + " in time");
 }
 
@@ -133,18 +140,21 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Open(Deadline deadline) {
     }
     const Status status = reply.error().status;
     const bool predecessor_lives = status == Status::kAlreadyConnected && options_.reconnect;
-    if (status != Status::kTimedOut && !predecessor_lives) {
+    const bool has_no_connection = status == Status::kPermissionDenied;
+    if (status != Status::kTimedOut && !predecessor_lives && !has_no_connection) {
       return tl::make_unexpected(std::move(reply.error()));
     }
     if (predecessor_lives) std::this_thread::sleep_until(std::min(deadline, next));
     if (Clock::now() >= deadline) return tl::make_unexpected(std::move(reply.error()));
+    if (has_no_connection) OpenSocket();  // ZeroMQ does not try again with this one
   }
 }
 
 void RemoteVectorEnvironment::TakeSession(HelloReply reply) {
   hello_ = std::move(reply);
   const std::chrono::milliseconds timeout(hello_.session_timeout_ms);
-  KeepAliveSettings settings{.endpoint = options_.endpoint, .token = hello_.token};
+  KeepAliveSettings settings{
+      .endpoint = options_.endpoint, .keys = options_.keys, .token = hello_.token};
   settings.on_event = options_.on_event;
   settings.seen = seen_;
   settings.interval = std::max(kMinKeepAlive, std::min(options_.keep_alive, timeout / 10));
@@ -194,11 +204,14 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Reconnect(Deadline deadline
     }
     const Status status = reply.error().status;
     session_is_lost_ = status == Status::kInvalidKey;
-    if (status != Status::kTimedOut && status != Status::kShuttingDown) {
+    const bool has_no_connection = status == Status::kPermissionDenied;
+    if (status != Status::kTimedOut && status != Status::kShuttingDown && !has_no_connection) {
       return tl::make_unexpected(std::move(reply.error()));
     }
     if (status == Status::kShuttingDown) std::this_thread::sleep_until(next);
-    if (Clock::now() >= deadline) return ServerIsLost();
+    if (Clock::now() >= deadline) {
+      return has_no_connection ? tl::make_unexpected(std::move(reply.error())) : ServerIsLost();
+    }
   }
 }
 

@@ -47,7 +47,9 @@
 #include <zmq.hpp>
 
 #include "transport/backoff.h"
+#include "transport/curve_keys.h"
 #include "transport/event.h"
+#include "transport/handshake_watch.h"
 #include "transport/keep_alive.h"
 #include "transport/learner_environment.h"
 #include "transport/protocol.h"
@@ -63,6 +65,7 @@ struct ConnectOptions {
   // What the learner was made for, checked by the server; an empty name checks nothing.
   std::string environment{};
   std::optional<std::uint64_t> policy_hash{}, task_hash{};
+  std::optional<ClientKeys> keys{};  // for a server that asks for them (curve_keys.h)
   std::string nick{};  // for others to see; printable, at most kMaxNickBytes
   std::optional<std::chrono::milliseconds> timeout{};  // of the session, within the server's bounds
   std::chrono::milliseconds keep_alive{100};           // between pings, a tenth of it at most
@@ -101,6 +104,8 @@ struct AttachOptions {
 // is nobody's.
 class RemoteVectorEnvironment : public LearnerEnvironment {
  public:
+  // kPermissionDenied when the deadline has passed because the server, or the client for its sake,
+  // broke off every handshake: the text says what is wrong with the keys.
   static tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> Connect(
       const ConnectOptions& options, Deadline deadline);
   // Tells the server that the session ends; does not wait.
@@ -222,6 +227,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   const ConnectOptions options_;
   std::unique_ptr<zmq::context_t> own_context_;
   zmq::socket_t socket_;
+  std::optional<HandshakeWatch> handshakes_;  // of the socket
   const std::shared_ptr<SeenEvents> seen_ = std::make_shared<SeenEvents>();
   std::unique_ptr<KeepAlive> keep_alive_;
   bool session_is_lost_ = false;  // said to a hello

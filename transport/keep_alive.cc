@@ -20,6 +20,7 @@ KeepAlive::KeepAlive(zmq::context_t& context, const KeepAliveSettings& settings)
   // While the server is away, pings are dropped instead of piled up.
   socket.set(zmq::sockopt::sndhwm, kQueue);
   socket.set(zmq::sockopt::ipv6, IsIpv6(settings.endpoint));
+  if (settings.keys) UseKeys(socket, *settings.keys);
   Uninterrupted([&] { socket.connect(settings.endpoint); });
   thread_ = std::thread([this, socket = std::move(socket)]() mutable { Run(socket); });
 }

@@ -14,6 +14,7 @@
 #include <zmq.hpp>
 
 #include "env/deadline.h"
+#include "transport/curve_keys.h"
 #include "transport/event.h"
 #include "transport/event_fd.h"
 #include "transport/protocol.h"
@@ -23,6 +24,7 @@ namespace hotlap::transport {
 
 struct KeepAliveSettings {
   std::string endpoint;
+  std::optional<ClientKeys> keys{};
   Token token{};
   std::chrono::milliseconds interval{100};  // between pings while nothing else is answered
   std::chrono::milliseconds timeout{5000};  // without an answer, then the server is lost

@@ -71,8 +71,15 @@ std::size_t Reply::bytes() const {
   return bytes;
 }
 
+Reply Reply::Of(std::uint64_t id, const Refusal& refusal) {
+  Reply reply = HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
+  reply.status = refusal.status;
+  return reply;
+}
+
 Reply Reply::Share() {
   Reply shared;
+  shared.status = status;
   shared.frames.resize(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) shared.frames[i].copy(frames[i]);
   return shared;

@@ -8,6 +8,8 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "transport/replies.h"
+
 namespace hotlap::transport {
 
 // Memory of one reply's arrays, aligned to 64. Its references are the ring's and those of the
@@ -56,8 +58,10 @@ class ReplyRing {
 // Frames of one reply, without the identity that routes it.
 struct Reply {
   std::vector<zmq::message_t> frames;
+  Status status = Status::kOk;  // that its header tells
 
   static Reply HeaderOnly(const std::string& header);
+  static Reply Of(std::uint64_t id, const Refusal& status);  // kOk is one too
   std::size_t bytes() const;
   Reply Share();  // a second reference to the same frames; REQUIRES: the caller owns this one
 };

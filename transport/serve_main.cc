@@ -15,13 +15,14 @@
 #include <vector>
 
 #include "transport/catalogue.h"
+#include "transport/curve_keys.h"
 #include "transport/game_pool.h"
 #include "transport/installed_configs.h"
 #include "transport/log_lines.h"
 #include "transport/log_sink.h"
 #include "transport/server.h"
 #include "transport/server_config.h"
-#include "transport/stop_on_signals.h"
+#include "transport/signal_handlers.h"
 
 namespace hotlap::transport {
 namespace {
@@ -31,6 +32,9 @@ struct Flags {
   std::vector<std::string> endpoints;
   std::optional<int> simulated, games, threads, port, max_conns, chat_size;
   std::string log_level;
+  bool insecure = false;
+  std::filesystem::path generate_keys;
+  std::vector<std::string> clients;  // whose keys are generated
 };
 
 ServeConfig ReadConfig(const Flags& flags) {
@@ -47,6 +51,7 @@ ServeConfig ReadConfig(const Flags& flags) {
   if (flags.port) SetPort(config, *flags.port);
   if (flags.max_conns) config.server.sessions.max_sessions = *flags.max_conns;
   if (flags.chat_size) config.server.chat_size = static_cast<std::size_t>(*flags.chat_size);
+  config.server.security.is_insecure = flags.insecure;
   return config;
 }
 
@@ -60,6 +65,13 @@ std::shared_ptr<const LogLines> StartLog(const ServeConfig& config) {
   return lines;
 }
 
+int PrintNewKeys(const Flags& flags) {
+  for (const auto& file : GenerateKeys(flags.generate_keys, flags.clients)) {
+    std::printf("%s\n", file.c_str());
+  }
+  return 0;
+}
+
 int Serve(const Flags& flags) {
   ServeConfig config = ReadConfig(flags);
   config.server.logs = StartLog(config);
@@ -67,7 +79,7 @@ int Serve(const Flags& flags) {
   FillGameCommand(config, catalogue);
   GamePool games(config.games);
   Server server(config.server, catalogue, games);
-  const StopOnSignals stop_on_signals(server);
+  const SignalHandlers signal_handlers(server);
   // For whoever started us: learners can connect.
   std::string ready = "ready";
   for (const std::string& endpoint : server.endpoints()) ready += " " + endpoint;
@@ -107,8 +119,19 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, hotlap::transport::kMaxBoardSize));
   app.add_option("--log-level", flags.log_level, "least severity that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}));
+  app.add_flag("--insecure", flags.insecure,
+               "bind endpoints that other machines can reach although no keys are configured");
+  auto* generate =
+      app.add_option("--generate-keys", flags.generate_keys,
+                     "only write keys into this folder: server.key and server.pub, where there are "
+                     "none, and those of the clients; nothing is overwritten");
+  app.add_option("--client", flags.clients,
+                 "with --generate-keys: name of a client, repeatable (default: client)")
+      ->needs(generate);
   CLI11_PARSE(app, argc, argv);
+  if (flags.clients.empty()) flags.clients = {"client"};
   try {
+    if (!flags.generate_keys.empty()) return hotlap::transport::PrintNewKeys(flags);
     return hotlap::transport::Serve(flags);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hotlap-serve: %s\n", error.what());

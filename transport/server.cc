@@ -23,6 +23,7 @@ namespace {
 constexpr int kMaxMessagesPerTurn = 256;  // then finished work gets its turn
 constexpr int kPeerQueue = 64;            // messages of one connection held in either direction
 constexpr int kLingerMs = 200;
+constexpr int kHandshakeMs = 2000;  // of ZeroMQ; a connection that says nothing is closed then
 constexpr auto kStoppingTurn = 10ms;
 
 constexpr std::string_view kIpc = "ipc://";
@@ -51,6 +52,17 @@ void CheckNobodyListens(const std::string& endpoint) {
   if (answered) throw std::runtime_error(endpoint + ": another server listens here");
 }
 
+std::unique_ptr<AccessLog> OpenAccessLog(const SecuritySettings& settings) {
+  if (settings.access_log.empty()) return nullptr;
+  return std::make_unique<AccessLog>(settings.access_log);
+}
+
+std::unique_ptr<Admission> MakeAdmission(zmq::context_t& context, const SecuritySettings& settings,
+                                         AccessLog* log) {
+  if (!settings.wants_admission()) return nullptr;
+  return std::make_unique<Admission>(context, settings, log);
+}
+
 std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
   CheckNobodyListens(endpoint);
   socket.set(zmq::sockopt::ipv6, IsIpv6(endpoint));
@@ -60,16 +72,6 @@ std::string Bind(zmq::socket_t& socket, const std::string& endpoint) {
     throw std::runtime_error(endpoint + ": cannot listen here: " + error.what());
   }
   return socket.get(zmq::sockopt::last_endpoint);
-}
-
-// Of the peer that sent a frame; empty where the transport has none.
-std::string PeerAddress(const zmq::message_t& frame) {
-  const char* const address = zmq_msg_gets(frame.handle(), "Peer-Address");
-  return address == nullptr ? "" : address;
-}
-
-Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
-  return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
 }
 
 }  // namespace
@@ -112,6 +114,9 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
                         GiveNotice({session, {.kind = EventKind::kReplaced, .row = row}});
                       }},
       own_context_(context == nullptr ? std::make_unique<zmq::context_t>() : nullptr),
+      access_log_(OpenAccessLog(settings.security)),
+      admission_(MakeAdmission(context == nullptr ? *own_context_ : *context, settings.security,
+                               access_log_.get())),
       router_(context == nullptr ? *own_context_ : *context, zmq::socket_type::router),
       sessions_(settings.sessions),
       next_expiry_check_(settings.now()),
@@ -126,6 +131,9 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   router_.set(zmq::sockopt::rcvhwm, kPeerQueue);
   router_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(MaxRequestFrameBytes(
                                             settings.max_rows, settings.transfer_bytes)));
+  router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+  if (admission_ != nullptr) admission_->Guard(router_);
+  CheckEndpoints(settings.endpoints, settings.security);
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));
   }
@@ -155,9 +163,16 @@ void Server::Stop() {
   wakeup_.Wake();
 }
 
+void Server::Reload() {
+  if (admission_ != nullptr) admission_->Reload();
+  reopening_.store(true);
+  wakeup_.Wake();
+}
+
 Server::Counters Server::counters() const {
   return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load(),
-          static_cast<std::uint64_t>(num_dropped_.load())};
+          static_cast<std::uint64_t>(num_dropped_.load()), num_barred_.load(),
+          admission_ == nullptr ? 0 : admission_->num_reloads()};
 }
 
 bool Server::Run() {
@@ -167,6 +182,7 @@ bool Server::Run() {
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     Poll(items, NextTurn());
     if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
+    if (reopening_.exchange(false) && access_log_ != nullptr) access_log_->Reopen();
     ReceiveAll();
     Dispatch();
     ExpireSessions();
@@ -192,6 +208,7 @@ bool Server::Run() {
     if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
   }
   router_.close();
+  if (admission_ != nullptr) admission_->Stop();
   if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
   return is_finished;
 }
@@ -229,11 +246,17 @@ void Server::ReceiveAll() {
   for (int i = 0; i < kMaxMessagesPerTurn; ++i) {
     Message message;
     if (!Receive(message)) return;
+    if (admission_ != nullptr && !admission_->Admits(message.header)) {
+      num_barred_.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
     Handle(std::move(message));
+    handled_ = nullptr;
   }
 }
 
 void Server::Handle(Message message) {
+  handled_ = &message;
   num_messages_.fetch_add(1, std::memory_order_relaxed);
   ++traffic_.messages_in;
   traffic_.bytes_in += message.bytes();
@@ -257,7 +280,7 @@ void Server::Handle(Message message) {
     return SendStatus(message.identity, id, {Status::kOk, {}});
   }
   if (request->operation == Operation::kHello) {
-    return HandleHello(*request, message.identity, PeerAddress(message.header));
+    return HandleHello(*request, message.identity);
   }
 
   const std::shared_ptr<Session> session = sessions_.Hear(*request->token, settings_.now());
@@ -294,7 +317,7 @@ void Server::Handle(Message message) {
   }
 }
 
-void Server::HandleHello(const Request& request, const std::string& identity, std::string address) {
+void Server::HandleHello(const Request& request, const std::string& identity) {
   if (stopping_.load()) {
     return SendStatus(identity, request.id, {Status::kShuttingDown, "the server is shutting down"});
   }
@@ -318,9 +341,11 @@ void Server::HandleHello(const Request& request, const std::string& identity, st
   // Nothing of it runs, for it has counted nothing since it was new or dropped.
   if (session.environment != nullptr) reply.attached = session.environment->Describe();
   const bool is_new = sessions_.size() > num_before;
-  session.address = std::move(address);
+  session.address = PeerAddress(handled_->header);
+  session.key_name = admission_ == nullptr ? "" : admission_->ClientName(handled_->header);
   spdlog::debug("session {}: {} by '{}'", reply.session,
                 session.last_id == 0 ? "opened" : "resumed", session.nick);
+  LogSession(session.last_id == 0 ? "opened" : "resumed", session);
   if (is_new) TellConnect(*opened);
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
   Send(identity, frames, &session);
@@ -333,8 +358,26 @@ void Server::HandleSpec(const Request& request, const std::string& identity, Ses
 
 void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
                         Session* session) {
-  Reply reply = StatusReply(id, refusal);
+  Reply reply = Reply::Of(id, refusal);
+  LogRefusal(refusal.status, session);
   Send(identity, reply, session);
+}
+
+void Server::LogRefusal(Status status, const Session* session) {
+  if (access_log_ == nullptr || status == Status::kOk || handled_ == nullptr) return;
+  access_log_->Write({.event = "refused",
+                      .address = PeerAddress(handled_->header),
+                      .client = session == nullptr ? "" : session->key_name,
+                      .session = session == nullptr ? "" : session->public_id,
+                      .status = status});
+}
+
+void Server::LogSession(const char* event, const Session& session) {
+  if (access_log_ == nullptr) return;
+  access_log_->Write({.event = event,
+                      .address = session.address,
+                      .client = session.key_name,
+                      .session = session.public_id});
 }
 
 void Server::Send(const std::string& identity, Reply& reply, Session* session) {
@@ -403,14 +446,21 @@ void Server::Give(const std::shared_ptr<Session>& session, const std::shared_ptr
 std::optional<Reply> Server::RunWork(Session& session, Work& work) {
   const std::uint64_t id = work.request.id;
   if (stopping_.load())
-    return StatusReply(id, {Status::kShuttingDown, "the server is shutting down"});
+    return Reply::Of(id, {Status::kShuttingDown, "the server is shutting down"});
   try {
-    return RunOperation(session, work);
+    std::optional<Reply> reply = RunOperation(session, work);
+    if (reply && reply->status != Status::kOk && access_log_ != nullptr) {
+      access_log_->Write({.event = "refused",
+                          .session = session.public_id,
+                          .operation = OperationName(work.request.operation),
+                          .status = reply->status});
+    }
+    return reply;
   } catch (const std::exception& error) {
     spdlog::error("session {}: {}: {}", session.public_id, OperationName(work.request.operation),
                   error.what());
     session.environment.reset();  // nobody knows what state it is in
-    return StatusReply(id, {Status::kUnknownError, "a fault of the server; its log says more"});
+    return Reply::Of(id, {Status::kUnknownError, "a fault of the server; its log says more"});
   }
 }
 
@@ -420,7 +470,7 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
   if (work.request.operation == Operation::kAttach) return RunAttach(session, work);
   if (work.request.operation == Operation::kTrack) {
     const auto track = catalogue_.FindTrack(work.request.track, "track");
-    if (!track) return StatusReply(id, track.error());
+    if (!track) return Reply::Of(id, track.error());
     return MakeTrackReply(id, **track);
   }
   if (work.request.operation == Operation::kPostMessage) return PostMessage(session, work.request);
@@ -429,11 +479,11 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
   }
   if (work.request.operation == Operation::kAnnounce) return Announce(session, work.request);
   if (session.environment == nullptr && !work.request.close) {
-    return StatusReply(id, {Status::kNotAttached, "the session has no rows; attach some first"});
+    return Reply::Of(id, {Status::kNotAttached, "the session has no rows; attach some first"});
   }
   if (work.request.operation == Operation::kDetach) {
     session.environment.reset();
-    return StatusReply(id, {Status::kOk, {}});
+    return Reply::Of(id, {Status::kOk, {}});
   }
   Reply reply = session.environment->Run(work);
   const std::uint64_t steps = session.environment->TakeSteps();
@@ -445,12 +495,12 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
 std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
   const Request& request = work.request;
   if (session.environment != nullptr) {
-    return StatusReply(request.id,
+    return Reply::Of(request.id,
                        {Status::kAlreadyAttached, "the session has its rows; detach them first"});
   }
   if (request.wait > 0ms && !work.place) {
     auto place = attach_context_.games.Queue(request.kind, request.rows);
-    if (!place) return StatusReply(request.id, place.error());
+    if (!place) return Reply::Of(request.id, place.error());
     work.place.emplace(*std::move(place));
     work.wait_until = settings_.now() + request.wait;
   }
@@ -460,7 +510,7 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
                           settings_.now() < work.wait_until;
     if (waits_on) return std::nullopt;
     work.place.reset();
-    return StatusReply(request.id, WithDropped(std::move(attached.error())));
+    return Reply::Of(request.id, WithDropped(std::move(attached.error())));
   }
   work.place.reset();
   session.environment = *std::move(attached);
@@ -469,7 +519,7 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
 
 Reply Server::Describe(const Request& request) const {
   const auto offered = catalogue_.FindEnvironment(request.environment);
-  if (!offered) return StatusReply(request.id, offered.error());
+  if (!offered) return Reply::Of(request.id, offered.error());
   return Reply::HeaderOnly(EncodeReply(request.id, (*offered)->spec));
 }
 
@@ -557,11 +607,12 @@ void Server::ExpireSessions() {
   next_expiry_check_ = now + settings_.sessions.shortest_timeout() / 8;
   const SessionTable::Silent silent = sessions_.Expire(now);
   for (const std::shared_ptr<Session>& session : silent.dropped) {
+    LogSession("dropped", *session);
     spdlog::info("session {}: dropped; its {} rows are kept for {} s", session->public_id,
                  session->rows,
                  std::chrono::duration<double>(settings_.sessions.lease_grace).count());
   }
-  Close(silent.gone);
+  Close(silent.gone, "expired");
   const SessionTable::Dropped dropped = sessions_.dropped();
   num_dropped_.store(dropped.sessions);
   num_dropped_rows_.store(dropped.rows);
@@ -569,10 +620,11 @@ void Server::ExpireSessions() {
   TellExpiring();
 }
 
-void Server::Close(const std::vector<std::shared_ptr<Session>>& closed) {
+void Server::Close(const std::vector<std::shared_ptr<Session>>& closed, const char* event) {
   num_sessions_.store(sessions_.size());
   for (const std::shared_ptr<Session>& session : closed) {
-    spdlog::debug("session {}: closed", session->public_id);
+    spdlog::debug("session {}: {}", session->public_id, event);
+    LogSession(event, *session);
     session->outbox.GiveUp();
     std::erase(telling_, session);
     TellDisconnect(session);

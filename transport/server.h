@@ -16,6 +16,7 @@
 #include <zmq.hpp>
 
 #include "env/snapshot_store.h"
+#include "transport/access_log.h"
 #include "transport/attached_environment.h"
 #include "transport/catalogue.h"
 #include "transport/event.h"
@@ -24,6 +25,7 @@
 #include "transport/game_pool.h"
 #include "transport/log_lines.h"
 #include "transport/message_board.h"
+#include "transport/security.h"
 #include "transport/service_replies.h"
 #include "transport/session_table.h"
 #include "transport/workers.h"
@@ -47,12 +49,14 @@ struct ServerSettings {
   EventHandler* handler = nullptr;  // outlives the server; null: nobody wants to hear
   std::chrono::nanoseconds tick_interval =
       std::chrono::milliseconds(100);  // of its Update; 0: none
+  SecuritySettings security{};
 };
 
 class Server {
  public:
-  // Binds. Throws std::runtime_error naming the endpoint. The catalogue, the pool and the context
-  // outlive the server; without a context it has one of its own (inproc:// needs a shared one).
+  // Binds. Throws std::runtime_error naming the endpoint, or the file of the security settings that
+  // is wrong. The catalogue, the pool and the context outlive the server; without a context it has
+  // one of its own (inproc:// needs a shared one).
   Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& games,
          zmq::context_t* context = nullptr);
   ~Server();
@@ -67,6 +71,9 @@ class Server {
   bool Run();
   // From any thread and from signal handlers.
   void Stop();
+  // Reads the keys of clients and the block list again, and goes on in a new access log if the old
+  // one was moved away. From any thread and from signal handlers.
+  void Reload();
 
   // Of the handler's Update, from now on; 0: none. From any thread.
   void set_tick_interval(std::chrono::nanoseconds interval);
@@ -78,6 +85,8 @@ class Server {
     std::uint64_t inline_runs = 0;
     std::uint64_t sessions = 0;  // now
     std::uint64_t dropped = 0;   // of those, kept for clients that are not heard of
+    std::uint64_t barred = 0;    // messages of peers that may not talk (any more): not counted above
+    std::uint64_t reloads = 0;   // of the lists of who may
   };
   Counters counters() const;
 
@@ -97,11 +106,14 @@ class Server {
   void ReceiveAll();
   bool Receive(Message& message);
   void Handle(Message message);
-  void HandleHello(const Request& request, const std::string& identity, std::string address);
+  void HandleHello(const Request& request, const std::string& identity);
   void HandleSpec(const Request& request, const std::string& identity,
                   Session& session);  // uncounted
   void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
                   Session* session = nullptr);
+  // In the access log.
+  void LogRefusal(Status status, const Session* session);  // of the message that is handled
+  void LogSession(const char* event, const Session& session);
   // `session`: whose traffic it is, if anybody's.
   void Send(const std::string& identity, Reply& reply, Session* session = nullptr);
 
@@ -166,7 +178,7 @@ class Server {
   void ServeWaiting();
   void ReleaseEnvironment(Session& session);
   void ExpireSessions();
-  void Close(const std::vector<std::shared_ptr<Session>>& closed);
+  void Close(const std::vector<std::shared_ptr<Session>>& closed, const char* event = "closed");
   Deadline NextTurn() const;
 
   const ServerSettings settings_;
@@ -175,10 +187,13 @@ class Server {
   MessageBoard board_;
   AttachContext attach_context_;
   std::unique_ptr<zmq::context_t> own_context_;
+  std::unique_ptr<AccessLog> access_log_;  // null: none is wanted
+  std::unique_ptr<Admission> admission_;   // null: everybody may talk
   zmq::socket_t router_;
   std::vector<std::string> endpoints_;
   HelloReply hello_;  // what is the same for all sessions
 
+  const Message* handled_ = nullptr;  // while Handle runs
   SessionTable sessions_;
   std::vector<std::shared_ptr<Session>> ready_;    // with work waiting and none running
   int running_ = 0;                                // sessions that are with workers
@@ -197,10 +212,12 @@ class Server {
 
   EventFd wakeup_;  // by workers and Stop, of the socket's thread
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> reopening_{false};  // the access log
   std::mutex finished_mutex_;
   std::vector<Finished> finished_;
   std::vector<Notice> notices_;  // under finished_mutex_
   std::atomic<std::uint64_t> num_messages_{0}, num_malformed_{0}, num_inline_{0}, num_sessions_{0};
+  std::atomic<std::uint64_t> num_barred_{0};
   std::atomic<int> num_dropped_{0}, num_dropped_rows_{0};  // as of the latest look for silent ones
   std::atomic<std::uint64_t> num_steps_{0};                // of rows
 

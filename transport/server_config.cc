@@ -144,6 +144,19 @@ std::vector<std::string> HotlapGame(const ServeConfig& config, const Catalogue& 
   return command;
 }
 
+void ReadSecurity(const ConfigMap& map, SecuritySettings& security) {
+  const auto path = [&](const char* key, std::filesystem::path& out) {
+    if (map.Has(key)) out = map.Path(key);
+  };
+  path("server_key", security.server_key);
+  path("allowed_clients", security.allowed_clients);
+  path("blocked", security.blocked);
+  path("access_log", security.access_log);
+  if (security.has_curve() == security.allowed_clients.empty()) {
+    map.Fail("server_key", "and allowed_clients go together: give both or none");
+  }
+}
+
 }  // namespace
 
 ServeConfig LoadServeConfig(const std::filesystem::path& file) {
@@ -160,6 +173,7 @@ ServeConfig LoadServeConfig(const std::filesystem::path& file) {
   config.games.simulated = map.Int("simulated", 0, 1 << 20, config.games.simulated);
   ReadGames(map.Map("games"), config);
   ReadSessions(map.Map("sessions"), config.server);
+  ReadSecurity(map.Map("security"), config.server.security);
   constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error", "off"};
   config.log_level = kLevels[map.Choice("log_level", kLevels, 1)];
   config.server.chat_size = static_cast<std::size_t>(

@@ -8,10 +8,6 @@
 namespace hotlap::transport {
 namespace {
 
-Reply StatusReply(std::uint64_t id, const Refusal& refusal) {
-  return Reply::HeaderOnly(EncodeReply({id, refusal.status, refusal.text}));
-}
-
 std::int64_t MillisecondsSince1970() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -22,7 +18,7 @@ std::int64_t MillisecondsSince1970() {
 
 Reply Server::PostMessage(Session& session, const Request& request) {
   if (!session.post_allowance.Take(settings_.now())) {
-    return StatusReply(
+    return Reply::Of(
         request.id,
         {Status::kTooOften, "a session may post " + std::to_string(PostAllowance::kAtOnce) +
                                 " messages at once and one every " +
@@ -32,7 +28,7 @@ Reply Server::PostMessage(Session& session, const Request& request) {
                .session = session.public_id,
                .nick = session.nick,
                .text = request.text});
-  return StatusReply(request.id, {Status::kOk, {}});
+  return Reply::Of(request.id, {Status::kOk, {}});
 }
 
 tl::expected<void, Refusal> Server::CheckAdminKey(const Session& session,
@@ -45,18 +41,18 @@ tl::expected<void, Refusal> Server::CheckAdminKey(const Session& session,
 
 Reply Server::Announce(const Session& session, const Request& request) {
   if (auto good = CheckAdminKey(session, request); !good) {
-    return StatusReply(request.id, good.error());
+    return Reply::Of(request.id, good.error());
   }
   GiveNotice({.event = {.kind = EventKind::kMessage, .text = request.text}});
-  return StatusReply(request.id, {Status::kOk, {}});
+  return Reply::Of(request.id, {Status::kOk, {}});
 }
 
 Reply Server::ClearMessages(const Session& session, const Request& request) {
   if (auto good = CheckAdminKey(session, request); !good) {
-    return StatusReply(request.id, good.error());
+    return Reply::Of(request.id, good.error());
   }
   board_.Clear();
-  return StatusReply(request.id, {Status::kOk, {}});
+  return Reply::Of(request.id, {Status::kOk, {}});
 }
 
 // Takes equally long for every wrong key of the right length.

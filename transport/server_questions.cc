@@ -110,7 +110,7 @@ class StateArrays {
 
 void Server::Answer(const std::string& identity, const Work& work, Session& asker) {
   const Request& question = work.request;
-  tl::expected<Reply, Refusal> reply = Reply::HeaderOnly(EncodeReply({question.id, {}, {}}));
+  tl::expected<Reply, Refusal> reply = Reply::Of(question.id, {Status::kOk, {}});
   switch (question.operation) {
     case Operation::kSessions:
       reply = AnswerSessions(question);
@@ -261,7 +261,7 @@ tl::expected<Reply, Refusal> Server::AnswerStates(const Work& work) {
     const auto sight = leased->session->watch->Look(leased->row);
     if (sight && sight->is_reset) states.Set(i, *sight);
   }
-  Reply reply = Reply::HeaderOnly(EncodeReply({work.request.id, Status::kOk, {}}));
+  Reply reply = Reply::Of(work.request.id, {Status::kOk, {}});
   states.AddTo(reply);
   return reply;
 }

@@ -69,7 +69,9 @@ struct Session {
   int rows = 0;                  // of `environment`, as of the latest time that it was not running
   std::unique_ptr<AttachedEnvironment> environment;
 
-  std::string address;  // of the client that said hello; empty: not known
+  // Of the client that said hello; empty where it is not known.
+  std::string address;   // IP
+  std::string key_name;  // of its CURVE key
   Deadline opened_at;
   double latency_us = 0;  // round trip of its pings, as its client tells it, smoothed; 0: untold
   Traffic traffic;

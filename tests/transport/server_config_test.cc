@@ -68,6 +68,10 @@ TEST_F(ServerConfigTest, TheDefaultFileHoldsTheProgramsDefaults) {
   EXPECT_EQ(file.log_lines, bare.log_lines);
   EXPECT_EQ(file.server.chat_size, bare.server.chat_size);
   EXPECT_EQ(file.server.admin_key, "");
+  for (const ServeConfig* config : {&file, &bare}) {
+    EXPECT_FALSE(config->server.security.wants_admission());
+    EXPECT_TRUE(config->server.security.access_log.empty());
+  }
 }
 
 TEST_F(ServerConfigTest, EveryKeyIsRead) {
@@ -83,7 +87,9 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
            "sessions: {max: 5, max_rows: 6, timeout_s: 0.5, window: 2,\n"
            "  snapshots_mib: 8, transfer_mib: 2, kept_mib: 3,\n"
            "  min_timeout_s: 0.2, max_timeout_s: 7, handshake_timeout_s: 1,\n"
-           "  message_timeout_s: 0.3, lease_grace_s: 0}\n");
+           "  message_timeout_s: 0.3, lease_grace_s: 0}\n"
+           "security: {server_key: s.key, allowed_clients: c, blocked: b,\n"
+           "  access_log: a}\n");
   EXPECT_EQ(config.server.threads, 3);
   EXPECT_EQ(config.server.inline_limit_us, 7);
   EXPECT_EQ(config.server.max_rows, 6);
@@ -114,6 +120,10 @@ TEST_F(ServerConfigTest, EveryKeyIsRead) {
   EXPECT_EQ(config.log_lines, 20);
   EXPECT_EQ(config.server.chat_size, 4u);
   EXPECT_EQ(config.server.admin_key, "secret");
+  EXPECT_EQ(config.server.security.server_key, directory_.path() / "s.key");
+  EXPECT_EQ(config.server.security.allowed_clients, directory_.path() / "c");
+  EXPECT_EQ(config.server.security.blocked, directory_.path() / "b");
+  EXPECT_EQ(config.server.security.access_log, directory_.path() / "a");
   EXPECT_EQ(config.paths.environments, directory_.path() / "e");
   EXPECT_EQ(config.paths.tracks, directory_.path() / "t");
   EXPECT_EQ(config.paths.vehicle, directory_.path() / "v.yaml");
@@ -142,6 +152,10 @@ TEST_F(ServerConfigTest, ErrorsNameTheKeyAndWhatIsAllowed) {
   EXPECT_THAT(ErrorOf("games: {restarts_per_hour: 0}\n"),
               ::testing::HasSubstr("restarts_per_hour"));
   EXPECT_THAT(ErrorOf("games: {speed: fast}\n"), ::testing::HasSubstr("max, or a number"));
+  for (const char* half : {"server_key: k", "allowed_clients: c"}) {
+    EXPECT_THAT(ErrorOf(std::string("security: {") + half + "}\n"),
+                ::testing::HasSubstr("go together"));
+  }
   EXPECT_THAT(ErrorOf("log_level: loud\n"), ::testing::HasSubstr("warning"));
   EXPECT_THAT(ErrorOf("log_lines: 1001\n"), ::testing::HasSubstr("log_lines"));
   EXPECT_THAT(ErrorOf("chat_size: 1001\n"), ::testing::HasSubstr("chat_size"));

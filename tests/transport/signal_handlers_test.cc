@@ -1,4 +1,4 @@
-#include "transport/stop_on_signals.h"
+#include "transport/signal_handlers.h"
 
 #include <signal.h>
 
@@ -7,9 +7,9 @@
 namespace hotlap::transport {
 namespace {
 
-class StopOnSignalsTest : public ServingTest {
+class SignalHandlersTest : public ServingTest {
  public:
-  ~StopOnSignalsTest() override {
+  ~SignalHandlersTest() override {
     for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::signal(number, SIG_DFL);
   }
 
@@ -21,16 +21,16 @@ class StopOnSignalsTest : public ServingTest {
   }
 };
 
-TEST_F(StopOnSignalsTest, AServerHandlesNoSignalsByItself) {
+TEST_F(SignalHandlersTest, AServerHandlesNoSignalsByItself) {
   Start();
   for (const int number : {SIGINT, SIGTERM, SIGPIPE}) EXPECT_FALSE(IsHandled(number)) << number;
 }
 
-TEST_F(StopOnSignalsTest, StopsItsServerOnEither) {
+TEST_F(SignalHandlersTest, StopsItsServerOnEither) {
   for (const int number : {SIGINT, SIGTERM}) {
     Start();
     {
-      const StopOnSignals stop_on_signals(*server);
+      const SignalHandlers signal_handlers(*server);
       raise(number);
       thread.join();
     }
