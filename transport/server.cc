@@ -133,6 +133,11 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
                                             settings.max_rows, settings.transfer_bytes)));
   router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   if (admission_ != nullptr) admission_->Guard(router_);
+  // As much as a message has at most, with room for what else a connection says.
+  const std::uint64_t message_bytes =
+      MaxRequestFrameBytes(settings.max_rows, settings.transfer_bytes) + 2 * kMaxRequestHeaderBytes;
+  connection_watch_ = std::make_unique<ConnectionWatch>(
+      context == nullptr ? *own_context_ : *context, router_, message_bytes);
   CheckEndpoints(settings.endpoints, settings.security);
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));
@@ -172,6 +177,7 @@ void Server::Reload() {
 Server::Counters Server::counters() const {
   return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load(),
           static_cast<std::uint64_t>(num_dropped_.load()), num_barred_.load(),
+          connection_watch_->num_cut(),
           admission_ == nullptr ? 0 : admission_->num_reloads()};
 }
 
@@ -207,6 +213,7 @@ bool Server::Run() {
   for (const std::string& endpoint : settings_.endpoints) {
     if (const std::string path = SocketFile(endpoint); !path.empty()) unlink(path.c_str());
   }
+  connection_watch_->Stop();
   router_.close();
   if (admission_ != nullptr) admission_->Stop();
   if (own_context_ != nullptr) own_context_->close();  // waits until the last replies are sent
@@ -246,6 +253,7 @@ void Server::ReceiveAll() {
   for (int i = 0; i < kMaxMessagesPerTurn; ++i) {
     Message message;
     if (!Receive(message)) return;
+    connection_watch_->Complete(message.header);
     if (admission_ != nullptr && !admission_->Admits(message.header)) {
       num_barred_.fetch_add(1, std::memory_order_relaxed);
       continue;

@@ -19,6 +19,7 @@
 #include "transport/access_log.h"
 #include "transport/attached_environment.h"
 #include "transport/catalogue.h"
+#include "transport/connection_watch.h"
 #include "transport/event.h"
 #include "transport/event_fd.h"
 #include "transport/event_handler.h"
@@ -86,6 +87,7 @@ class Server {
     std::uint64_t sessions = 0;  // now
     std::uint64_t dropped = 0;   // of those, kept for clients that are not heard of
     std::uint64_t barred = 0;    // messages of peers that may not talk (any more): not counted above
+    std::uint64_t cut = 0;       // connections that sent too much without a whole message
     std::uint64_t reloads = 0;   // of the lists of who may
   };
   Counters counters() const;
@@ -190,6 +192,7 @@ class Server {
   std::unique_ptr<AccessLog> access_log_;  // null: none is wanted
   std::unique_ptr<Admission> admission_;   // null: everybody may talk
   zmq::socket_t router_;
+  std::unique_ptr<ConnectionWatch> connection_watch_;
   std::vector<std::string> endpoints_;
   HelloReply hello_;  // what is the same for all sessions
 
