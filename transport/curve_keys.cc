@@ -55,6 +55,11 @@ void WriteKey(const fs::path& file, const std::string& key, mode_t mode) {
   if (close(fd) != 0 || !is_written) Fail(file, "could not be written to its end");
 }
 
+bool IsClientName(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && !name.starts_with('.') &&
+         name.find_first_not_of(kNameCharacters) == std::string::npos;
+}
+
 struct NewPair {
   fs::path secret_file, public_file;
 };
@@ -89,11 +94,6 @@ KeyPair ReadKeyPair(const fs::path& secret_file) {
 
 ClientKeys ReadClientKeys(const fs::path& server_public_file, const fs::path& own_secret_file) {
   return {ReadPublicKey(server_public_file), ReadKeyPair(own_secret_file)};
-}
-
-bool IsClientName(const std::string& name) {
-  return !name.empty() && name.size() <= 64 && !name.starts_with('.') &&
-         name.find_first_not_of(kNameCharacters) == std::string::npos;
 }
 
 std::vector<fs::path> GenerateKeys(const fs::path& directory,

@@ -3,6 +3,7 @@
 // secret one, which nobody but its owner may read.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -35,7 +36,9 @@ ClientKeys ReadClientKeys(const std::filesystem::path& server_public_file,
 // '.', '-' and '_', nothing is written.
 std::vector<std::filesystem::path> GenerateKeys(const std::filesystem::path& directory,
                                                 std::span<const std::string> clients);
-bool IsClientName(const std::string& name);
+
+// What encryption adds to a frame at most.
+inline constexpr std::size_t kCurveFrameBytes = 64;
 
 std::string ToZ85(std::span<const std::byte> key);  // REQUIRES: 32 bytes
 

@@ -129,15 +129,16 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   router_.set(zmq::sockopt::linger, kLingerMs);
   router_.set(zmq::sockopt::sndhwm, kPeerQueue);
   router_.set(zmq::sockopt::rcvhwm, kPeerQueue);
-  router_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(MaxRequestFrameBytes(
-                                            settings.max_rows, settings.transfer_bytes)));
+  const std::size_t frame_bytes = MaxRequestFrameBytes(settings.max_rows, settings.transfer_bytes);
+  router_.set(zmq::sockopt::maxmsgsize,
+              static_cast<std::int64_t>(frame_bytes +
+                                        (settings.security.has_curve() ? kCurveFrameBytes : 0)));
   router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   if (admission_ != nullptr) admission_->Guard(router_);
   // As much as a message has at most, with room for what else a connection says.
-  const std::uint64_t message_bytes =
-      MaxRequestFrameBytes(settings.max_rows, settings.transfer_bytes) + 2 * kMaxRequestHeaderBytes;
-  connection_watch_ = std::make_unique<ConnectionWatch>(
-      context == nullptr ? *own_context_ : *context, router_, message_bytes);
+  connection_watch_ =
+      std::make_unique<ConnectionWatch>(context == nullptr ? *own_context_ : *context, router_,
+                                        frame_bytes + 2 * kMaxRequestHeaderBytes);
   CheckEndpoints(settings.endpoints, settings.security);
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));

@@ -101,6 +101,23 @@ TEST_F(SecurityTest, AnAllowedClientDrivesAsWithoutKeys) {
   EXPECT_EQ(Race(**remote, 20), Race(*Local(2), 20));
 }
 
+// Encryption makes a frame longer; what the protocol allows is allowed all the same.
+TEST_F(SecurityTest, TheLargestFramePassesEncrypted) {
+  UseCurve();
+  server_settings.max_rows = 16;
+  server_settings.transfer_bytes = std::size_t{1} << 20;
+  Start();
+  auto remote = Connect(KeysOf("alice"));
+  ASSERT_TRUE(remote) << remote.error().text;
+  ASSERT_TRUE((*remote)->Attach({.environment = "five", .rows = 1, .tracks = {"short_sprint"}},
+                                DeadlineIn(kPatience)));
+  const std::vector<std::vector<std::byte>> states = {
+      std::vector<std::byte>(server_settings.transfer_bytes)};
+  const auto imported = (*remote)->Import(states, DeadlineIn(kPatience));
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().status, Status::kBadArgument) << imported.error().text;
+}
+
 TEST_F(SecurityTest, WhoHasNoKeyOrAForeignOneIsKeptOut) {
   UseCurve();
   Start();
