@@ -120,7 +120,8 @@ tl::expected<HelloReply, Refusal> RemoteVectorEnvironment::Greet(const Request& 
     return *std::move(reply);
   }
   if (const auto failure = handshakes_->Failure()) {
-    return Refuse(Status::kPermissionDenied, "the server at " + options_.endpoint + ": " + *failure);
+    return Refuse(Status::kPermissionDenied,
+                  "the server at " + options_.endpoint + ": " + *failure);
   }
   return Refuse(Status::kTimedOut, "no reply from " + options_.endpoint + " in time");
 }
@@ -185,6 +186,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Reconnect(Deadline deadline
   Request hello = Hello();
   hello.resume = true;
   Backoff backoff(*options_.reconnect, NumberFrom(key_) ^ hello.id);
+  std::string reason;
   while (true) {
     OpenSocket();  // the server may never hear of the old connection again
     const Deadline next = std::min(deadline, Clock::now() + backoff.Next());
@@ -208,16 +210,16 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Reconnect(Deadline deadline
     if (status != Status::kTimedOut && status != Status::kShuttingDown && !has_no_connection) {
       return tl::make_unexpected(std::move(reply.error()));
     }
+    if (has_no_connection) reason = std::move(reply.error().text);
     if (status == Status::kShuttingDown) std::this_thread::sleep_until(next);
-    if (Clock::now() >= deadline) {
-      return has_no_connection ? tl::make_unexpected(std::move(reply.error())) : ServerIsLost();
-    }
+    if (Clock::now() >= deadline) return ServerIsLost(reason);
   }
 }
 
-tl::unexpected<Refusal> RemoteVectorEnvironment::ServerIsLost() const {
+tl::unexpected<Refusal> RemoteVectorEnvironment::ServerIsLost(const std::string& reason) const {
   return Refuse(Status::kServerLost, options_.endpoint + " has not answered for " +
-                                         std::to_string(hello_.session_timeout_ms) + " ms");
+                                         std::to_string(hello_.session_timeout_ms) + " ms" +
+                                         (reason.empty() ? "" : "; " + reason));
 }
 
 std::uint64_t RemoteVectorEnvironment::last_id() const {

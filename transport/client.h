@@ -66,7 +66,7 @@ struct ConnectOptions {
   std::string environment{};
   std::optional<std::uint64_t> policy_hash{}, task_hash{};
   std::optional<ClientKeys> keys{};  // for a server that asks for them (curve_keys.h)
-  std::string nick{};  // for others to see; printable, at most kMaxNickBytes
+  std::string nick{};                // for others to see; printable, at most kMaxNickBytes
   std::optional<std::chrono::milliseconds> timeout{};  // of the session, within the server's bounds
   std::chrono::milliseconds keep_alive{100};           // between pings, a tenth of it at most
   // Of the session; left out: one at random. That of a client that is gone goes on with its session
@@ -200,7 +200,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // New connections until one is answered; then what is in flight goes again.
   tl::expected<void, Refusal> Reconnect(Deadline deadline);
   bool server_is_lost() const { return keep_alive_ != nullptr && keep_alive_->server_is_lost(); }
-  tl::unexpected<Refusal> ServerIsLost() const;
+  tl::unexpected<Refusal> ServerIsLost(const std::string& reason = {}) const;
   std::chrono::milliseconds retry_interval() const;
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);

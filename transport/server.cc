@@ -176,8 +176,12 @@ void Server::Reload() {
 }
 
 Server::Counters Server::counters() const {
-  return {num_messages_.load(), num_malformed_.load(), num_inline_.load(), num_sessions_.load(),
-          static_cast<std::uint64_t>(num_dropped_.load()), num_barred_.load(),
+  return {num_messages_.load(),
+          num_malformed_.load(),
+          num_inline_.load(),
+          num_sessions_.load(),
+          static_cast<std::uint64_t>(num_dropped_.load()),
+          num_barred_.load(),
           connection_watch_->num_cut(),
           admission_ == nullptr ? 0 : admission_->num_reloads()};
 }
@@ -505,7 +509,7 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
   const Request& request = work.request;
   if (session.environment != nullptr) {
     return Reply::Of(request.id,
-                       {Status::kAlreadyAttached, "the session has its rows; detach them first"});
+                     {Status::kAlreadyAttached, "the session has its rows; detach them first"});
   }
   if (request.wait > 0ms && !work.place) {
     auto place = attach_context_.games.Queue(request.kind, request.rows);

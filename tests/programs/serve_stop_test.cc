@@ -35,10 +35,6 @@ TEST(ServeStopTest, LeavesWithStatusZeroAndNothingBehindAlthoughAGameHangs) {
   Process server(
       {HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", (directory / "server.yaml").string()});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
-  const std::vector<pid_t> games = ProcessesMarked({GameMark(name)});
-  ASSERT_EQ(games.size(), 1u);
-  const pid_t game = games[0];
-  ASSERT_GT(game, 0);
 
   transport::ConnectOptions options;
   options.endpoint = endpoint;
@@ -51,6 +47,10 @@ TEST(ServeStopTest, LeavesWithStatusZeroAndNothingBehindAlthoughAGameHangs) {
   ASSERT_TRUE((*remote)->Attach(attach, DeadlineIn(30s)));
   ASSERT_TRUE((*remote)->Reset({}, DeadlineIn(30s)));
 
+  const std::vector<pid_t> games = ProcessesMarked({GameMark(name)});
+  ASSERT_EQ(games.size(), 1u);
+  const pid_t game = games[0];
+  ASSERT_GT(game, 0);
   ASSERT_EQ(kill(game, SIGSTOP), 0);
   const std::vector<std::int32_t> actions = {0};
   const auto step = (*remote)->Step({.discrete = actions, .continuous = {}}, DeadlineIn(200ms));

@@ -36,6 +36,7 @@ TEST_F(Ipv6Test, ALearnerDrivesOverTheLoopbackAddress) {
 
 TEST_F(Ipv6Test, TheAnyAddressTakesBothKinds) {
   server_settings.endpoints = {"tcp://[::]:*"};
+  server_settings.security.is_insecure = true;
   Start();
   const std::string port = endpoint.substr(endpoint.rfind(':'));
   for (const std::string address : {"tcp://[::1]", "tcp://127.0.0.1"}) {

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -89,6 +91,7 @@ class SecurityTest : public ServingTest {
   }
 
   const fs::path keys = directory.path() / "keys";
+  static constexpr std::array<std::int32_t, 2> kActions{};
 };
 
 TEST_F(SecurityTest, AnAllowedClientDrivesAsWithoutKeys) {
@@ -169,12 +172,41 @@ TEST_F(SecurityTest, AFolderWithABrokenKeyChangesNothing) {
   Start();
   const auto before = server->counters().reloads;
   std::ofstream(keys / "clients" / "eve.pub") << "no key";
+  fs::remove(keys / "clients" / "bob.pub");
   server->Reload();
-  const auto alice = Connect(KeysOf("alice"));
-  ASSERT_TRUE(alice) << alice.error().text;
+  // Lists are read before connections are answered for.
+  const auto bob = Connect(KeysOf("bob"));
+  ASSERT_TRUE(bob) << bob.error().text;
   EXPECT_EQ(server->counters().reloads, before);
   fs::remove(keys / "clients" / "eve.pub");
   ReloadAndWait();
+  EXPECT_FALSE(IsHeard(**bob, 300ms));
+}
+
+TEST_F(SecurityTest, AReconnectingLearnerIsToldThatItsKeyIsGoneAndGoesOnWhenItIsBack) {
+  UseCurve();
+  Start();
+  ConnectOptions options;
+  options.endpoint = endpoint;
+  options.keys = KeysOf("alice");
+  options.timeout = 1s;
+  options.reconnect = BackoffSettings{.first = 20ms, .longest = 100ms};
+  auto connected = RemoteVectorEnvironment::Connect(options, DeadlineIn(kPatience));
+  ASSERT_TRUE(connected) << connected.error().text;
+  RemoteVectorEnvironment& remote = **connected;
+  ASSERT_TRUE(remote.Attach({.environment = "five", .rows = 2, .tracks = {"short_sprint"}},
+                            DeadlineIn(kPatience)));
+  ASSERT_TRUE(remote.Reset({}, DeadlineIn(kPatience)));
+  fs::rename(keys / "clients" / "alice.pub", keys / "alice.pub");
+  ReloadAndWait();
+  ASSERT_TRUE(Eventually([&] {
+    const auto step = remote.Step({.discrete = kActions, .continuous = {}}, DeadlineIn(500ms));
+    return !step && step.error().status == Status::kServerLost &&
+           step.error().text.find("does not admit this client's key") != std::string::npos;
+  }));
+  fs::rename(keys / "alice.pub", keys / "clients" / "alice.pub");
+  ReloadAndWait();
+  EXPECT_EQ(Race(remote, 20), Race(*Local(2), 20));
 }
 
 TEST_F(SecurityTest, ABlockedAddressIsKeptOutUntilItIsTakenFromTheList) {
