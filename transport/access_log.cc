@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -46,13 +47,16 @@ std::string LineBegin(std::chrono::system_clock::time_point now) {
   return text;
 }
 
-void WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
+// How much of it there was room for.
+std::size_t WriteAll(int fd, std::string_view text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t written = write(fd, text.data() + done, text.size() - done);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // a full disk costs lines, nothing else
-    text.remove_prefix(static_cast<std::size_t>(written));
+    if (written <= 0) break;
+    done += static_cast<std::size_t>(written);
   }
+  return done;
 }
 
 }  // namespace
@@ -120,18 +124,25 @@ void AccessLog::Reopen() {
 }
 
 void AccessLog::Run() {
+  bool is_cut = false;  // the last line in the file
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || reopens_ || !lines_.empty(); });
-    std::string text;
+    std::string text = is_cut ? "\n" : "";
     for (const std::string& line : lines_) text += line;
     lines_.clear();
     const bool reopens = std::exchange(reopens_, false), stops = stopping_;
     lock.unlock();
-    WriteAll(fd_, text);
+    // A full disk costs lines, which are counted, and may cut one, which then ends there.
+    const std::size_t written = WriteAll(fd_, text);
+    std::int64_t lost =
+        std::count(text.begin() + static_cast<std::ptrdiff_t>(written), text.end(), '\n');
+    if (is_cut && written == 0) --lost;
+    if (written > 0) is_cut = text[written - 1] != '\n';
     if (reopens) {
       if (const int fd = OpenFile(file_); fd >= 0) {
         close(std::exchange(fd_, fd));
+        is_cut = false;
       } else {
         spdlog::error("{}: the access log cannot be opened again: {}", file_.string(),
                       std::strerror(errno));
@@ -139,6 +150,7 @@ void AccessLog::Run() {
     }
     if (stops) return;
     lock.lock();
+    left_out_ += static_cast<std::uint64_t>(lost);
   }
 }
 

@@ -19,7 +19,8 @@ namespace hotlap::transport {
 
 // Texts of ours or ZeroMQ's; those that are empty are left out.
 struct AccessEvent {
-  std::string_view event;        // opened, resumed, dropped, closed, expired, refused, turned_away
+  std::string_view event;        // opened, resumed, dropped, closed, expired, refused, ..
+                                 // .. turned_away, cut
   std::string_view address{};    // of the peer
   std::string_view client{};     // name of its key
   std::string_view session{};    // public id

@@ -69,7 +69,7 @@ zmq::context_t& RemoteVectorEnvironment::context() const {
 void RemoteVectorEnvironment::OpenSocket() {
   handshakes_.reset();
   socket_ = zmq::socket_t(context(), zmq::socket_type::dealer);
-  handshakes_.emplace(context(), socket_);
+  handshakes_.emplace(context(), socket_, options_.keys.has_value());
   socket_.set(zmq::sockopt::linger, kLingerMs);
   socket_.set(zmq::sockopt::ipv6, IsIpv6(options_.endpoint));
   if (options_.keys) UseKeys(socket_, *options_.keys);

@@ -109,6 +109,9 @@ std::vector<fs::path> GenerateKeys(const fs::path& directory,
                                "' is no name of a client: 1 to 64 letters, digits, '.', '-' or "
                                "'_', without a '.' in front, and not 'server'");
     }
+    if (std::ranges::count(clients, name) > 1) {
+      throw std::runtime_error("'" + name + "' is named twice");
+    }
     pairs.push_back({directory / (name + ".key"), allowed / (name + ".pub")});
   }
   for (const NewPair& pair : pairs) {

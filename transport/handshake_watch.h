@@ -5,23 +5,24 @@
 #include <string>
 #include <zmq.hpp>
 
+#include "transport/socket_events.h"
+
 namespace hotlap::transport {
 
 // Watches until it goes; the socket outlives it, and is used by the same thread.
 class HandshakeWatch {
  public:
   // Before the socket connects.
-  HandshakeWatch(zmq::context_t& context, zmq::socket_t& socket);
-  ~HandshakeWatch();
-  HandshakeWatch(const HandshakeWatch&) = delete;
-  HandshakeWatch& operator=(const HandshakeWatch&) = delete;
+  HandshakeWatch(zmq::context_t& context, zmq::socket_t& socket, bool has_keys);
 
-  // What the other end has done to the latest handshake that failed; nullopt: none did so far.
+  // What the other end has done to the latest handshake; nullopt: none failed so far, or one that
+  // was merely cut off, as a server that is killed does it.
   std::optional<std::string> Failure();
 
  private:
-  zmq::socket_t& socket_;
-  zmq::socket_t events_;
+  SocketEvents events_;
+  const bool has_keys_;
+  std::optional<std::string> failure_;
 };
 
 }  // namespace hotlap::transport

@@ -168,7 +168,7 @@ void Admission::LookForChanges(bool is_asked) {
     Lists lists = Load();
     {
       const std::lock_guard lock(mutex_);
-      lists_ = std::move(lists);
+      std::swap(lists_, lists);  // the old ones go when nobody waits for the lock
     }
     num_reloads_.fetch_add(1);
     spdlog::info("read the lists of who may connect again");

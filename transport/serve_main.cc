@@ -128,7 +128,11 @@ int main(int argc, char** argv) {
   app.add_option("--client", flags.clients,
                  "with --generate-keys: name of a client, repeatable (default: client)")
       ->needs(generate);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (flags.clients.empty()) flags.clients = {"client"};
   try {
     if (!flags.generate_keys.empty()) return hotlap::transport::PrintNewKeys(flags);

@@ -20,10 +20,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kMaxMessagesPerTurn = 256;  // then finished work gets its turn
-constexpr int kPeerQueue = 64;            // messages of one connection held in either direction
+constexpr std::size_t kMaxFramesPerTurn = 1024;  // then finished work gets its turn
+constexpr std::size_t kMostFrames = 64;          // whoever sends a message of more is cut
+// A learner has two, and for a moment those of before a cut.
+constexpr std::size_t kConnectionsPerSession = 4, kMoreConnections = 64;
+constexpr int kPeerQueue = 64;  // messages of one connection held in either direction
 constexpr int kLingerMs = 200;
-constexpr int kHandshakeMs = 2000;  // of ZeroMQ; a connection that says nothing is closed then
 constexpr auto kStoppingTurn = 10ms;
 
 constexpr std::string_view kIpc = "ipc://";
@@ -80,7 +82,8 @@ struct Server::Message {
   std::string identity;
   zmq::message_t header;
   std::vector<zmq::message_t> arrays;
-  bool too_many_frames = false;
+  std::size_t num_frames = 0;  // behind the identity; of arrays none is kept beyond those allowed
+  bool has_too_many_frames() const { return num_frames > 1 + kMaxRequestArrays; }
 
   std::size_t bytes() const {
     std::size_t bytes = header.size();
@@ -133,12 +136,18 @@ Server::Server(const ServerSettings& settings, Catalogue& catalogue, GamePool& g
   router_.set(zmq::sockopt::maxmsgsize,
               static_cast<std::int64_t>(frame_bytes +
                                         (settings.security.has_curve() ? kCurveFrameBytes : 0)));
-  router_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+  // ZeroMQ's own: a connection that says nothing is closed then.
+  router_.set(zmq::sockopt::handshake_ivl,
+              static_cast<int>(settings.sessions.handshake_timeout.count()));
   if (admission_ != nullptr) admission_->Guard(router_);
   // As much as a message has at most, with room for what else a connection says.
-  connection_watch_ =
-      std::make_unique<ConnectionWatch>(context == nullptr ? *own_context_ : *context, router_,
-                                        frame_bytes + 2 * kMaxRequestHeaderBytes);
+  connection_watch_ = std::make_unique<ConnectionWatch>(
+      context == nullptr ? *own_context_ : *context, router_,
+      ConnectionLimits{.connections = kConnectionsPerSession *
+                                          static_cast<std::size_t>(settings.sessions.max_sessions) +
+                                      kMoreConnections,
+                       .bytes = frame_bytes + 2 * kMaxRequestHeaderBytes},
+      access_log_.get(), [this] { wakeup_.Wake(); });
   CheckEndpoints(settings.endpoints, settings.security);
   for (const std::string& endpoint : settings.endpoints) {
     endpoints_.push_back(Bind(router_, endpoint));
@@ -239,44 +248,43 @@ bool Server::Receive(Message& message) {
   if (!ReceiveFrame(router_, identity)) return false;
   message.identity = identity.to_string();
   bool more = identity.more();
-  for (std::size_t index = 0; more; ++index) {
+  while (more) {
     zmq::message_t frame;
     if (!ReceiveFrame(router_, frame)) return false;
     more = frame.more();
-    if (index == 0) {
+    if (++message.num_frames == 1) {
       message.header = std::move(frame);
-    } else if (index <= kMaxRequestArrays) {
+    } else if (!message.has_too_many_frames()) {
       message.arrays.push_back(std::move(frame));
-    } else {
-      message.too_many_frames = true;
     }
   }
   return true;
 }
 
 void Server::ReceiveAll() {
-  for (int i = 0; i < kMaxMessagesPerTurn; ++i) {
+  for (std::size_t num_frames = 0; num_frames < kMaxFramesPerTurn;) {
     Message message;
-    if (!Receive(message)) return;
+    if (!Receive(message)) return connection_watch_->Drained();
+    num_frames += 1 + message.num_frames;
     connection_watch_->Complete(message.header);
+    if (message.num_frames > kMostFrames) connection_watch_->Condemn(message.header);
     if (admission_ != nullptr && !admission_->Admits(message.header)) {
       num_barred_.fetch_add(1, std::memory_order_relaxed);
+      connection_watch_->Condemn(message.header);
       continue;
     }
     Handle(std::move(message));
-    handled_ = nullptr;
   }
 }
 
 void Server::Handle(Message message) {
-  handled_ = &message;
   num_messages_.fetch_add(1, std::memory_order_relaxed);
   ++traffic_.messages_in;
   traffic_.bytes_in += message.bytes();
   auto request = DecodeRequest(BytesOf(message.header));
   if (request) {
     const int wanted = NumRequestArrays(request->operation);
-    if (message.too_many_frames || static_cast<int>(message.arrays.size()) != wanted) {
+    if (message.has_too_many_frames() || static_cast<int>(message.arrays.size()) != wanted) {
       request = tl::make_unexpected(RequestRefusal{
           request->id,
           {Status::kInvalidPacket, "operation '" + std::string(OperationName(request->operation)) +
@@ -286,20 +294,19 @@ void Server::Handle(Message message) {
   }
   if (!request) {
     num_malformed_.fetch_add(1, std::memory_order_relaxed);
-    return SendStatus(message.identity, request.error().id, request.error().refusal);
+    return SendStatus(message, request.error().id, request.error().refusal);
   }
   const std::uint64_t id = request->id;
   if (request->operation == Operation::kPing && !request->token) {
-    return SendStatus(message.identity, id, {Status::kOk, {}});
+    return SendStatus(message, id, {Status::kOk, {}});
   }
   if (request->operation == Operation::kHello) {
-    return HandleHello(*request, message.identity);
+    return HandleHello(*request, message);
   }
 
   const std::shared_ptr<Session> session = sessions_.Hear(*request->token, settings_.now());
   if (session == nullptr) {
-    return SendStatus(message.identity, id,
-                      {Status::kInvalidKey, "field 'token' is of no living session"});
+    return SendStatus(message, id, {Status::kInvalidKey, "field 'token' is of no living session"});
   }
   ++session->traffic.messages_in;
   session->traffic.bytes_in += message.bytes();
@@ -310,11 +317,11 @@ void Server::Handle(Message message) {
   if (id == 0) return HandleSpec(*request, message.identity, *session);
   const bool is_new = id == session->last_id + 1;
   if (is_new && stopping_.load()) {
-    return SendStatus(message.identity, id, {Status::kShuttingDown, "the server is shutting down"},
+    return SendStatus(message, id, {Status::kShuttingDown, "the server is shutting down"},
                       session.get());
   }
   const auto admission = sessions_.Admit(*session, id, request->close);
-  if (!admission) return SendStatus(message.identity, id, admission.error(), session.get());
+  if (!admission) return SendStatus(message, id, admission.error(), session.get());
   if (id == session->last_id) session->identity = message.identity;
   switch (*admission) {
     case SessionTable::Admission::kNew:
@@ -330,21 +337,20 @@ void Server::Handle(Message message) {
   }
 }
 
-void Server::HandleHello(const Request& request, const std::string& identity) {
+void Server::HandleHello(const Request& request, const Message& message) {
   if (stopping_.load()) {
-    return SendStatus(identity, request.id, {Status::kShuttingDown, "the server is shutting down"});
+    return SendStatus(message, request.id, {Status::kShuttingDown, "the server is shutting down"});
   }
   HelloReply reply = hello_;
   if (!request.environment.empty()) {
     const auto offered = catalogue_.FindEnvironment(request.environment);
-    if (!offered) return SendStatus(identity, request.id, offered.error());
+    if (!offered) return SendStatus(message, request.id, offered.error());
     auto warning = CompareHashes(request, (*offered)->spec);
-    if (!warning) return SendStatus(identity, request.id, warning.error());
+    if (!warning) return SendStatus(message, request.id, warning.error());
     reply.warning = *std::move(warning);
   }
-  const std::size_t num_before = sessions_.size();
   const auto opened = sessions_.Open(request, settings_.now());
-  if (!opened) return SendStatus(identity, request.id, opened.error());
+  if (!opened) return SendStatus(message, request.id, opened.error());
   num_sessions_.store(sessions_.size());
   Session& session = **opened;
   reply.token = session.token;
@@ -353,35 +359,42 @@ void Server::HandleHello(const Request& request, const std::string& identity) {
   reply.last_id = session.last_id;
   // Nothing of it runs, for it has counted nothing since it was new or dropped.
   if (session.environment != nullptr) reply.attached = session.environment->Describe();
-  const bool is_new = sessions_.size() > num_before;
-  session.address = PeerAddress(handled_->header);
-  session.key_name = admission_ == nullptr ? "" : admission_->ClientName(handled_->header);
-  spdlog::debug("session {}: {} by '{}'", reply.session,
-                session.last_id == 0 ? "opened" : "resumed", session.nick);
-  LogSession(session.last_id == 0 ? "opened" : "resumed", session);
-  if (is_new) TellConnect(*opened);
+  session.address = PeerAddress(message.header);
+  session.key_name = admission_ == nullptr ? "" : admission_->ClientName(message.header);
+  if (session.opening != Opening::kRepeated) {
+    const bool is_new = session.opening == Opening::kNew;
+    const char* const event = is_new ? "opened" : "resumed";
+    spdlog::debug("session {}: {} by '{}'", reply.session, event, session.nick);
+    LogSession(event, session);
+    if (is_new) TellConnect(*opened);
+  }
   Reply frames = Reply::HeaderOnly(EncodeReply(request.id, reply));
-  Send(identity, frames, &session);
+  Send(message.identity, frames, &session);
 }
 
 void Server::HandleSpec(const Request& request, const std::string& identity, Session& session) {
   Reply reply = Describe(request);
+  LogRefusal(reply.status, session.address, &session, request.operation);
   Send(identity, reply, &session);
 }
 
-void Server::SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
+void Server::SendStatus(const Message& message, std::uint64_t id, const Refusal& refusal,
                         Session* session) {
   Reply reply = Reply::Of(id, refusal);
-  LogRefusal(refusal.status, session);
-  Send(identity, reply, session);
+  if (refusal.status != Status::kOk) {
+    LogRefusal(refusal.status, PeerAddress(message.header), session, std::nullopt);
+  }
+  Send(message.identity, reply, session);
 }
 
-void Server::LogRefusal(Status status, const Session* session) {
-  if (access_log_ == nullptr || status == Status::kOk || handled_ == nullptr) return;
+void Server::LogRefusal(Status status, const std::string& address, const Session* session,
+                        std::optional<Operation> operation) {
+  if (access_log_ == nullptr || status == Status::kOk) return;
   access_log_->Write({.event = "refused",
-                      .address = PeerAddress(handled_->header),
+                      .address = address,
                       .client = session == nullptr ? "" : session->key_name,
                       .session = session == nullptr ? "" : session->public_id,
+                      .operation = operation ? OperationName(*operation) : "",
                       .status = status});
 }
 
@@ -461,14 +474,7 @@ std::optional<Reply> Server::RunWork(Session& session, Work& work) {
   if (stopping_.load())
     return Reply::Of(id, {Status::kShuttingDown, "the server is shutting down"});
   try {
-    std::optional<Reply> reply = RunOperation(session, work);
-    if (reply && reply->status != Status::kOk && access_log_ != nullptr) {
-      access_log_->Write({.event = "refused",
-                          .session = session.public_id,
-                          .operation = OperationName(work.request.operation),
-                          .status = reply->status});
-    }
-    return reply;
+    return RunOperation(session, work);
   } catch (const std::exception& error) {
     spdlog::error("session {}: {}: {}", session.public_id, OperationName(work.request.operation),
                   error.what());
@@ -591,6 +597,8 @@ void Server::ServeWaiting() {
 
 void Server::Finish(Finished finished) {
   const std::shared_ptr<Session>& session = finished.session;
+  LogRefusal(finished.reply->status, session->address, session.get(),
+             finished.work->request.operation);
   sessions_.Answer(*session, *std::move(finished.reply), settings_.now());
   Send(session->identity, session->replies.back(), session.get());
   const bool is_over = session->is_ended_by_us && session->unanswered == 0;

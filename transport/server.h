@@ -108,13 +108,14 @@ class Server {
   void ReceiveAll();
   bool Receive(Message& message);
   void Handle(Message message);
-  void HandleHello(const Request& request, const std::string& identity);
+  void HandleHello(const Request& request, const Message& message);
   void HandleSpec(const Request& request, const std::string& identity,
                   Session& session);  // uncounted
-  void SendStatus(const std::string& identity, std::uint64_t id, const Refusal& refusal,
+  void SendStatus(const Message& message, std::uint64_t id, const Refusal& refusal,
                   Session* session = nullptr);
   // In the access log.
-  void LogRefusal(Status status, const Session* session);  // of the message that is handled
+  void LogRefusal(Status status, const std::string& address, const Session* session,
+                  std::optional<Operation> operation);
   void LogSession(const char* event, const Session& session);
   // `session`: whose traffic it is, if anybody's.
   void Send(const std::string& identity, Reply& reply, Session* session = nullptr);
@@ -196,7 +197,6 @@ class Server {
   std::vector<std::string> endpoints_;
   HelloReply hello_;  // what is the same for all sessions
 
-  const Message* handled_ = nullptr;  // while Handle runs
   SessionTable sessions_;
   std::vector<std::shared_ptr<Session>> ready_;    // with work waiting and none running
   int running_ = 0;                                // sessions that are with workers

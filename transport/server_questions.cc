@@ -143,7 +143,10 @@ void Server::Answer(const std::string& identity, const Work& work, Session& aske
       }
       break;
   }
-  if (!reply) return SendStatus(identity, question.id, reply.error(), &asker);
+  if (!reply) {
+    LogRefusal(reply.error().status, asker.address, &asker, question.operation);
+    reply = Reply::Of(question.id, reply.error());
+  }
   Send(identity, *reply, &asker);
 }
 

@@ -52,13 +52,16 @@ tl::expected<std::shared_ptr<Session>, Refusal> SessionTable::Open(const Request
     if (session->status == SessionStatus::kDropped) {
       by_token_.erase(found);
       Begin(session, hello, now);
-    } else if (session->hello_id == hello.id && session->hello_last_id == session->last_id) {
-      session->last_heard = now;
-    } else {
-      return Refuse(Status::kAlreadyConnected,
-                    "field 'key' is that of session " + session->public_id + ", which is in use");
+      session->opening = Opening::kResumed;
+      return session;
     }
-    return session;
+    if (session->hello_id == hello.id && session->hello_last_id == session->last_id) {
+      session->last_heard = now;
+      session->opening = Opening::kRepeated;
+      return session;
+    }
+    return Refuse(Status::kAlreadyConnected,
+                  "field 'key' is that of session " + session->public_id + ", which is in use");
   }
   if (hello.resume) {
     return Refuse(Status::kInvalidKey,

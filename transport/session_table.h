@@ -42,6 +42,8 @@ struct SessionSettings {
   std::chrono::milliseconds shortest_timeout() const;  // that any session may have
 };
 
+enum class Opening { kNew, kResumed, kRepeated };  // what a hello did to its session
+
 // What the socket's thread knows of a session. `environment` belongs to the workers while
 // `running`, else to the socket's thread.
 struct Session {
@@ -55,7 +57,8 @@ struct Session {
   std::chrono::milliseconds timeout{0};
   std::string identity;             // where its latest id came from last, and so where replies go
   std::uint64_t hello_id = 0;       // of its latest hello, ..
-  std::uint64_t hello_last_id = 0;  // .. and what last_id was then
+  std::uint64_t hello_last_id = 0;  // .. what last_id was then, ..
+  Opening opening = Opening::kNew;  // .. and what it did
   Deadline last_heard;
   Deadline dropped_at;
 

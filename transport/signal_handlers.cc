@@ -19,6 +19,7 @@ SignalHandlers::SignalHandlers(Server& server) {
     if (Server* stopped = signalled_server.load()) stopped->Stop();
   };
   for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  action.sa_flags = SA_RESTART;
   action.sa_handler = [](int) {
     if (Server* reloaded = signalled_server.load()) reloaded->Reload();
   };

@@ -2,6 +2,10 @@
 
 #include <signal.h>
 
+#include <array>
+#include <filesystem>
+#include <fstream>
+
 #include "tests/transport/serving.h"
 
 namespace hotlap::transport {
@@ -10,10 +14,11 @@ namespace {
 class SignalHandlersTest : public ServingTest {
  public:
   ~SignalHandlersTest() override {
-    for (const int number : {SIGINT, SIGTERM, SIGPIPE}) ::signal(number, SIG_DFL);
+    for (const int number : kNumbers) ::signal(number, SIG_DFL);
   }
 
  protected:
+  static constexpr std::array<int, 4> kNumbers{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
   static bool IsHandled(int number) {
     struct sigaction action {};
     sigaction(number, nullptr, &action);
@@ -23,7 +28,17 @@ class SignalHandlersTest : public ServingTest {
 
 TEST_F(SignalHandlersTest, AServerHandlesNoSignalsByItself) {
   Start();
-  for (const int number : {SIGINT, SIGTERM, SIGPIPE}) EXPECT_FALSE(IsHandled(number)) << number;
+  for (const int number : kNumbers) EXPECT_FALSE(IsHandled(number)) << number;
+}
+
+TEST_F(SignalHandlersTest, HasItsServerReadItsListsAgainOnAHangup) {
+  const std::filesystem::path blocked = directory.path() / "blocked";
+  std::ofstream(blocked) << "192.0.2.7\n";
+  server_settings.security.blocked = blocked;
+  Start();
+  const SignalHandlers signal_handlers(*server);
+  raise(SIGHUP);
+  EXPECT_TRUE(Eventually([&] { return server->counters().reloads > 0; }));
 }
 
 TEST_F(SignalHandlersTest, StopsItsServerOnEither) {
