@@ -1,7 +1,9 @@
 // What a flood of messages that are malformed or of nobody costs the learners of a server: eight of
 // them beside 92 other sessions, while 10 000 such messages a second go to the server or, for
 // comparison, to a socket that nobody serves; and what of it stays in the server's memory. Usage:
-// flood_bench [--out FILE] [--seconds S]; S is how long each of the two is measured in all.
+// flood_bench [--out FILE] [--seconds S] [--secured]; S is how long each of the two is measured in
+// all. Secured, the server has keys and an access log, the flood comes from clients with a key, and
+// others without one try to connect all the while.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +16,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -24,6 +27,7 @@
 
 #include "tests/process.h"
 #include "transport/client.h"
+#include "transport/curve_keys.h"
 #include "transport/protocol.h"
 
 namespace hotlap::transport {
@@ -55,15 +59,23 @@ double ResidentMiB(pid_t pid) {
 
 class RunningServer {
  public:
-  RunningServer()
+  explicit RunningServer(bool is_secured)
       : directory_(fs::temp_directory_path() / ("hotlap-flood-" + std::to_string(getpid()))) {
     const fs::path configs = fs::path(HOTLAP_SOURCE_DIR) / "configs";
     fs::create_directories(directory_);
+    if (is_secured) {
+      const fs::path keys = directory_ / "keys";
+      GenerateKeys(keys, std::vector<std::string>{"learner"});
+      keys_ = ReadClientKeys(keys / "server.pub", keys / "learner.key");
+    }
     std::ofstream(directory_ / "server.yaml")
         << "endpoints: [\"tcp://127.0.0.1:*\"]\nenvironments: "
         << (configs / "environments").string() << "\ntracks: " << (configs / "tracks").string()
         << "\nvehicle: " << (configs / "vehicles/stadium.yaml").string()
-        << "\nsimulated: 1024\nlog_level: error\nsessions: {max: " << kSessions << "}\n";
+        << "\nsimulated: 1024\nlog_level: error\nsessions: {max: " << kSessions << "}\n"
+        << (is_secured ? "security: {server_key: keys/server.key, allowed_clients: keys/clients, "
+                         "access_log: access.log}\n"
+                       : "");
     process_ = std::make_unique<Process>(std::vector<std::string>{
         HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", (directory_ / "server.yaml").string()});
     const std::string line = process_->ReadLine().value_or("");
@@ -77,18 +89,21 @@ class RunningServer {
   }
 
   const std::string& endpoint() const { return endpoint_; }
+  const std::optional<ClientKeys>& keys() const { return keys_; }
   pid_t pid() const { return process_->pid(); }
 
  private:
   const fs::path directory_;
   std::unique_ptr<Process> process_;
+  std::optional<ClientKeys> keys_;
   std::string endpoint_;
 };
 
 std::unique_ptr<RemoteVectorEnvironment> Attached(zmq::context_t& context,
-                                                  const std::string& endpoint, int rows) {
+                                                  const RunningServer& server, int rows) {
   ConnectOptions options;
-  options.endpoint = endpoint;
+  options.endpoint = server.endpoint();
+  options.keys = server.keys();
   options.context = &context;
   auto remote = Got(RemoteVectorEnvironment::Connect(options, DeadlineIn(20s)));
   Got(remote->Attach({.environment = "default", .rows = rows, .tracks = {"hairpins"}, .info = {}},
@@ -100,8 +115,8 @@ std::unique_ptr<RemoteVectorEnvironment> Attached(zmq::context_t& context,
 // Steps as fast as the server answers.
 class Learner {
  public:
-  Learner(zmq::context_t& context, const std::string& endpoint)
-      : remote_(Attached(context, endpoint, kRows)), thread_([this] { Run(); }) {}
+  Learner(zmq::context_t& context, const RunningServer& server)
+      : remote_(Attached(context, server, kRows)), thread_([this] { Run(); }) {}
   ~Learner() {
     is_over_ = true;
     thread_.join();
@@ -125,10 +140,19 @@ class Learner {
 // Reads no replies: whoever floods a server does not.
 class Flood {
  public:
-  explicit Flood(const std::string& endpoint) : random_(1) {
+  // The keys, if any, are the server's and an allowed client's.
+  Flood(const std::string& endpoint, const std::optional<ClientKeys>& keys) : random_(1) {
     for (zmq::socket_t& socket : sockets_) {
       socket = zmq::socket_t(context_, zmq::socket_type::dealer);
       socket.set(zmq::sockopt::linger, 0);
+      if (keys) UseKeys(socket, *keys);
+      socket.connect(endpoint);
+    }
+    for (zmq::socket_t& socket : strangers_) {
+      if (!keys) break;
+      socket = zmq::socket_t(context_, zmq::socket_type::dealer);
+      socket.set(zmq::sockopt::linger, 0);
+      socket.set(zmq::sockopt::reconnect_ivl, 1);
       socket.connect(endpoint);
     }
     thread_ = std::thread([this] { Run(); });
@@ -185,7 +209,7 @@ class Flood {
   }
 
   zmq::context_t context_;
-  std::array<zmq::socket_t, 4> sockets_;
+  std::array<zmq::socket_t, 4> sockets_, strangers_;
   std::mt19937_64 random_;
   std::atomic<std::int64_t> sent_{0};
   std::atomic<bool> is_over_{false};
@@ -195,9 +219,14 @@ class Flood {
 // Where a flood ends that nobody serves: all of it arrives and stays.
 class Unserved {
  public:
-  Unserved() : socket_(context_, zmq::socket_type::router) {
+  explicit Unserved(const std::optional<KeyPair>& keys)
+      : socket_(context_, zmq::socket_type::router) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::rcvhwm, 0);
+    if (keys) {
+      socket_.set(zmq::sockopt::curve_server, true);
+      socket_.set(zmq::sockopt::curve_secretkey, keys->secret_key);
+    }
     socket_.bind("tcp://127.0.0.1:*");
   }
   std::string endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
@@ -212,18 +241,25 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Run(const std::string& out, double seconds) {
-  RunningServer server;
+void Run(const std::string& out, double seconds, bool is_secured) {
+  RunningServer server(is_secured);
+  // The socket that nobody serves encrypts too, and admits everybody who knows its key.
+  std::optional<KeyPair> unserved_keys;
+  std::optional<ClientKeys> keys_of_unserved = server.keys();
+  if (keys_of_unserved) {
+    unserved_keys = MakeKeyPair();
+    keys_of_unserved->server_key = unserved_keys->public_key;
+  }
   zmq::context_t context;
   std::vector<std::unique_ptr<RemoteVectorEnvironment>> others;
   others.reserve(kSessions - kLearners);
   for (int i = kLearners; i < kSessions; ++i) {
-    others.push_back(Attached(context, server.endpoint(), 1));
+    others.push_back(Attached(context, server, 1));
   }
   std::vector<std::unique_ptr<Learner>> learners;
   learners.reserve(kLearners);
   for (int i = 0; i < kLearners; ++i) {
-    learners.push_back(std::make_unique<Learner>(context, server.endpoint()));
+    learners.push_back(std::make_unique<Learner>(context, server));
   }
   const auto steps = [&] {
     std::int64_t sum = 0;
@@ -234,13 +270,14 @@ void Run(const std::string& out, double seconds) {
       std::min(std::chrono::duration<double>(kTurn), std::chrono::duration<double>(seconds / 3));
   std::vector<double> rates[2], flooded[2], memory_mib;
   {
-    Flood warm_up(server.endpoint());
+    Flood warm_up(server.endpoint(), server.keys());
     std::this_thread::sleep_for(turn);
   }
   for (double measured = 0; measured < seconds; measured += turn.count()) {
     for (const int at_server : {0, 1}) {
-      const Unserved unserved;
-      const Flood flood(at_server != 0 ? server.endpoint() : unserved.endpoint());
+      const Unserved unserved(unserved_keys);
+      const Flood flood(at_server != 0 ? server.endpoint() : unserved.endpoint(),
+                        at_server != 0 ? server.keys() : keys_of_unserved);
       std::this_thread::sleep_for(turn / 10);
       const Deadline begin = Clock::now();
       const std::int64_t before = steps(), sent_before = flood.sent();
@@ -276,12 +313,14 @@ void Run(const std::string& out, double seconds) {
 int main(int argc, char** argv) {
   std::string out;
   double seconds = 6;
+  bool is_secured = false;
   CLI::App app("flood_bench");
   app.add_option("--out", out, "JSON file to write");
   app.add_option("--seconds", seconds, "of each measurement")->capture_default_str();
+  app.add_flag("--secured", is_secured, "with keys and an access log");
   CLI11_PARSE(app, argc, argv);
   try {
-    hotlap::transport::Run(out, seconds);
+    hotlap::transport::Run(out, seconds, is_secured);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flood_bench: %s\n", error.what());
     return 2;

@@ -199,6 +199,7 @@ TEST_F(ConnectionWatchTest, WholeMessagesThatNobodyHasReadYetAreNoneWithoutEnd) 
     ASSERT_EQ(client.Receive().value().header.status, Status::kGap);
   }
   EXPECT_EQ(num_cut(), 0u);
+  Stop();  // before the handler goes
 }
 
 // Far more than the limit in all, but each message ends.

@@ -47,7 +47,7 @@ TEST(VehicleBlockTest, EveryLaneTicksAsTheCarWouldAlone) {
   const auto block = fleet.Block();
   Inputs inputs[kBlockLanes];
   int noticed_turbo = 0, noticed_wall = 0, noticed_plane = 0;
-  for (int tick = 0; tick < TestCount(1500, 3000, 30000); ++tick) {
+  for (int tick = 0; tick < TestCount(3000, 3000, 30000); ++tick) {
     // Some rest, so that lanes drift apart and partly filled blocks are met as well.
     const auto lanes =
         static_cast<LaneMask>(draws.Below(4) == 0 ? draws.Below(kAllLanes + 1) : kAllLanes);
