@@ -81,17 +81,17 @@ ConnectionWatch::ConnectionWatch(zmq::context_t& context, zmq::socket_t& socket,
     : limits_(limits),
       log_(log),
       wake_(std::move(wake)),
-      events_(context, socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
+      events_(std::in_place, context, socket, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED),
       thread_([this] { Run(); }) {}
 
 ConnectionWatch::~ConnectionWatch() { Stop(); }
 
 void ConnectionWatch::Stop() {
   if (!thread_.joinable()) return;
-  events_.Stop();
   stopping_.store(true);
   wakeup_.Wake();
   thread_.join();
+  events_.reset();
 }
 
 void ConnectionWatch::Complete(const zmq::message_t& frame) {
@@ -115,7 +115,7 @@ void ConnectionWatch::Condemn(const zmq::message_t& frame) {
 
 void ConnectionWatch::Run() {
   while (!stopping_.load()) {
-    zmq::pollitem_t items[] = {{events_.handle(), 0, ZMQ_POLLIN, 0},
+    zmq::pollitem_t items[] = {{events_->handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     Poll(items, connections_.empty() ? kNoDeadline : DeadlineIn(kLookInterval));
     wakeup_.Take();
@@ -126,7 +126,7 @@ void ConnectionWatch::Run() {
 }
 
 void ConnectionWatch::TakeEvents() {
-  while (const auto event = events_.Next()) {
+  while (const auto event = events_->Next()) {
     const int fd = static_cast<int>(event->value);
     connections_.erase(fd);
     Connection connection;

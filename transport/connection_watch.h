@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -76,7 +77,7 @@ class ConnectionWatch {
   EventFd wakeup_;
 
   // Of the thread.
-  SocketEvents events_;
+  std::optional<SocketEvents> events_;               // until it is stopped
   std::unordered_map<int, Connection> connections_;  // by file descriptor
 
   std::thread thread_;

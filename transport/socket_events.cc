@@ -3,14 +3,13 @@
 #include <atomic>
 #include <cstring>
 #include <string>
-#include <utility>
 
 #include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
 
 SocketEvents::SocketEvents(zmq::context_t& context, zmq::socket_t& socket, int kinds)
-    : socket_(&socket), events_(context, zmq::socket_type::pair) {
+    : socket_(socket), events_(context, zmq::socket_type::pair) {
   static std::atomic<std::uint64_t> num_watched{0};
   const std::string endpoint = "inproc://hotlap-socket-events-" + std::to_string(++num_watched);
   // Without a limit: ZeroMQ would wait for whoever does not read.
@@ -20,13 +19,7 @@ SocketEvents::SocketEvents(zmq::context_t& context, zmq::socket_t& socket, int k
   Uninterrupted([&] { events_.connect(endpoint); });
 }
 
-SocketEvents::~SocketEvents() { Stop(); }
-
-void SocketEvents::Stop() {
-  if (zmq::socket_t* socket = std::exchange(socket_, nullptr)) {
-    zmq_socket_monitor(socket->handle(), nullptr, 0);
-  }
-}
+SocketEvents::~SocketEvents() { zmq_socket_monitor(socket_.handle(), nullptr, 0); }
 
 std::optional<SocketEvents::Event> SocketEvents::Next() {
   zmq::message_t event, address;

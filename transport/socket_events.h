@@ -7,8 +7,8 @@
 
 namespace hotlap::transport {
 
-// Watches until it goes. The socket outlives it, or Stop was called. For one thread, but the
-// constructor and Stop, which are for that of the socket.
+// Watches until it goes; the socket outlives it. It begins and goes on the socket's thread, and
+// between that it is of one thread.
 class SocketEvents {
  public:
   struct Event {
@@ -23,11 +23,10 @@ class SocketEvents {
   SocketEvents& operator=(const SocketEvents&) = delete;
 
   std::optional<Event> Next();                 // without waiting
-  void Stop();                                 // nothing is told any more
   void* handle() { return events_.handle(); }  // to poll for the next
 
  private:
-  zmq::socket_t* socket_;  // null: stopped
+  zmq::socket_t& socket_;
   zmq::socket_t events_;
 };
 
