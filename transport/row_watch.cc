@@ -35,15 +35,14 @@ void RowWatch::Show(const VectorEnvironment& environment, std::uint64_t ticks, D
     const GameState& state = environment.game_state(static_cast<int>(row));
     RowSight& sight = sights_[row];
     sight.speed = speed;
-    sight.is_reset = record.phase != RowPhase::kNew;
-    if (!sight.is_reset) continue;
-    sight.episode = record.episode;
-    sight.race_time_ms = state.race_time_ms;
-    sight.checkpoints = record.checkpoints_passed;
-    sight.position_m = state.position_m;
-    sight.velocity_mps = state.velocity_mps;
-    sight.rotation = state.rotation;
-    sight.inputs = state.inputs;
+    if (record.phase == RowPhase::kNew) continue;
+    sight.state = RowState{.episode = record.episode,
+                           .race_time_ms = state.race_time_ms,
+                           .checkpoints = record.checkpoints_passed,
+                           .position_m = state.position_m,
+                           .velocity_mps = state.velocity_mps,
+                           .rotation = state.rotation,
+                           .inputs = state.inputs};
   }
 }
 

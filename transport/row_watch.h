@@ -26,18 +26,22 @@ struct WatchedRows {
   std::vector<int> games{};                   // numbers of theirs in the pool
 };
 
-// One row as it was last seen.
-struct RowSight {
-  std::string track;
-  GameKind kind = GameKind::kSimulated;
-  double speed = 0;       // times real time, on average of the session's rows since the lease
-  bool is_reset = false;  // has begun an episode; what follows is zero before
+// What a row does in its episode.
+struct RowState {
   std::uint64_t episode = 0;
   std::int32_t race_time_ms = 0;
   std::int32_t checkpoints = 0;  // taken so far, over all laps
   Vec3 position_m, velocity_mps;
   Mat3 rotation;  // car to world
-  Inputs inputs;
+  Inputs inputs;  // in force in the latest tick
+};
+
+// One row as it was last seen.
+struct RowSight {
+  std::string track;
+  GameKind kind = GameKind::kSimulated;
+  double speed = 0;  // times real time, on average of the session's rows since the lease
+  std::optional<RowState> state;  // none before its first episode
 };
 
 class RowWatch {

@@ -7,6 +7,7 @@
 #include "transport/attached_environment.h"
 #include "transport/server.h"
 #include "transport/service_replies.h"
+#include "transport/states_reply.h"
 
 namespace hotlap::transport {
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr auto kWatchFor = 10s;  // after a question
 constexpr double kSmoothing = 0.125;
+constexpr int kTickMs = 10;
 
 // Numbers of instances: those behind buffers have their number in the pool, a simulated one that of
 // its session and its row. Never given twice, as sessions' are not.
@@ -53,58 +55,6 @@ std::vector<std::optional<Leased>> LeasesOfGames(const Sessions& sessions, int n
   }
   return leases;
 }
-
-// Arrays of a reply to `states`, one element per instance; zeros where nothing is known.
-class StateArrays {
- public:
-  explicit StateArrays(std::size_t count)
-      : known_(count),
-        episodes_(count),
-        race_times_ms_(count),
-        checkpoints_(count),
-        positions_m_(count),
-        velocities_mps_(count),
-        rotations_(count),
-        inputs_(count) {}
-
-  void Set(std::size_t i, const RowSight& sight) {
-    known_[i] = 1;
-    episodes_[i] = sight.episode;
-    race_times_ms_[i] = sight.race_time_ms;
-    checkpoints_[i] = sight.checkpoints;
-    positions_m_[i] = sight.position_m;
-    velocities_mps_[i] = sight.velocity_mps;
-    rotations_[i] = sight.rotation;
-    const Inputs& inputs = sight.inputs;
-    inputs_[i] = {inputs.steer, inputs.gas,        inputs.left,
-                  inputs.right, inputs.accelerate, inputs.brake};
-  }
-  void AddTo(Reply& reply) const {
-    Add(reply, known_);
-    Add(reply, episodes_);
-    Add(reply, race_times_ms_);
-    Add(reply, checkpoints_);
-    Add(reply, positions_m_);
-    Add(reply, velocities_mps_);
-    Add(reply, rotations_);
-    Add(reply, inputs_);
-  }
-
- private:
-  static_assert(sizeof(Vec3) == 3 * sizeof(float) && sizeof(Mat3) == 9 * sizeof(float),
-                "sent as they are");
-  template <typename T>
-  static void Add(Reply& reply, const std::vector<T>& array) {
-    reply.frames.emplace_back(array.data(), array.size() * sizeof(T));
-  }
-
-  std::vector<std::uint8_t> known_;
-  std::vector<std::uint64_t> episodes_;
-  std::vector<std::int32_t> race_times_ms_, checkpoints_;
-  std::vector<Vec3> positions_m_, velocities_mps_;
-  std::vector<Mat3> rotations_;
-  std::vector<std::array<std::int32_t, 6>> inputs_;
-};
 
 }  // namespace
 
@@ -209,7 +159,12 @@ Reply Server::AnswerInstances(const Request& question) {
         instance.kind = sight->kind;
         instance.session = leased->session->public_id;
         instance.row = static_cast<std::uint64_t>(leased->row);
-        instance.sight = *std::move(sight);
+        instance.track = std::move(sight->track);
+        instance.speed = sight->speed;
+        if (sight->state) {
+          instance.episode = sight->state->episode;
+          instance.ticks = std::max(0, sight->state->race_time_ms / kTickMs);
+        }
       }
     }
     listed.push_back(std::move(instance));
@@ -256,17 +211,14 @@ tl::expected<Reply, Refusal> Server::AnswerStates(const Work& work) {
     if (row >= (*found)->watch->num_simulated()) return {};
     return Leased{*found, row};
   };
-  StateArrays states(instances.size());
+  std::vector<std::optional<RowState>> states(instances.size());
   for (std::size_t i = 0; i < instances.size(); ++i) {
     const std::optional<Leased> leased = find(instances[i]);
     if (!leased) continue;
     LookAt(*leased->session);
-    const auto sight = leased->session->watch->Look(leased->row);
-    if (sight && sight->is_reset) states.Set(i, *sight);
+    if (const auto sight = leased->session->watch->Look(leased->row)) states[i] = sight->state;
   }
-  Reply reply = Reply::Of(work.request.id, {Status::kOk, {}});
-  states.AddTo(reply);
-  return reply;
+  return MakeStatesReply(work.request.id, states);
 }
 
 Reply Server::AnswerLogs(const Request& question) const {

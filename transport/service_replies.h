@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "env/game_health.h"
 #include "transport/log_lines.h"
 #include "transport/message_board.h"
-#include "transport/row_watch.h"
+#include "transport/protocol.h"
 #include "transport/session_stats.h"
 #include "transport/session_status.h"
 #include "transport/traffic.h"
@@ -37,7 +38,10 @@ struct ListedInstance {
   GameKind kind = GameKind::kSimulated;
   std::string session{};  // public id of the one that leases it; empty: it is free
   std::uint64_t row = 0;
-  RowSight sight{};
+  std::string track{};
+  std::uint64_t episode = 0;
+  int ticks = 0;        // of the race, 10 ms each
+  double speed = 0;     // times real time, on average of the session's rows since the lease
   GameHealth health{};  // of a game behind a buffer
 };
 
@@ -51,7 +55,13 @@ struct ServerStats {
   double seconds = 0;
 };
 
-// `next`: number of the first that is left out; 0: none is.
+// A part of a long list, in the order of its numbers.
+template <typename Item>
+struct Page {
+  std::vector<Item> items{};
+  std::uint64_t next = 0;  // number of the first that is left out; 0: none is
+};
+
 std::string EncodeReply(std::uint64_t id, std::span<const ListedSession> sessions,
                         std::uint64_t next);
 std::string EncodeReply(std::uint64_t id, std::span<const ListedInstance> instances,
@@ -59,5 +69,14 @@ std::string EncodeReply(std::uint64_t id, std::span<const ListedInstance> instan
 std::string EncodeReply(std::uint64_t id, std::span<const LogLine> lines);
 std::string EncodeReply(std::uint64_t id, std::span<const PostedMessage> messages);
 std::string EncodeReply(std::uint64_t id, const ServerStats& stats);
+
+tl::expected<Page<ListedSession>, std::string> DecodeSessionsReply(
+    std::span<const std::byte> frame);
+tl::expected<Page<ListedInstance>, std::string> DecodeInstancesReply(
+    std::span<const std::byte> frame);
+tl::expected<std::vector<LogLine>, std::string> DecodeLogsReply(std::span<const std::byte> frame);
+tl::expected<std::vector<PostedMessage>, std::string> DecodeMessagesReply(
+    std::span<const std::byte> frame);
+tl::expected<ServerStats, std::string> DecodeStatsReply(std::span<const std::byte> frame);
 
 }  // namespace hotlap::transport

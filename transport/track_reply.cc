@@ -1,9 +1,17 @@
 #include "transport/track_reply.h"
 
-#include <span>
-#include <vector>
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
 
+#include "env/sim/track.h"
+#include "transport/array_reader.h"
+#include "transport/catalogue.h"
 #include "transport/header.h"
+#include "transport/header_reader.h"
+#include "transport/protocol.h"
+#include "transport/uninterrupted.h"
 
 namespace hotlap::transport {
 namespace {
@@ -25,6 +33,29 @@ zmq::message_t Frame(std::span<const Item> items, Of of) {
 struct Sides {
   float left = 0, right = 0;
 };
+
+constexpr std::array kSurfaces = {
+    sim::Surface::kGrass,   sim::Surface::kIce,    sim::Surface::kDirt,        sim::Surface::kTurbo,
+    sim::Surface::kAsphalt, sim::Surface::kTurbo2, sim::Surface::kFreeWheeling};
+
+// The header's part.
+tl::expected<TrackGeometry, std::string> DecodeTrackHeader(std::span<const std::byte> frame) {
+  constexpr float kFarthest = std::numeric_limits<float>::max();
+  const auto header = Header::Parse(frame);
+  if (!header) return tl::make_unexpected(header.error());
+  HeaderReader reader(*header);
+  TrackGeometry track;
+  reader.Keep(header->String("track", kMaxNameBytes), track.name);
+  reader.Keep(header->Unsigned("hash", 0, UINT64_MAX), track.hash);
+  reader.Keep(header->Float("length_m", 0, kFarthest), track.length_m);
+  reader.Keep(header->Float("spacing_m", 0, kFarthest), track.spacing_m);
+  reader.Keep(header->Bool("closed"), track.closed);
+  reader.Keep(header->Unsigned("laps", 1, sim::kMaxPasses), track.laps);
+  reader.Keep(header->Float("start_s_m", 0, kFarthest), track.start_s_m);
+  reader.Keep(header->Float("finish_s_m", 0, kFarthest), track.finish_s_m);
+  reader.Keep(header->Float("ground_y_m", -kFarthest, kFarthest), track.ground_y_m);
+  return reader.Finish(std::move(track));
+}
 
 }  // namespace
 
@@ -61,6 +92,48 @@ Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& offered) {
   add_gates([](const Gate& g) { return g.direction; });
   add_gates([](const Gate& g) { return Sides{g.reach_left_m, g.reach_right_m}; });
   return reply;
+}
+
+tl::expected<TrackGeometry, std::string> DecodeTrackReply(std::span<const zmq::message_t> frames) {
+  auto track = DecodeTrackHeader(BytesOf(frames[0]));
+  if (!track) return track;
+  ArrayReader reader(frames);
+  const std::size_t p = reader.Count<Vec3>();
+  const auto positions_m = reader.ReadFinite<Vec3>("points", p);
+  const auto tangents = reader.ReadFinite<Vec3>("tangents", p);
+  const auto lefts = reader.ReadFinite<Vec3>("lefts", p);
+  const auto half_widths_m = reader.ReadFinite<Sides>("half_widths", p);
+  const auto walls_m = reader.ReadFinite<Sides>("walls", p);
+  const auto surfaces = reader.Read<std::uint8_t>("surfaces", p);
+  for (std::size_t i = 0; i < p; ++i) {
+    TrackGeometry::Point& point = track->points.emplace_back(
+        TrackGeometry::Point{.position_m = positions_m[i],
+                             .tangent = tangents[i],
+                             .left = lefts[i],
+                             .half_width_left_m = half_widths_m[i].left,
+                             .half_width_right_m = half_widths_m[i].right,
+                             .wall_left_m = walls_m[i].left,
+                             .wall_right_m = walls_m[i].right});
+    point.is_gap = surfaces[i] == kGap;
+    if (point.is_gap) continue;
+    point.surface = static_cast<sim::Surface>(surfaces[i]);
+    if (std::ranges::find(kSurfaces, point.surface) == kSurfaces.end()) {
+      reader.Fail("surfaces", "has a value that is none of its own");
+    }
+  }
+  const std::size_t g = reader.Count<float>();
+  const auto gates_s_m = reader.ReadFinite<float>("gates", g);
+  const auto gate_points_m = reader.ReadFinite<Vec3>("gate_points", g);
+  const auto directions = reader.ReadFinite<Vec3>("gate_directions", g);
+  const auto reaches_m = reader.ReadFinite<Sides>("gate_reaches", g);
+  for (std::size_t i = 0; i < g; ++i) {
+    track->gates.push_back({.s_m = gates_s_m[i],
+                            .position_m = gate_points_m[i],
+                            .direction = directions[i],
+                            .reach_left_m = reaches_m[i].left,
+                            .reach_right_m = reaches_m[i].right});
+  }
+  return reader.Finish(*std::move(track));
 }
 
 }  // namespace hotlap::transport

@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 constexpr auto kTargets = std::to_array<Target>({
     {"request", RunRequest, RequestSeeds},
     {"reply", RunReply, ReplySeeds},
+    {"service_reply", RunServiceReply, ServiceReplySeeds},
+    {"array_reply", RunArrayReply, ArrayReplySeeds},
     {"zap", RunZap, ZapSeeds},
     {"address_list", RunAddressList, AddressListSeeds},
     {"message", RunMessage, MessageSeeds},
@@ -102,6 +104,7 @@ std::vector<Bytes> FolderBytes(std::string_view path, std::string_view extension
   }
   std::ranges::sort(files);
   std::vector<Bytes> bytes;
+  bytes.reserve(files.size());
   for (const fs::path& file : files) bytes.push_back(ReadFile(file));
   return bytes;
 }

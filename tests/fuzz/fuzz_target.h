@@ -41,9 +41,12 @@ std::string WriteInput(std::span<const std::byte> bytes);
 // The targets, by what they read.
 void RunRequest(std::span<const std::byte> input);
 void RunReply(std::span<const std::byte> input);
+void RunServiceReply(std::span<const std::byte> input);
+void RunArrayReply(std::span<const std::byte> input);
 void RunZap(std::span<const std::byte> input);
 void RunAddressList(std::span<const std::byte> input);
-std::vector<Bytes> RequestSeeds(), ReplySeeds(), ZapSeeds(), AddressListSeeds();
+std::vector<Bytes> RequestSeeds(), ReplySeeds(), ServiceReplySeeds(), ArrayReplySeeds(), ZapSeeds(),
+    AddressListSeeds();
 
 void RunMessage(std::span<const std::byte> input);
 void RunClient(std::span<const std::byte> input);

@@ -1,10 +1,16 @@
 // Targets of the network: headers of requests and replies, questions of ZeroMQ, lists of addresses.
+#include <optional>
 #include <stdexcept>
 
+#include "env/sim/track.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "transport/address_list.h"
+#include "transport/catalogue.h"
 #include "transport/protocol.h"
 #include "transport/replies.h"
+#include "transport/service_replies.h"
+#include "transport/states_reply.h"
+#include "transport/track_reply.h"
 #include "transport/zap.h"
 
 namespace hotlap::fuzz {
@@ -79,6 +85,82 @@ void RunReply(std::span<const std::byte> input) {
     const std::string encoded = EncodeReply(1, *spec);
     Require(DecodeSpecReply(Frame(encoded)).has_value(), "a spec can be written and read");
   }
+}
+
+// Lists and counters of the server.
+void RunServiceReply(std::span<const std::byte> input) {
+  const auto is_page = [](const auto& page, auto decode) {
+    const auto again = decode(Frame(EncodeReply(1, std::span(page.items), page.next)));
+    return again && again->items.size() == page.items.size() && again->next == page.next;
+  };
+  const auto is_list = [](const auto& list, auto decode) {
+    const auto again = decode(Frame(EncodeReply(1, std::span(list))));
+    return again && again->size() == list.size();
+  };
+  if (const auto page = DecodeSessionsReply(input)) {
+    Require(is_page(*page, DecodeSessionsReply), "sessions can be written and read");
+  }
+  if (const auto page = DecodeInstancesReply(input)) {
+    Require(is_page(*page, DecodeInstancesReply), "instances can be written and read");
+  }
+  if (const auto lines = DecodeLogsReply(input)) {
+    Require(is_list(*lines, DecodeLogsReply), "logs can be written and read");
+  }
+  if (const auto messages = DecodeMessagesReply(input)) {
+    Require(is_list(*messages, DecodeMessagesReply), "messages can be written and read");
+  }
+  if (const auto stats = DecodeStatsReply(input)) {
+    const std::string encoded = EncodeReply(1, *stats);
+    Require(DecodeStatsReply(Frame(encoded)).has_value(), "stats can be written and read");
+  }
+}
+
+std::vector<Bytes> ServiceReplySeeds() {
+  const std::vector<ListedSession> sessions = {
+      {.number = 1, .session = "s000001", .nick = "J\xc3\xbcrgen", .rank = 2, .seconds = 1.5},
+      {.number = 7, .session = "s000007", .nick = {}, .rank = 1, .rows = 8, .steps = 1000}};
+  const std::vector<ListedInstance> instances = {
+      {.number = 0,
+       .kind = GameKind::kTMInterface,
+       .health = {GameCondition::kRestarting, 1, 0, {}}},
+      {.number = 65536, .session = "s000001", .track = "oval", .ticks = 15, .speed = 12.5}};
+  const std::vector<LogLine> lines = {{.number = 1, .time_ms = 1, .text = "one"},
+                                      {.number = 2, .level = LogLevel::kError, .text = "two"}};
+  const std::vector<PostedMessage> messages = {
+      {.number = 1, .time_ms = 1, .session = "s000001", .nick = "a", .text = "hello"}};
+  return {BytesOf(EncodeReply(7, sessions, 9)), BytesOf(EncodeReply(7, instances, 0)),
+          BytesOf(EncodeReply(7, lines)), BytesOf(EncodeReply(7, messages)),
+          BytesOf(EncodeReply(7, ServerStats{}))};
+}
+
+// Frames of a reply that has arrays.
+void RunArrayReply(std::span<const std::byte> input) {
+  std::vector<zmq::message_t> frames;
+  for (const auto frame : Messages(input)) frames.emplace_back(frame.data(), frame.size());
+  if (frames.empty()) frames.emplace_back();
+  const std::size_t count = frames.size() > 1 ? frames[1].size() : 0;
+  if (const auto states = DecodeStatesReply(frames, count)) {
+    const Reply encoded = MakeStatesReply(1, *states);
+    Require(DecodeStatesReply(encoded.frames, count).has_value(), "states can be written and read");
+  }
+  if (const auto track = DecodeTrackReply(frames)) {
+    Require(track->points.size() == frames[1].size() / sizeof(Vec3), "a track has all its points");
+  }
+}
+
+std::vector<Bytes> ArrayReplySeeds() {
+  const auto joined = [](const Reply& reply) {
+    std::vector<Bytes> frames;
+    for (const zmq::message_t& frame : reply.frames) frames.push_back(BytesOf(frame.to_string()));
+    return Joined(frames);
+  };
+  sim::TrackSpec spec;
+  spec.name = "road";
+  spec.line = sim::PlainRoad(std::vector<Vec3>{{0, 0, 0}, {0, 0, 40}});
+  const OfferedTrack track{
+      .name = "road", .file = {}, .track = sim::Track::Build(spec), .centreline = nullptr};
+  return {joined(MakeStatesReply(7, InstanceStates{RowState{}, std::nullopt})),
+          joined(MakeTrackReply(7, track))};
 }
 
 std::vector<Bytes> ReplySeeds() {
