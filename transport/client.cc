@@ -13,17 +13,13 @@
 namespace hotlap::transport {
 namespace {
 
-// Ids of hellos and pings, which are not counted, so that no late answer to one is taken for a
+// Ids of hellos and questions, which are not counted, so that no late answer to one is taken for a
 // request's. They begin at random: those of two clients with one key differ.
 constexpr std::uint64_t kFirstUncountedId = std::uint64_t{1} << 63;
 constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
 constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMinRetryInterval{10};
 constexpr std::chrono::milliseconds kHelloInterval{1000};  // until the server has told its own
-
-tl::unexpected<Refusal> BadReply(const std::string& text) {
-  return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
-}
 
 // Some of the rows of a batch in their order: of `rows`, or of all n.
 bool AreInOrder(std::span<const std::int32_t> some, std::span<const std::int32_t> rows, int n) {
@@ -176,7 +172,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::TakeOver(Deadline deadline)
   request.token = hello_.token;
   request.environment = hello_.attached->environment;
   Post(std::move(request), {});
-  if (auto answered = Await(deadline); !answered) return answered;
+  if (auto answered = AwaitOldest(deadline); !answered) return answered;
   auto spec = DecodeSpecReply(BytesOf(received_.frames[0]));
   if (!spec) return BadReply(spec.error());
   return TakeRows(*hello_.attached, *std::move(spec));
@@ -265,6 +261,7 @@ RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::PostNext(Request req
 }
 
 void RemoteVectorEnvironment::SendCopy(InFlight& request) {
+  if (!request.reply.empty()) return;
   const Frames& frames = request.frames;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     zmq::message_t frame;
@@ -296,31 +293,52 @@ bool RemoteVectorEnvironment::Receive(Deadline until) {
   return true;
 }
 
-tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
+void RemoteVectorEnvironment::Keep(const ReplyStatus& reply) {
+  const auto request = std::ranges::find(
+      in_flight_, reply.id, [](const InFlight& in_flight) { return in_flight.request.id; });
+  // A repeat of an earlier one is nobody's. A refusal that uses up no id may be out of date once
+  // those before it are answered: it comes again when its request is sent again.
+  if (request == in_flight_.end()) return;
+  if (reply.status == Status::kOk || UsesUpId(reply.status)) {
+    request->reply = std::move(received_.frames);
+  }
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Take(std::size_t place, ReplyStatus reply) {
+  const auto request = in_flight_.begin() + static_cast<std::ptrdiff_t>(place);
+  answered_ = std::move(*request);
+  in_flight_.erase(request);
+  if (reply.status == Status::kOk) return {};
+  const std::uint64_t id = answered_.request.id;
+  const bool is_counted = id > 0 && id <= last_id_;  // no question
+  if (is_counted && !UsesUpId(reply.status)) {
+    // Neither it nor those behind it have been counted.
+    last_id_ = id - 1;
+    must_settle_ = answered_.num_copies > 1 || !in_flight_.empty();
+    in_flight_.clear();
+  }
+  return Refuse(reply.status, std::move(reply.error));
+}
+
+tl::expected<void, Refusal> RemoteVectorEnvironment::Await(std::size_t place, Deadline deadline) {
+  if (Frames& kept = in_flight_[place].reply; !kept.empty()) {
+    received_.frames = std::move(kept);
+    return Take(place, DecodeReplyStatus(BytesOf(received_.frames[0])).value());
+  }
   Deadline next_send = Clock::now() + retry_interval();
   while (true) {
     if (Receive(server_is_lost() ? kAtOnce : std::min(deadline, next_send))) {
       keep_alive_->Hear();
       if (received_.frames[0].size() > kMaxReplyHeaderBytes)
         return BadReply("its header is too long");
-      const auto reply = DecodeReplyStatus(BytesOf(received_.frames[0]));
+      auto reply = DecodeReplyStatus(BytesOf(received_.frames[0]));
       if (!reply) return BadReply(reply.error());
       const bool is_unreadable = reply->id == 0 && reply->status != Status::kOk;
-      // A repeat of an earlier one, or a later one that is ahead because those before it were lost:
-      // it comes again when its request is sent again.
-      if (reply->id != in_flight_.front().request.id && !is_unreadable) continue;
-      answered_ = std::move(in_flight_.front());
-      in_flight_.pop_front();
-      if (reply->status == Status::kOk) return {};
-      const std::uint64_t id = answered_.request.id;
-      const bool is_counted = id > 0 && id <= last_id_;  // no ping
-      if (is_counted && !UsesUpId(reply->status)) {
-        // Neither it nor those behind it have been counted.
-        last_id_ = id - 1;
-        must_settle_ = answered_.num_copies > 1 || !in_flight_.empty();
-        in_flight_.clear();
+      if (reply->id == in_flight_[place].request.id || is_unreadable) {
+        return Take(place, *std::move(reply));
       }
-      return Refuse(reply->status, reply->error);
+      Keep(*reply);
+      continue;
     }
     if (server_is_lost()) {
       if (!options_.reconnect) return ServerIsLost();
@@ -345,7 +363,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(Deadline deadline) {
 tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
   for (InFlight& request : in_flight_) request.is_dropped = true;
   while (!in_flight_.empty()) {
-    auto earlier = Await(deadline);
+    auto earlier = AwaitOldest(deadline);
     if (!earlier && IsUnanswered(earlier.error())) return earlier;
   }
   return SettleIds(deadline);
@@ -353,10 +371,9 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::SettleIds(Deadline deadline) {
   if (!must_settle_) return {};
-  must_settle_ = false;
-  PostPing();
-  auto pong = Await(deadline);
+  auto pong = Ask(Make(Operation::kPing), {}, deadline);
   if (!pong && IsUnanswered(pong.error())) return pong;
+  must_settle_ = false;
   return {};
 }
 
@@ -373,23 +390,19 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Call(Request request, const
   }
   return Settle(deadline).and_then([&] {
     PostNext(std::move(request), arrays);
-    return Await(deadline);
+    return AwaitOldest(deadline);
   });
 }
 
-void RemoteVectorEnvironment::PostPing() {
-  Request ping = Make(Operation::kPing);
-  ping.token = hello_.token;
-  ping.id = next_uncounted_id_++;
-  Post(std::move(ping), {});
-}
-
-tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
-  if (auto settled = Settle(deadline); !settled) return tl::make_unexpected(settled.error());
-  const Deadline begin = Clock::now();
-  PostPing();
-  if (auto answered = Await(deadline); !answered) return tl::make_unexpected(answered.error());
-  return Clock::now() - begin;
+tl::expected<void, Refusal> RemoteVectorEnvironment::Ask(Request question, const Arrays& arrays,
+                                                         Deadline deadline) {
+  const std::uint64_t id = next_uncounted_id_++;
+  question.token = hello_.token;
+  question.id = id;
+  Post(std::move(question), arrays);
+  auto answered = Await(in_flight_.size() - 1, deadline);
+  if (!in_flight_.empty() && in_flight_.back().request.id == id) in_flight_.pop_back();
+  return answered;
 }
 
 tl::expected<EnvironmentSpec, Refusal> RemoteVectorEnvironment::Spec(const std::string& environment,
@@ -514,7 +527,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::SendStep(std::span<const st
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::ReceiveStep(Deadline deadline) {
   while (!in_flight_.empty()) {
     const bool is_wanted = in_flight_.front().is_wanted_step();
-    const auto answered = Await(deadline);
+    const auto answered = AwaitOldest(deadline);
     if (is_wanted) return answered.and_then([&] { return Batch(); });
     // The refusal of what was before it is nobody's here, unless it took the steps along.
     if (!answered && (IsUnanswered(answered.error()) || in_flight_.empty())) {
@@ -555,7 +568,7 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Resume(Deadline d
       !GivesBatch(in_flight_.front().request.operation)) {
     return Refuse(Status::kBadArgument, "no call that gives a batch is in flight");
   }
-  return Await(deadline).and_then([&] { return Batch(); });
+  return AwaitOldest(deadline).and_then([&] { return Batch(); });
 }
 
 tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Save(

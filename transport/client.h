@@ -31,6 +31,11 @@
 //     auto batch = remote->ReceiveStep(DeadlineIn(10s));  // of half[i]
 //     remote->SendStep(half[i], ActionsFor(*batch), DeadlineIn(10s));
 //   }
+//
+// Beside its rows a server tells about itself and carries messages, with steps in flight or none:
+//
+//   for (const ListedSession& other : *remote->Sessions(DeadlineIn(1s))) ...
+//   remote->PostMessage("hello", DeadlineIn(1s));
 #pragma once
 
 #include <array>
@@ -54,6 +59,9 @@
 #include "transport/learner_environment.h"
 #include "transport/protocol.h"
 #include "transport/replies.h"
+#include "transport/service_replies.h"
+#include "transport/states_reply.h"
+#include "transport/track_reply.h"
 
 namespace hotlap::transport {
 
@@ -100,8 +108,8 @@ struct AttachOptions {
 
 // One thread at a time. After kTimedOut and kServerLost the request may be in flight all the same:
 // Resume waits on for its reply; any other call drops what is in flight and waits for it first, but
-// SendStep, which adds to it, and ReceiveStep. What was dropped is run all the same, and its reply
-// is nobody's.
+// SendStep, which adds to it, ReceiveStep, and the questions, which leave it alone. What was
+// dropped is run all the same, and its reply is nobody's.
 class RemoteVectorEnvironment : public LearnerEnvironment {
  public:
   // kPermissionDenied when the deadline has passed because the server, or the client for its sake,
@@ -118,8 +126,31 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   tl::expected<EnvironmentSpec, Refusal> Spec(const std::string& environment, Deadline deadline);
   tl::expected<AttachReply, Refusal> Attach(const AttachOptions& options, Deadline deadline);
   tl::expected<void, Refusal> Detach(Deadline deadline);
-  // The round trip.
-  tl::expected<std::chrono::nanoseconds, Refusal> Ping(Deadline deadline);
+
+  // The questions, which the server answers at once, whatever runs: nothing in flight is waited
+  // for, and the latest batch stays valid. After kTimedOut they are forgotten.
+  tl::expected<std::chrono::nanoseconds, Refusal> Ping(Deadline deadline);  // the round trip
+  // All of them, whatever their number. The server tells long lists in parts, each as of when it is
+  // asked for: what changes meanwhile may be in the list or not.
+  tl::expected<std::vector<ListedSession>, Refusal> Sessions(Deadline deadline);
+  tl::expected<std::vector<ListedInstance>, Refusal> Instances(Deadline deadline);
+  // Of these instances, by their numbers, other sessions' too.
+  tl::expected<InstanceStates, Refusal> States(std::span<const std::uint64_t> instances,
+                                               Deadline deadline);
+  // Those that the server still has with a greater number than `since`, oldest first.
+  tl::expected<std::vector<LogLine>, Refusal> Logs(std::uint64_t since, LogLevel least,
+                                                   Deadline deadline);
+  tl::expected<std::vector<PostedMessage>, Refusal> Messages(std::uint64_t since,
+                                                             Deadline deadline);
+  tl::expected<ServerStats, Refusal> Stats(Deadline deadline);
+
+  // Not questions: each is a request like a Step, and runs once at most.
+  tl::expected<TrackGeometry, Refusal> Track(const std::string& name, Deadline deadline);
+  tl::expected<void, Refusal> PostMessage(const std::string& text, Deadline deadline);
+  tl::expected<void, Refusal> ClearMessages(const std::string& admin_key, Deadline deadline);
+  // An event for every session.
+  tl::expected<void, Refusal> Announce(const std::string& admin_key, const std::string& text,
+                                       Deadline deadline);
 
   // Zero rows and empty specs before Attach, unless the session had rows already.
   int num_rows() const override { return layout_.shape().rows; }
@@ -181,6 +212,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
     int num_copies = 0;              // how often it was sent
     std::vector<std::int32_t> rows;  // of a step of some rows
     bool is_dropped = false;         // its reply is nobody's
+    Frames reply;                    // that came while another one was waited for
 
     bool is_wanted_step() const { return request.operation == Operation::kStep && !is_dropped; }
   };
@@ -204,6 +236,12 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   std::chrono::milliseconds retry_interval() const;
   // Sends the session's next request and waits for its reply, which lands in `received_`.
   tl::expected<void, Refusal> Call(Request request, const Arrays& arrays, Deadline deadline);
+  // Likewise for a question, beside what is in flight.
+  tl::expected<void, Refusal> Ask(Request question, const Arrays& arrays, Deadline deadline);
+  // All pages of a list.
+  template <typename Item, typename Decode>
+  tl::expected<std::vector<Item>, Refusal> AskAll(Operation operation, Decode decode,
+                                                  Deadline deadline);
   Arrays StepArrays(std::span<const std::int32_t> rows, const ActionView& actions) const;
   // Drops what is in flight, and waits until nothing that the server still says can be taken for
   // the reply to a new request: for the earlier replies, and for the refusals of all copies of a
@@ -213,11 +251,15 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // Puts a request in flight and sends it.
   InFlight& Post(Request request, const Arrays& arrays);
   InFlight& PostNext(Request request, const Arrays& arrays);  // the session's next
-  void PostPing();
   void SendCopy(InFlight& request);
-  // Until the reply to the oldest request in flight is in received_, and the request in answered_,
-  // or the deadline has passed; sends all of them again meanwhile.
-  tl::expected<void, Refusal> Await(Deadline deadline);
+  // Until the reply to the request in flight at `place`, the oldest or a question at the end, is in
+  // received_, and the request in answered_, or the deadline has passed; sends all of them again
+  // meanwhile.
+  tl::expected<void, Refusal> Await(std::size_t place, Deadline deadline);
+  tl::expected<void, Refusal> AwaitOldest(Deadline deadline) { return Await(0, deadline); }
+  // What Await does with a reply in received_: to the request at `place`, or to another one.
+  tl::expected<void, Refusal> Take(std::size_t place, ReplyStatus reply);
+  void Keep(const ReplyStatus& reply);
   bool Receive(Deadline until);
   tl::expected<ConstBatchView, Refusal> Batch();  // in received_
   // The first of the arrays of a reply to save or import.

@@ -59,7 +59,11 @@ std::string EncodeReply(std::uint64_t id, const HelloReply& reply);
 std::string EncodeReply(std::uint64_t id, const AttachReply& reply);
 std::string EncodeReply(std::uint64_t id, const EnvironmentSpec& spec);
 
-// The client's side. Errors name the field; the frame comes from a server that may be wrong.
+// The client's side, here and in the other headers of replies. Errors name the field or array; the
+// frames come from a server that may be wrong.
+inline tl::unexpected<Refusal> BadReply(const std::string& text) {
+  return Refuse(Status::kInvalidPacket, "the server's reply: " + text);
+}
 tl::expected<ReplyStatus, std::string> DecodeReplyStatus(std::span<const std::byte> frame);
 tl::expected<HelloReply, std::string> DecodeHelloReply(std::span<const std::byte> frame);
 tl::expected<AttachReply, std::string> DecodeAttachReply(std::span<const std::byte> frame);

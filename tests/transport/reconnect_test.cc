@@ -138,6 +138,38 @@ TEST_F(ReconnectTest, ASessionThatWasNotDroppedGoesOnUnderItsToken) {
   EXPECT_EQ(remote->hello().token, token);
 }
 
+TEST_F(ReconnectTest, AQuestionReconnectsByItselfAndTheStepsInFlightGoOn) {
+  StartBehindFerry();
+  const auto expected = Undisturbed(7);
+  const auto remote = Driving(Reconnecting(ByFerry()), 5);
+  CutThese();
+  ASSERT_TRUE(PassUntilDroppedAre(1));
+  for (int step = 5; step < 7; ++step) SendStep(*remote, step);
+  const auto sessions = remote->Sessions(DeadlineIn(kPatience));
+  ASSERT_TRUE(sessions) << sessions.error().text;
+  EXPECT_EQ(sessions->size(), 1u);
+  for (int step = 5; step < 7; ++step) {
+    const auto batch = remote->ReceiveStep(DeadlineIn(kPatience));
+    ASSERT_TRUE(batch) << batch.error().text;
+    EXPECT_EQ(BytesOf(*batch), expected[static_cast<std::size_t>(step) + 1]);
+  }
+}
+
+TEST_F(ReconnectTest, AQuestionToALostServerIsToldAndTheStepInFlightStaysThere) {
+  StartBehindFerry();
+  const auto expected = Undisturbed(6);
+  const auto remote = Driving(ByFerry(), 5);
+  ferry->Cut();
+  SendStep(*remote, 5);
+  EXPECT_EQ(remote->Sessions(kNoDeadline).error().status, Status::kServerLost);
+  EXPECT_EQ(remote->Stats(kNoDeadline).error().status, Status::kServerLost);
+  ferry->Mend();
+  EXPECT_TRUE(Eventually([&] { return remote->Sessions(DeadlineIn(kPatience)).has_value(); }));
+  const auto batch = remote->ReceiveStep(DeadlineIn(kPatience));
+  ASSERT_TRUE(batch) << batch.error().text;
+  EXPECT_EQ(BytesOf(*batch), expected[6]);
+}
+
 TEST_F(ReconnectTest, ACallThatReachesNobodyEndsAtItsDeadline) {
   StartBehindFerry();
   const auto remote = Driving(Reconnecting(ByFerry()), 1);
