@@ -1,10 +1,8 @@
 #include "transport/server.h"
 
 #include <atomic>
-#include <fstream>
 #include <iterator>
 #include <random>
-#include <set>
 #include <stdexcept>
 
 #include "tests/allocation_count.h"
@@ -191,129 +189,6 @@ TEST_F(ServerTest, AFailedRequestCountsAndIsNotRunAgain) {
 }
 
 // ---- what is refused
-
-TEST_F(ServerTest, EveryStatusIsProducedAndDocumented) {
-  server_settings.inline_limit_us = 0;
-  server_settings.stop_within = kPatience;
-  server_settings.sessions.min_timeout = 100ms;
-  const auto make_gated = game_settings.make_simulated;
-  std::atomic<bool> fails{false};
-  game_settings.make_simulated = [&fails, make_gated](const std::vector<SimulatedGame>& settings) {
-    if (fails) throw std::runtime_error("out of cars");
-    return make_gated(settings);
-  };
-  Start();
-  RawClient client = Raw(), other = Raw();
-  std::set<Status> seen;
-  const auto expect = [&](Status status, const RawReply& reply) {
-    EXPECT_EQ(reply.header.status, status) << reply.header.error;
-    EXPECT_EQ(reply.header.error.empty(), status == Status::kOk);
-    seen.insert(reply.header.status);
-  };
-  const auto named = [](const RawReply& reply, const char* text) {
-    EXPECT_THAT(reply.header.error, ::testing::HasSubstr(text));
-  };
-
-  const Token token = client.Hello(1);
-  const auto send = [&](const std::string& frame) {
-    client.Send(std::vector<std::string>{frame});
-    return client.Receive().value();
-  };
-  expect(Status::kInvalidPacket, send("junk"));
-  Request wrong_version;
-  std::string frame = EncodeRequest(wrong_version);
-  frame[3] = 9;
-  expect(Status::kWrongVersion, send(frame));
-  frame = EncodeRequest(wrong_version);
-  frame[frame.find("ping")] = 'r';
-  expect(Status::kUnknownOperation, send(frame));
-  expect(Status::kInvalidKey, client.Ask(StepRequest(Token{}, 1), {"", ""}));
-  expect(Status::kGap, client.Ask(StepRequest(token, 2), {"", ""}));
-  expect(Status::kNotAttached, client.Ask(StepRequest(token, 1), {"", ""}));
-
-  Request attach = AttachRequest(token, 2, 65);
-  expect(Status::kServerFull, client.Ask(attach, {""}));
-  attach = AttachRequest(token, 3, kRows);
-  attach.environment = "six";
-  RawReply reply = client.Ask(attach, {""});
-  expect(Status::kUnknownEnvironment, reply);
-  named(reply, "five, ten");
-  attach = AttachRequest(token, 4, kRows);
-  attach.tracks = {"short_sprint", "../../etc"};
-  reply = client.Ask(attach, {""});
-  expect(Status::kUnknownTrack, reply);
-  named(reply, "hairpins");
-  attach = AttachRequest(token, 5, kRows);
-  attach.policy_hash = 1;
-  expect(Status::kSpecMismatch, client.Ask(attach, {""}));
-  attach = AttachRequest(token, 6, kRows);
-  attach.info = {"colour"};
-  reply = client.Ask(attach, {""});
-  expect(Status::kBadArgument, reply);
-  named(reply, "colour");
-  fails = true;
-  expect(Status::kUnknownError, client.Ask(AttachRequest(token, 7, kRows), {""}));
-  fails = false;
-  expect(Status::kOk, client.Ask(AttachRequest(token, 8, kRows), {""}));
-  expect(Status::kAlreadyAttached, client.Ask(AttachRequest(token, 9, kRows), {""}));
-  expect(Status::kStale, client.Ask(StepRequest(token, 3), {"", ""}));
-  expect(Status::kOk, client.Ask(SessionRequest(Operation::kReset, token, 10), {"", "", ""}));
-
-  Request hello;
-  hello.operation = Operation::kHello;
-  hello.key.fill(std::byte{1});
-  expect(Status::kAlreadyConnected, client.Ask(hello));
-
-  const std::string unknown_ids = Packed(std::vector<std::uint64_t>(kRows, 999));
-  expect(Status::kInvalidId,
-         client.Ask(SessionRequest(Operation::kRestore, token, 11), {unknown_ids}));
-  reply = client.Ask(SessionRequest(Operation::kSave, token, 12), {""});
-  expect(Status::kOk, reply);
-  const Token other_token = Ready(other, 2);
-  expect(Status::kPermissionDenied,
-         other.Ask(SessionRequest(Operation::kRestore, other_token, 3), {reply.frames[1]}));
-
-  std::uint64_t other_id = 4;
-  for (int i = 0; i <= PostAllowance::kAtOnce; ++i) {
-    Request post = SessionRequest(Operation::kPostMessage, other_token, other_id++);
-    post.text = "again";
-    expect(i < PostAllowance::kAtOnce ? Status::kOk : Status::kTooOften, other.Ask(post));
-  }
-
-  const auto watching = RemoteVectorEnvironment::Connect(
-      {.endpoint = endpoint, .context = &context, .timeout = 100ms}, DeadlineIn(kPatience));
-  ASSERT_TRUE(watching) << watching.error().text;
-  gate->Shut();
-  for (std::uint64_t id = 13; id < 17; ++id)
-    client.Send(StepRequest(token, id), {SomeActions(), ""});
-  expect(Status::kBusy, client.Ask(StepRequest(token, 17), {SomeActions(), ""}));
-  gate->AwaitWaiting();
-  server->Stop();
-  expect(Status::kShuttingDown, other.Ask(StepRequest(other_token, other_id), {SomeActions(), ""}));
-  gate->Open();
-  thread.join();
-  const auto lost = (*watching)->Ping(DeadlineIn(kPatience));
-  ASSERT_FALSE(lost);
-  seen.insert(lost.error().status);
-
-  const auto lonely = RemoteVectorEnvironment::Connect(
-      {.endpoint = "ipc://" + (directory.path() / "nobody").string()}, DeadlineIn(20ms));
-  ASSERT_FALSE(lonely);
-  seen.insert(lonely.error().status);
-
-  std::ifstream page(std::string(HOTLAP_SOURCE_DIR) + "/docs/protocol.md");
-  const std::string text((std::istreambuf_iterator<char>(page)), std::istreambuf_iterator<char>());
-  int documented = 0;
-  for (int code = -200; code <= 0; ++code) {
-    const Status status = static_cast<Status>(code);
-    if (std::string(StatusName(status)) == "unknown") continue;
-    ++documented;
-    EXPECT_TRUE(seen.contains(status)) << StatusName(status);
-    EXPECT_THAT(text, ::testing::HasSubstr("\n| " + std::to_string(code) + " | `" +
-                                           StatusName(status) + "` |"));
-  }
-  EXPECT_EQ(seen.size(), static_cast<std::size_t>(documented));
-}
 
 TEST_F(ServerTest, ArraysOfAnotherSizeAreRefusedByName) {
   Start();
