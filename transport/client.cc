@@ -19,6 +19,7 @@ constexpr std::uint64_t kFirstUncountedId = std::uint64_t{1} << 63;
 constexpr std::size_t kMaxReplyFrames = 16;
 constexpr int kLingerMs = 100;  // for the goodbye
 constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMinRetryInterval{10};
+constexpr std::chrono::milliseconds kLostPause{100};
 constexpr std::chrono::milliseconds kHelloInterval{1000};  // until the server has told its own
 
 // Some of the rows of a batch in their order: of `rows`, or of all n.
@@ -325,9 +326,12 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Await(std::size_t place, De
     received_.frames = std::move(kept);
     return Take(place, DecodeReplyStatus(BytesOf(received_.frames[0])).value());
   }
+  // Who asks again and again is held up for a moment by a server that stays lost.
+  const Deadline lost_until =
+      server_is_lost() && !options_.reconnect ? Clock::now() + kLostPause : kAtOnce;
   Deadline next_send = Clock::now() + retry_interval();
   while (true) {
-    if (Receive(server_is_lost() ? kAtOnce : std::min(deadline, next_send))) {
+    if (Receive(std::min(deadline, server_is_lost() ? lost_until : next_send))) {
       keep_alive_->Hear();
       if (received_.frames[0].size() > kMaxReplyHeaderBytes)
         return BadReply("its header is too long");

@@ -170,6 +170,19 @@ TEST_F(ReconnectTest, AQuestionToALostServerIsToldAndTheStepInFlightStaysThere) 
   EXPECT_EQ(BytesOf(*batch), expected[6]);
 }
 
+TEST_F(ReconnectTest, ACallerThatAsksALostServerAgainAndAgainDoesNotSpin) {
+  StartBehindFerry();
+  const auto remote = Driving(ByFerry(), 1);
+  ferry->Cut();
+  EXPECT_EQ(Step(*remote, 1, kNoDeadline).error().status, Status::kServerLost);
+  const Deadline begin = Clock::now();
+  EXPECT_EQ(remote->Resume(kNoDeadline).error().status, Status::kServerLost);
+  EXPECT_GE(Clock::now(), begin + 100ms);
+  const Deadline deadline = DeadlineIn(10ms);
+  EXPECT_EQ(remote->Resume(deadline).error().status, Status::kServerLost);
+  EXPECT_GE(Clock::now(), deadline);
+}
+
 TEST_F(ReconnectTest, ACallThatReachesNobodyEndsAtItsDeadline) {
   StartBehindFerry();
   const auto remote = Driving(Reconnecting(ByFerry()), 1);
