@@ -88,7 +88,7 @@ void GameProcesses::StopWatching() {
 GameHealth GameProcesses::health(int game) const {
   const std::lock_guard lock(mutex_);
   const Game& asked = At(game);
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = settings_.now();
   GameHealth health{.losses = asked.losses,
                     .restarts_in_last_hour = asked.schedule.InLastHour(now),
                     .last_loss = asked.last_loss};
@@ -121,7 +121,7 @@ void GameProcesses::Start(Game& game) {
   ++game.starts;
   const std::lock_guard lock(mutex_);
   game.has_gone = false;
-  game.schedule.NoteStart(game.started);
+  game.schedule.NoteStart(settings_.now());
 }
 
 std::string GameProcesses::WhyGone(Game& game) {
@@ -149,7 +149,7 @@ void GameProcesses::Look(Game& game) {
     game.process.reset();
     game.was_taken_over = false;
     const std::lock_guard lock(mutex_);
-    const Clock::time_point now = Clock::now();
+    const Clock::time_point now = settings_.now();
     game.schedule.NoteEnd(now);
     game.has_gone = true;
     ++game.losses;
@@ -162,14 +162,14 @@ void GameProcesses::Look(Game& game) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (!game.schedule.MayStart(Clock::now())) return;
+    if (!game.schedule.MayStart(settings_.now())) return;
   }
   try {
     Start(game);
   } catch (const std::system_error& error) {
     spdlog::error("{}", error.what());
     const std::lock_guard lock(mutex_);
-    game.schedule.NoteFailedStart(Clock::now());
+    game.schedule.NoteFailedStart(settings_.now());
     game.last_loss = error.what();
   }
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,6 +34,7 @@ struct GameProcessesSettings {
   // The games go on when this object or its process ends, and one that holds its name already is
   // taken over instead of started.
   bool outlive_us = false;
+  std::function<Clock::time_point()> now = Clock::now;  // of the schedule; another one in tests
 };
 
 class GameProcesses {

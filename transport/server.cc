@@ -27,6 +27,7 @@ constexpr std::size_t kConnectionsPerSession = 4, kMoreConnections = 64;
 constexpr int kPeerQueue = 64;  // messages of one connection held in either direction
 constexpr int kLingerMs = 200;
 constexpr auto kStoppingTurn = 10ms;
+constexpr auto kLookAtWaitingEvery = 1s;
 
 constexpr std::string_view kIpc = "ipc://";
 
@@ -580,7 +581,10 @@ void Server::ServeWaiting() {
     return waiting.session->status == SessionStatus::kDisconnected;
   });
   const std::uint64_t num_returns = attach_context_.games.num_returns();
-  const bool may_be_served = std::exchange(num_returns_, num_returns) != num_returns;
+  const bool is_returned = std::exchange(num_returns_, num_returns) != num_returns;
+  // Games also leave quarantine, by the clock alone.
+  const bool may_be_served = is_returned || settings_.now() >= next_look_at_waiting_;
+  if (may_be_served) next_look_at_waiting_ = settings_.now() + kLookAtWaitingEvery;
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     const bool is_over = stopping_.load() || settings_.now() >= waiting.work->wait_until ||
                          waiting.session->status == SessionStatus::kDisconnecting;

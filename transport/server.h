@@ -202,6 +202,7 @@ class Server {
   int running_ = 0;                                // sessions that are with workers
   std::vector<Waiting> waiting_;                   // in the order in which they came
   std::uint64_t num_returns_ = 0;                  // of games, as of the latest look at who waits
+  Deadline next_look_at_waiting_{};                // however few have come back
   std::vector<std::shared_ptr<Session>> telling_;  // with events pending
   bool has_told_stopping_ = false;
   std::vector<std::shared_ptr<Session>> ending_;  // by us, and answered

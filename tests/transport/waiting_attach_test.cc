@@ -1,4 +1,8 @@
 // Attaches that wait for games which are lent to others.
+#include <fstream>
+#include <memory>
+#include <optional>
+
 #include "tests/transport/serving.h"
 
 namespace hotlap::transport {
@@ -74,6 +78,32 @@ TEST_F(WaitingAttachTest, GetsTheRowsOfASessionThatExpires) {
   EXPECT_TRUE(
       PassUntilSessionsAre(1, [&] { pinger.Ask(SessionRequest(Operation::kPing, token, 1)); }));
   EXPECT_EQ(client.Receive().value().header.status, Status::kOk);
+}
+
+TEST_F(WaitingAttachTest, GetsAGameThatLeavesQuarantine) {
+  const auto schedule = std::make_shared<TestClock>();  // of the game's restarts
+  const std::string repaired = (directory.path() / "repaired").string();
+  game_settings.simulated = 0;
+  game_settings.games = 1;
+  game_settings.command = {"sh", "-c", "[ -e " + repaired + " ] && exec sleep 1000; exit 3"};
+  game_settings.processes.restarts = {.first_pause = 1ms, .longest_pause = 2ms, .per_hour = 1};
+  game_settings.processes.now = [schedule] {
+    schedule->Advance(1ms);  // pauses end
+    return schedule->now();
+  };
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return games->health(0).condition == GameCondition::kQuarantined; }));
+  RawClient client = Raw(), pinger = Raw();
+  const Token token = Waiting(client, 1, 1);
+  ExpectSilence(client);
+  std::ofstream(repaired) << "yes\n";
+  schedule->Advance(1h);
+  std::optional<RawReply> reply;
+  EXPECT_TRUE(PassUntil([&] { return bool(reply = client.Receive(0ms)); },
+                        [&] { pinger.Ask(SessionRequest(Operation::kPing, token, 1)); }));
+  EXPECT_EQ(reply->header.status, Status::kOk) << reply->header.error;
+  EXPECT_LT(clock.now(), TestClock().now() + 60s) << "long before its wait was over";
 }
 
 TEST_F(WaitingAttachTest, WithoutAWaitItFailsAtOnceAndSaysWhatIsFree) {
