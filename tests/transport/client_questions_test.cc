@@ -360,5 +360,67 @@ TEST_F(ClientQuestionsTest, AQuestionThatTimedOutIsForgotten) {
   EXPECT_EQ(BytesOf(*batch), expected[2]);
 }
 
+// ---- what a server may not tell
+
+// A server for one client that tells of the same session for ever, and of nothing in its stats.
+class EndlessServer {
+ public:
+  static constexpr const char* kEndpoint = "inproc://endless";
+
+  explicit EndlessServer(zmq::context_t& context) : router_(context, zmq::socket_type::router) {
+    router_.bind(kEndpoint);
+    thread_ = std::thread([this] {
+      while (!is_over_) {
+        zmq::pollitem_t item{router_.handle(), 0, ZMQ_POLLIN, 0};
+        Poll({&item, 1}, DeadlineIn(5ms));
+        zmq::message_t identity, header;
+        if (!ReceiveFrame(router_, identity)) continue;
+        if (!ReceiveFrame(router_, header)) continue;
+        const std::string reply = ReplyTo(DecodeRequest(transport::BytesOf(header)).value());
+        SendFrame(router_, std::move(identity), true);
+        SendFrame(router_, zmq::message_t(reply.data(), reply.size()), false);
+      }
+    });
+  }
+  ~EndlessServer() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+ private:
+  static std::string ReplyTo(const Request& request) {
+    if (request.operation == Operation::kHello) {
+      HelloReply hello;
+      hello.session_timeout_ms = 60000;
+      return EncodeReply(request.id, hello);
+    }
+    const std::vector<ListedSession> sessions = {{.number = 5}};
+    if (request.operation == Operation::kSessions) return EncodeReply(request.id, sessions, 6);
+    return EncodeReply({request.id, Status::kOk, {}});
+  }
+
+  zmq::socket_t router_;
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;
+};
+
+TEST_F(ClientQuestionsTest, AnAnswerThatIsNoneIsRefusedAndAnEndlessListEnds) {
+  const EndlessServer server_of_one(context);
+  const auto remote = RemoteVectorEnvironment::Connect(
+      {.endpoint = EndlessServer::kEndpoint, .context = &context}, Soon());
+  ASSERT_TRUE(remote) << remote.error().text;
+  const auto sessions = (*remote)->Sessions(kNoDeadline);
+  ASSERT_FALSE(sessions);
+  EXPECT_EQ(sessions.error().status, Status::kInvalidPacket);
+  EXPECT_THAT(sessions.error().text, HasSubstr("the server's reply: field 'numbers'"));
+  const auto stats = (*remote)->Stats(Soon());
+  ASSERT_FALSE(stats);
+  EXPECT_EQ(stats.error().status, Status::kInvalidPacket);
+  EXPECT_THAT(stats.error().text, HasSubstr("'messages_in'"));
+  EXPECT_EQ((*remote)->States(std::vector<std::uint64_t>{5}, Soon()).error().text,
+            "the server's reply: array 'known' is missing");
+  EXPECT_TRUE((*remote)->Ping(Soon()));
+}
+
 }  // namespace
 }  // namespace hotlap::transport
