@@ -301,7 +301,7 @@ void RemoteVectorEnvironment::Keep(const ReplyStatus& reply) {
   // those before it are answered: it comes again when its request is sent again.
   if (request == in_flight_.end()) return;
   if (reply.status == Status::kOk || UsesUpId(reply.status)) {
-    request->reply = std::move(received_.frames);
+    request->reply = std::exchange(received_.frames, {});
   }
 }
 
@@ -323,7 +323,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Take(std::size_t place, Rep
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Await(std::size_t place, Deadline deadline) {
   if (Frames& kept = in_flight_[place].reply; !kept.empty()) {
-    received_.frames = std::move(kept);
+    received_.frames = std::exchange(kept, {});
     return Take(place, DecodeReplyStatus(BytesOf(received_.frames[0])).value());
   }
   // Who asks again and again is held up for a moment by a server that stays lost.

@@ -198,10 +198,10 @@ void ConnectionWatch::Cut(int fd, const char* reason) {
   const Connection& connection = node.mapped();
   Ends ends;
   if (!ReadEnds(fd, ends) || !(ends == connection.ends)) return;
-  num_cut_.fetch_add(1);
+  num_cut_.fetch_add(1);  // before the peer can know
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
-  ::connect(fd, &nobody, sizeof(nobody));
+  static_cast<void>(::connect(fd, &nobody, sizeof(nobody)));
   spdlog::warn("a connection from {} was cut: {}", connection.address, reason);
   if (log_ != nullptr) log_->Write({.event = "cut", .address = connection.address});
 }

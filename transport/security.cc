@@ -126,7 +126,8 @@ bool Admission::Admits(const zmq::message_t& frame) const {
   const std::string address = PeerAddress(frame), user = Property(frame, kUserId);
   const std::lock_guard lock(mutex_);
   if (lists_.blocked.Contains(address)) return false;
-  const bool is_inproc = address.empty();
+  // Whoever came by a handshake has the name of a key; who has neither, by inproc://, had none.
+  const bool is_inproc = address.empty() && user.empty();
   return !keys_ || is_inproc || lists_.names.contains(user);
 }
 
@@ -201,6 +202,7 @@ void Admission::AnswerAll(zmq::socket_t& socket) {
       if (zmq::message_t next; ReceiveFrame(socket, next)) frames.push_back(std::move(next));
     }
     std::vector<std::span<const std::byte>> bytes;
+    bytes.reserve(frames.size());
     for (const zmq::message_t& one : frames) bytes.push_back(BytesOf(one));
     const auto request = ParseZapRequest(bytes);
     if (!request) spdlog::error("a question of ZeroMQ is not understood: {}", request.error());

@@ -198,7 +198,7 @@ tl::expected<Reply, Refusal> Server::AnswerStates(const Work& work) {
                                             std::to_string(kMaxListed) + " instances");
   }
   std::vector<std::uint64_t> instances(bytes / sizeof(std::uint64_t));
-  std::memcpy(instances.data(), work.arrays[0].data(), bytes);
+  if (bytes > 0) std::memcpy(instances.data(), work.arrays[0].data(), bytes);
 
   const Sessions sessions = sessions_.All();
   const auto leases = LeasesOfGames(sessions, attach_context_.games.num_games());

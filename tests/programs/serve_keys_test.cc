@@ -19,15 +19,18 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 const std::string kServe = HOTLAP_PROGRAM_DIR "/hotlap-serve";
+const std::string kEvaluate = HOTLAP_PROGRAM_DIR "/hotlap-eval";
 constexpr auto kLongEnough = 60s;
 
 class ServeKeysTest : public ::testing::Test {
+ public:
+  ~ServeKeysTest() override { fs::remove_all(directory_); }
+
  protected:
   ServeKeysTest()
       : directory_(fs::temp_directory_path() / ("hotlap-keys-" + std::to_string(getpid()))) {
     fs::create_directories(directory_);
   }
-  ~ServeKeysTest() override { fs::remove_all(directory_); }
 
   int StatusOf(std::vector<std::string> arguments) {
     Process process(std::move(arguments));
@@ -58,21 +61,15 @@ TEST_F(ServeKeysTest, AnEvaluationDrivesWithTheKeysThatTheServerMade) {
   ASSERT_EQ(Generate("alice"), 0);
   EXPECT_EQ(Generate("alice"), 2);  // nothing is overwritten
   const fs::path log = directory_ / "access.log";
-  Process server(
-      ServeArguments("security: {server_key: keys/server.key, access_log: access.log, "
-                     "allowed_clients: keys/clients}\n",
-                     "tcp://0.0.0.0:*"));
+  const std::string security =
+      "security: {server_key: keys/server.key, access_log: access.log, "
+      "allowed_clients: keys/clients}\n";
+  Process server(ServeArguments(security, "tcp://0.0.0.0:*"));
   const std::string ready = server.ReadLine().value();
   const std::string endpoint = "tcp://127.0.0.1" + ready.substr(ready.rfind(':'));
-  const std::vector<std::string> evaluation = {HOTLAP_PROGRAM_DIR "/hotlap-eval",
-                                               "--policy",
-                                               "random",
-                                               "--track",
-                                               "short_sprint",
-                                               "--episodes",
-                                               "1",
-                                               "--server",
-                                               endpoint};
+  const std::vector<std::string> evaluation = {kEvaluate, "--policy",     "random",
+                                               "--track", "short_sprint", "--episodes",
+                                               "1",       "--server",     endpoint};
   auto with_keys = evaluation, without = evaluation;
   for (const std::string& more : {std::string("--server-key"), keys() + "/server.pub",
                                   std::string("--key"), keys() + "/alice.key"}) {

@@ -167,6 +167,18 @@ TEST_F(SecurityTest, AKeyThatIsTakenAwayEndsItsConnectionsToo) {
   KeptOut(KeysOf("bob"));
 }
 
+TEST_F(SecurityTest, AKeyThatIsTakenAwayIsNotHeardOverASocketFileEither) {
+  UseCurve();
+  server_settings.endpoints = {"ipc://" + (directory.path() / "socket").string()};
+  Start();
+  auto bob = Connect(KeysOf("bob"));
+  ASSERT_TRUE(bob) << bob.error().text;
+  EXPECT_TRUE(IsHeard(**bob, kPatience));
+  fs::remove(keys / "clients" / "bob.pub");
+  ReloadAndWait();
+  EXPECT_FALSE(IsHeard(**bob, 300ms));
+}
+
 TEST_F(SecurityTest, AFolderWithABrokenKeyChangesNothing) {
   UseCurve();
   Start();

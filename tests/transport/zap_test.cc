@@ -11,6 +11,7 @@ namespace {
 
 tl::expected<ZapRequest, std::string> Parse(const std::vector<std::string>& frames) {
   std::vector<std::span<const std::byte>> bytes;
+  bytes.reserve(frames.size());
   for (const std::string& frame : frames) bytes.push_back(std::as_bytes(std::span(frame)));
   return ParseZapRequest(bytes);
 }
