@@ -23,7 +23,7 @@ constexpr std::string_view kTcp = "tcp://";
 constexpr const char* kUserId = "User-Id";
 constexpr const char* kPeerAddress = "Peer-Address";
 
-std::string Property(const zmq::message_t& frame, const char* name) {
+std::string PeerProperty(const zmq::message_t& frame, const char* name) {
   const char* text = zmq_msg_gets(frame.handle(), name);
   return text == nullptr ? std::string() : std::string(text);
 }
@@ -87,7 +87,7 @@ void CheckEndpoints(std::span<const std::string> endpoints, const SecuritySettin
   }
 }
 
-std::string PeerAddress(const zmq::message_t& frame) { return Property(frame, kPeerAddress); }
+std::string PeerAddress(const zmq::message_t& frame) { return PeerProperty(frame, kPeerAddress); }
 
 Admission::Admission(zmq::context_t& context, SecuritySettings settings, AccessLog* log)
     : settings_(std::move(settings)), log_(log) {
@@ -123,7 +123,7 @@ void Admission::Guard(zmq::socket_t& socket) const {
 }
 
 bool Admission::Admits(const zmq::message_t& frame) const {
-  const std::string address = PeerAddress(frame), user = Property(frame, kUserId);
+  const std::string address = PeerAddress(frame), user = PeerProperty(frame, kUserId);
   const std::lock_guard lock(mutex_);
   if (lists_.blocked.Contains(address)) return false;
   // Whoever came by a handshake has the name of a key; who has neither, by inproc://, had none.
@@ -132,7 +132,7 @@ bool Admission::Admits(const zmq::message_t& frame) const {
 }
 
 std::string Admission::ClientName(const zmq::message_t& frame) const {
-  const std::string user = Property(frame, kUserId);
+  const std::string user = PeerProperty(frame, kUserId);
   const std::lock_guard lock(mutex_);
   const auto found = lists_.names.find(user);
   return found == lists_.names.end() ? std::string() : found->second;
