@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -231,6 +232,7 @@ bool Eventually(Condition condition) {
 class ServingTest : public ::testing::Test {
  public:
   ServingTest() {
+    spdlog::default_logger_raw();  // made before there are threads, as programs do it
     server_settings.endpoints = {"ipc://" + (directory.path() / "server").string()};
     server_settings.threads = 2;
     server_settings.now = [this] { return clock.now(); };
