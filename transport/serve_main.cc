@@ -20,6 +20,7 @@
 #include "transport/installed_configs.h"
 #include "transport/log_lines.h"
 #include "transport/log_sink.h"
+#include "transport/process_watch.h"
 #include "transport/server.h"
 #include "transport/server_config.h"
 #include "transport/signal_handlers.h"
@@ -31,6 +32,7 @@ struct Flags {
   std::filesystem::path config;
   std::vector<std::string> endpoints;
   std::optional<int> simulated, games, threads, port, max_conns, chat_size;
+  std::optional<pid_t> exit_with;  // a process
   std::string log_level;
   bool insecure = false;
   std::filesystem::path generate_keys;
@@ -80,6 +82,8 @@ int Serve(const Flags& flags) {
   GamePool games(config.games);
   Server server(config.server, catalogue, games);
   const SignalHandlers signal_handlers(server);
+  std::optional<ProcessWatch> watch;
+  if (flags.exit_with) watch.emplace(*flags.exit_with, [&server] { server.Stop(); });
   // For whoever started us: learners can connect.
   std::string ready = "ready";
   for (const std::string& endpoint : server.endpoints()) ready += " " + endpoint;
@@ -117,6 +121,9 @@ int main(int argc, char** argv) {
   app.add_option("--chat-size", flags.chat_size,
                  "messages between clients that are kept (default: 10)")
       ->check(CLI::Range(0, hotlap::transport::kMaxBoardSize));
+  app.add_option("--exit-with", flags.exit_with,
+                 "number of a process: when that has ended, however it did, the server leaves")
+      ->check(CLI::PositiveNumber);
   app.add_option("--log-level", flags.log_level, "least severity that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}));
   app.add_flag("--insecure", flags.insecure,

@@ -541,6 +541,23 @@ TEST(ServeTest, TerminatedServerLeavesNoProcessAndNoSharedMemory) {
   EXPECT_FALSE(fs::exists(server.directory() / "socket"));
 }
 
+TEST(ServeTest, LeavesWithTheLearnerThatStartedIt) {
+  Process learner({"/bin/sleep", "1000"});
+  const fs::path socket = fs::temp_directory_path() / ("hotlap-test-" + std::to_string(getpid()));
+  Process server({(kPrograms / "hotlap-serve").string(), "--endpoint", "ipc://" + socket.string(),
+                  "--games", "1", "--log-level", "error", "--exit-with",
+                  std::to_string(learner.pid())});
+  ASSERT_EQ(server.ReadLine(), "ready ipc://" + socket.string());
+  const std::vector<pid_t> games = ChildrenOf(server.pid());
+  ASSERT_EQ(games.size(), 1u);
+  learner.Signal(SIGKILL);
+  const auto status = server.Wait(kLongEnough);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(*status, 0);
+  EXPECT_FALSE(fs::exists(socket));
+  EXPECT_TRUE(WaitUntil([&] { return !IsAlive(games[0]); }));
+}
+
 TEST(ServeTest, GamesOfAKilledServerEndAndTheNextServerServesTheSameNames) {
   RunningServer server(0, 2);
   Learner learner(server.Attach(GameKind::kTMInterface, 2));
