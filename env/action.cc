@@ -68,10 +68,11 @@ std::vector<Inputs> ActionSet::DefaultKeys() {
   return keys;
 }
 
-ActionSet ReadActionSet(const ConfigMap& config) {
-  ActionSet set;
-  set.kind = config.Choice("set", {"keys", "continuous"}, 0) == 0 ? ActionKind::kDiscrete
-                                                                  : ActionKind::kContinuous;
+ActionSet ReadActionSet(const ConfigMap& config, const ActionSet& base) {
+  ActionSet set = base;
+  const std::size_t fallback = base.kind == ActionKind::kDiscrete ? 0 : 1;
+  set.kind = config.Choice("set", {"keys", "continuous"}, fallback) == 0 ? ActionKind::kDiscrete
+                                                                         : ActionKind::kContinuous;
   if (!config.Has("keys")) return set;
   if (set.kind != ActionKind::kDiscrete) {
     config.Fail("keys", "allowed with set: keys only");

@@ -25,7 +25,8 @@ struct ActionSet {
   static std::vector<Inputs> DefaultKeys();
 };
 
-ActionSet ReadActionSet(const ConfigMap& config);
+// What is left out is that of `base`.
+ActionSet ReadActionSet(const ConfigMap& config, const ActionSet& base = {});
 ActionSpec SpecOf(const ActionSet& set);
 
 // nullptr: not in the set.

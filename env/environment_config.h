@@ -24,9 +24,11 @@ struct EnvironmentConfig {
   Randomisation randomisation;
 };
 
-// Every key may be left out and then has the default above. Throw ConfigError.
+// Every key may be left out and then has the default above, or is as `base` has it. Throw
+// ConfigError.
 EnvironmentConfig LoadEnvironmentConfig(const std::filesystem::path& path);
-EnvironmentConfig ParseEnvironmentConfig(std::string_view text, std::string_view name);
+EnvironmentConfig ParseEnvironmentConfig(std::string_view text, std::string_view name,
+                                         const EnvironmentConfig& base = {});
 
 // Throws std::invalid_argument when two columns have one name or a randomised range is out of
 // bounds.

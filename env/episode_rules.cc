@@ -29,8 +29,8 @@ void Count(bool holds, int ticks, std::int32_t& clock) { clock = holds ? clock +
 
 }  // namespace
 
-EpisodeRules ReadEpisodeRules(const ConfigMap& config) {
-  EpisodeRules rules;
+EpisodeRules ReadEpisodeRules(const ConfigMap& config, const EpisodeRules& base) {
+  EpisodeRules rules = base;
   const ConfigMap finish = config.Map("finish");
   rules.finish = static_cast<RuleFlag>(
       finish.Choice("flag", {"terminate", "truncate"}, static_cast<std::size_t>(rules.finish)));

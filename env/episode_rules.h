@@ -41,7 +41,8 @@ struct Verdict {
   bool failed = false;  // no_progress, off_road, fall or roof, whatever its flag
 };
 
-EpisodeRules ReadEpisodeRules(const ConfigMap& config);
+// What is left out is that of `base`.
+EpisodeRules ReadEpisodeRules(const ConfigMap& config, const EpisodeRules& base = {});
 std::vector<EpisodeRuleSpec> SpecOf(const EpisodeRules& rules);
 
 // Moves the clocks of the record (row.record) on by a step of `ticks` and judges the state after

@@ -56,8 +56,8 @@ int Whole(const Range& range, std::uint64_t bits) {
 
 }  // namespace
 
-Randomisation ReadRandomisation(const ConfigMap& config) {
-  Randomisation randomisation;
+Randomisation ReadRandomisation(const ConfigMap& config, const Randomisation& base) {
+  Randomisation randomisation = base;
   for (const ParameterInfo& parameter : kParameters) {
     if (!config.Has(parameter.name)) continue;
     const auto [low, high] = parameter.allowed;

@@ -37,7 +37,8 @@ struct EpisodeParameters {
   friend bool operator==(const EpisodeParameters&, const EpisodeParameters&) = default;
 };
 
-Randomisation ReadRandomisation(const ConfigMap& config);
+// What is left out is that of `base`.
+Randomisation ReadRandomisation(const ConfigMap& config, const Randomisation& base = {});
 // Of what is not off. Throws std::invalid_argument on a range that no config may have.
 std::vector<RandomisedParameterSpec> SpecOf(const Randomisation& randomisation);
 // The first parameter that varies the vehicle itself, for which GameGroup::can_vary_vehicle() is

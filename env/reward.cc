@@ -34,8 +34,8 @@ float OffCentre(const RowView& row) {
 
 }  // namespace
 
-RewardWeights ReadRewardWeights(const ConfigMap& config) {
-  RewardWeights weights;
+RewardWeights ReadRewardWeights(const ConfigMap& config, const RewardWeights& base) {
+  RewardWeights weights = base;
   for (std::size_t i = 0; i < kNumRewardTerms; ++i) {
     weights.weight[i] = config.Float(kTerms[i].name, -kMaxWeight, kMaxWeight, weights.weight[i]);
   }

@@ -39,7 +39,8 @@ struct StepOutcome {
   bool failed = false;
 };
 
-RewardWeights ReadRewardWeights(const ConfigMap& config);
+// What is left out is that of `base`.
+RewardWeights ReadRewardWeights(const ConfigMap& config, const RewardWeights& base = {});
 std::vector<RewardTermSpec> SpecOf(const RewardWeights& weights);
 RewardByTerm Rewards(const RewardWeights& weights, const StepOutcome& outcome, const RowView& row);
 

@@ -89,9 +89,9 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   std::vector<std::uint64_t> seed_memory;
   const auto seeds = ReadArray(work, 0, "seeds", n, true, seed_memory);
   if (!seeds) return tl::make_unexpected(seeds.error());
-  const auto offered = context.catalogue.FindEnvironment(request.environment);
+  const auto offered = context.catalogue.Offer(request.environment, request.settings);
   if (!offered) return tl::make_unexpected(offered.error());
-  const EnvironmentSpec& spec = (*offered)->spec;
+  const EnvironmentSpec& spec = offered->spec;
   auto warning = CompareHashes(request, spec);
   if (!warning) return tl::make_unexpected(warning.error());
 
@@ -119,7 +119,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
                                               if (on_replaced) on_replaced(owner, row);
                                             });
   VectorEnvironmentConfig config;
-  config.environment = (*offered)->config;
+  config.environment = offered->config;
   config.autoreset = request.autoreset;
   config.info_columns = request.info;
   config.archive = {request.keep_every_m, context.kept_bytes};
@@ -140,6 +140,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
                    .observations = request.observations});
   attached->ring_ = std::make_unique<ReplyRing>(context.window, attached->layout_.total_bytes());
   attached->name_ = request.environment;
+  attached->settings_ = request.settings;
   attached->warning_ = *std::move(warning);
   const std::span<const int> games = attached->games_.games();
   attached->watch_->Lease(
@@ -151,6 +152,7 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
 AttachReply AttachedEnvironment::Describe() const {
   AttachReply reply;
   reply.environment = name_;
+  reply.settings = settings_;
   reply.rows = layout_.shape().rows;
   reply.observation_size = layout_.shape().observation_size;
   reply.autoreset = environment_->autoreset();

@@ -97,7 +97,7 @@ class AttachedEnvironment {
 
   GameLoan games_;  // outlives the environment that drives them
   std::unique_ptr<VectorEnvironment> environment_;
-  std::string name_;  // of the environment
+  std::string name_, settings_;  // of the environment
   std::string warning_;
   BatchLayout layout_;
   std::uint64_t owner_;

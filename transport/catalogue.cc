@@ -69,6 +69,24 @@ tl::expected<const OfferedEnvironment*, Refusal> Catalogue::FindEnvironment(
                 "field 'environment' is " + Quoted(name) + "; there are: " + Listed(environments_));
 }
 
+tl::expected<OfferedEnvironment, Refusal> Catalogue::Offer(const std::string& name,
+                                                           const std::string& settings) const {
+  const auto found = FindEnvironment(name);
+  if (!found) return tl::make_unexpected(found.error());
+  if (settings.empty()) return **found;
+  try {
+    OfferedEnvironment offered;
+    offered.config = ParseEnvironmentConfig(settings, "settings", (*found)->config);
+    offered.spec = MakeSpec(offered.config);
+    if (offered.spec.observation_size() <= kMaxSettingsColumns) return offered;
+    return Refuse(Status::kBadArgument,
+                  "field 'settings' shows " + std::to_string(offered.spec.observation_size()) +
+                      " columns, must be at most " + std::to_string(kMaxSettingsColumns));
+  } catch (const std::exception& error) {
+    return Refuse(Status::kBadArgument, "field 'settings': " + std::string(error.what()));
+  }
+}
+
 tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::string& name,
                                                                 std::string_view field) {
   const auto found = tracks_.find(name);

@@ -50,6 +50,9 @@ class Catalogue {
 
   // kUnknownEnvironment, kUnknownTrack; the text lists what there is.
   tl::expected<const OfferedEnvironment*, Refusal> FindEnvironment(const std::string& name) const;
+  // The environment with a client's settings (YAML) over its own. Likewise, and kBadArgument.
+  tl::expected<OfferedEnvironment, Refusal> Offer(const std::string& name,
+                                                  const std::string& settings) const;
   // Builds the track at its first use, which may take long. `field`: of the request, for refusals.
   tl::expected<const OfferedTrack*, Refusal> FindTrack(const std::string& name,
                                                        std::string_view field = "tracks");

@@ -172,6 +172,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::TakeOver(Deadline deadline)
   Request request = Make(Operation::kSpec);  // uncounted: the next id is that of a call
   request.token = hello_.token;
   request.environment = hello_.attached->environment;
+  request.settings = hello_.attached->settings;
   Post(std::move(request), {});
   if (auto answered = AwaitOldest(deadline); !answered) return answered;
   auto spec = DecodeSpecReply(BytesOf(received_.frames[0]));
@@ -410,9 +411,11 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Ask(Request question, const
 }
 
 tl::expected<EnvironmentSpec, Refusal> RemoteVectorEnvironment::Spec(const std::string& environment,
-                                                                     Deadline deadline) {
+                                                                     Deadline deadline,
+                                                                     const std::string& settings) {
   Request request = Make(Operation::kSpec);
   request.environment = environment;
+  request.settings = settings;
   if (auto called = Call(std::move(request), {}, deadline); !called) {
     return tl::make_unexpected(called.error());
   }
@@ -426,10 +429,11 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   if (auto good = CheckSize("seeds", options.seeds.size(), options.rows, true); !good) {
     return tl::make_unexpected(good.error());
   }
-  auto spec = Spec(options.environment, deadline);
+  auto spec = Spec(options.environment, deadline, options.settings);
   if (!spec) return tl::make_unexpected(spec.error());
   Request request = Make(Operation::kAttach);
   request.environment = options.environment;
+  request.settings = options.settings;
   request.policy_hash = spec->policy_hash;
   request.rows = options.rows;
   request.tracks = options.tracks;

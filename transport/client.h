@@ -94,6 +94,7 @@ struct ConnectOptions {
 
 struct AttachOptions {
   std::string environment;
+  std::string settings{};  // YAML as in configs/environments, over the environment's own
   int rows = 1;
   std::vector<std::string> tracks;  // row i drives tracks[i % size]
   GameKind kind = GameKind::kAny;
@@ -123,7 +124,9 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   const Token& key() const { return key_; }
   // The latest request whose reply a call has had.
   std::uint64_t last_id() const;
-  tl::expected<EnvironmentSpec, Refusal> Spec(const std::string& environment, Deadline deadline);
+  // With `settings` as in AttachOptions.
+  tl::expected<EnvironmentSpec, Refusal> Spec(const std::string& environment, Deadline deadline,
+                                              const std::string& settings = {});
   tl::expected<AttachReply, Refusal> Attach(const AttachOptions& options, Deadline deadline);
   tl::expected<void, Refusal> Detach(Deadline deadline);
 

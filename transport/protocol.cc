@@ -28,9 +28,10 @@ constexpr std::array<OperationEntry, kNumOperations> kOperations = {{
     // name, arrays, on rows, batch, counted, fields
     {"hello", 0, false, false, false,
      " key environment policy_hash task_hash capabilities nick timeout_ms resume "},
-    {"spec", 0, false, false, true, " token environment "},
+    {"spec", 0, false, false, true, " token environment settings "},
     {"attach", 1, false, false, true,
-     " token environment policy_hash task_hash rows tracks kind autoreset observations info "
+     " token environment settings policy_hash task_hash rows tracks kind autoreset observations "
+     "info "
      "keep_every_m starts start_share wait_ms "},
     {"reset", 3, true, true, true, " token starts start_share "},
     {"step", 2, true, true, true, " token "},
@@ -151,6 +152,9 @@ tl::expected<Request, std::string> ReadFields(const Header& header, Request requ
   }
   if (request.operation == Operation::kSpec || is_attach || reader.Has("environment")) {
     reader.Keep(header.String("environment", kMaxNameBytes), request.environment);
+  }
+  if (reader.Has("settings")) {
+    reader.Keep(header.String("settings", kMaxSettingsBytes), request.settings);
   }
   if (reader.Has("policy_hash")) {
     reader.Keep(header.Unsigned("policy_hash", 0, UINT64_MAX), request.policy_hash.emplace());
@@ -310,6 +314,7 @@ std::string EncodeRequest(const Request& request) {
   }
   if (request.resume) writer.Bool("resume", true);
   if (!request.environment.empty()) writer.String("environment", request.environment);
+  if (!request.settings.empty()) writer.String("settings", request.settings);
   if (request.policy_hash) writer.Unsigned("policy_hash", *request.policy_hash);
   if (request.task_hash) writer.Unsigned("task_hash", *request.task_hash);
   if (request.operation == Operation::kAttach) {

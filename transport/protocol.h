@@ -23,6 +23,8 @@ inline constexpr std::uint64_t kProtocolVersion = 1;
 inline constexpr std::size_t kMaxRequestHeaderBytes = 1 << 16;
 inline constexpr std::size_t kMaxReplyHeaderBytes = 1 << 20;
 inline constexpr std::size_t kMaxNameBytes = 64;  // of environments, tracks, info columns
+inline constexpr std::size_t kMaxSettingsBytes = 4096;
+inline constexpr int kMaxSettingsColumns = 1024;  // of an observation that a client chose
 inline constexpr std::size_t kMaxNickBytes = 32;
 inline constexpr std::size_t kMaxMessageBytes = 256;
 inline constexpr std::size_t kMaxAdminKeyBytes = 64;
@@ -104,6 +106,7 @@ struct Request {
   std::string nick;  // hello: for others to see; printable, at most kMaxNickBytes
   std::optional<std::chrono::milliseconds> timeout;  // hello: asked for, of the session
   std::string environment;                           // spec, attach; hello: of the hashes, optional
+  std::string settings;                              // spec, attach: YAML, over the environment's
   std::optional<std::uint64_t> policy_hash;          // hello, attach: what the client was made for
   std::optional<std::uint64_t> task_hash;            // hello, attach
 

@@ -10,6 +10,7 @@ namespace hotlap::transport {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 4096;
+static_assert(kMaxSettingsBytes <= kMaxTextBytes);
 
 HeaderWriter Begin(std::uint64_t id) {
   HeaderWriter writer;
@@ -113,11 +114,13 @@ void WriteRows(HeaderWriter& writer, const AttachReply& reply) {
       .Unsigned("task_hash", reply.task_hash)
       .Strings("kinds", reply.kinds)
       .UnsignedList("kind_rows", reply.kind_rows);
+  if (!reply.settings.empty()) writer.String("settings", reply.settings);
 }
 
 void ReadRows(ReplyReader& reader, AttachReply& reply) {
   std::vector<std::uint64_t> types;
   reader.Text("environment", reply.environment);
+  reader.Text("settings", reply.settings);
   reader.Number("rows", kMaxRows, reply.rows);
   reader.Number("observation_size", kMaxListElements, reply.observation_size);
   reader.Choice("autoreset", kAutoresetNames, reply.autoreset);

@@ -23,6 +23,7 @@ struct ReplyStatus {
 
 struct AttachReply {
   std::string environment;
+  std::string settings;  // as they were asked for
   int rows = 0;
   int observation_size = 0;
   Autoreset autoreset = Autoreset::kNextStep;

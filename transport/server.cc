@@ -538,9 +538,9 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
 }
 
 Reply Server::Describe(const Request& request) const {
-  const auto offered = catalogue_.FindEnvironment(request.environment);
+  const auto offered = catalogue_.Offer(request.environment, request.settings);
   if (!offered) return Reply::Of(request.id, offered.error());
-  return Reply::HeaderOnly(EncodeReply(request.id, (*offered)->spec));
+  return Reply::HeaderOnly(EncodeReply(request.id, offered->spec));
 }
 
 // Rows may come back soon that nobody drives.

@@ -45,6 +45,32 @@ TEST(EnvironmentConfigTest, DefaultFileSaysTheDefaults) {
   EXPECT_EQ(SpecOf("").policy_hash, built_in.policy_hash);
 }
 
+TEST(EnvironmentConfigTest, KeepsWhatItsBaseSaysAndItLeavesOut) {
+  const EnvironmentConfig base = ParseEnvironmentConfig(
+      "ticks_per_step: 7\nobservation: [{term: gear}]\nactions: {keys: [brake]}\n"
+      "reward: {finish: 9, time: -2}\nrules: {time_limit: {after_s: 3}, fall: {drop_m: 4}}\n"
+      "randomisation: {mass: [0.9, 1.1]}\n",
+      "base.yaml");
+  const auto spec_over_base = [&](const std::string& text) {
+    return MakeSpec(ParseEnvironmentConfig(text, "t.yaml", base));
+  };
+  EXPECT_EQ(spec_over_base("").policy_hash, MakeSpec(base).policy_hash);
+  EXPECT_EQ(spec_over_base("").task_hash, MakeSpec(base).task_hash);
+  const EnvironmentConfig over = ParseEnvironmentConfig(
+      "reward: {time: -1}\nrules: {time_limit: {after_s: 5}}\n", "t.yaml", base);
+  EXPECT_EQ(MakeSpec(over).policy_hash, MakeSpec(base).policy_hash);
+  EXPECT_EQ(over.rules.time_limit_ticks, 500);
+  EXPECT_EQ(over.rules.fall_drop_m, 4);
+  const EnvironmentConfig whole = ParseEnvironmentConfig(
+      "ticks_per_step: 7\nobservation: [{term: gear}]\nactions: {keys: [brake]}\n"
+      "reward: {finish: 9, time: -1}\nrules: {time_limit: {after_s: 5}, fall: {drop_m: 4}}\n"
+      "randomisation: {mass: [0.9, 1.1]}\n",
+      "whole.yaml");
+  EXPECT_EQ(MakeSpec(over).task_hash, MakeSpec(whole).task_hash);
+  EXPECT_EQ(spec_over_base("actions: {set: continuous}").action.kind, ActionKind::kContinuous);
+  EXPECT_EQ(spec_over_base("ticks_per_step: 2").ticks_per_step, 2);
+}
+
 TEST(EnvironmentConfigTest, DefaultCarriesWhatARacingPolicyNeeds) {
   const EnvironmentSpec spec = MakeSpec({});
   EXPECT_EQ(spec.observation_size(), 195);

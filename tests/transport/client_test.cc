@@ -307,6 +307,47 @@ TEST_F(ClientTest, LearnsTheSpecOfAnEnvironment) {
   EXPECT_EQ(spec->info.size(), offered.info.size());
 }
 
+TEST_F(ClientTest, LaysSettingsOverAnEnvironment) {
+  Start();
+  const auto remote = Connected();
+  const std::string settings = R"({"actions": {"set": "continuous"}, "ticks_per_step": 3})";
+  const auto reply = remote->Attach({.environment = "five",
+                                     .settings = settings,
+                                     .rows = 2,
+                                     .tracks = {"short_sprint"},
+                                     .info = {"ticks"}},
+                                    DeadlineIn(kPatience));
+  ASSERT_TRUE(reply) << reply.error().text;
+  EXPECT_EQ(reply->settings, settings);
+  EXPECT_EQ(remote->spec().ticks_per_step, 3);
+  EXPECT_EQ(remote->spec().action.kind, ActionKind::kContinuous);
+  EXPECT_EQ(remote->spec().task_hash, catalogue->FindEnvironment("five").value()->spec.task_hash);
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  const std::vector<float> actions = {0, 1, 0, 1};
+  const auto batch = remote->Step({.discrete = {}, .continuous = actions}, DeadlineIn(kPatience));
+  ASSERT_TRUE(batch) << batch.error().text;
+  std::int32_t ticks = 0;
+  std::memcpy(&ticks, batch->info.data(), sizeof ticks);
+  EXPECT_EQ(ticks, 3);
+}
+
+TEST_F(ClientTest, IsToldWhatIsWrongWithItsSettings) {
+  Start();
+  const auto remote = Connected();
+  const auto refused = [&](const std::string& settings) {
+    const auto spec = remote->Spec("five", DeadlineIn(kPatience), settings);
+    if (spec) return std::string("accepted");
+    EXPECT_EQ(spec.error().status, Status::kBadArgument);
+    return spec.error().text;
+  };
+  EXPECT_THAT(refused("reward: {progress: fast}"), ::testing::HasSubstr("reward.progress"));
+  EXPECT_THAT(refused("speed: 3"), ::testing::HasSubstr("speed"));
+  EXPECT_THAT(refused("[[[["), ::testing::HasSubstr("'settings'"));
+  EXPECT_THAT(
+      refused("observation: [{term: ahead, points: 256, with: [half_widths, normal, surface]}]"),
+      ::testing::HasSubstr("columns"));
+}
+
 TEST_F(ClientTest, AnotherPolicyIsRefusedAtTheHandshake) {
   Start();
   const auto remote = RemoteVectorEnvironment::Connect(

@@ -63,6 +63,7 @@ TEST(RepliesTest, AHelloReplyComesBackAsItWasEncoded) {
 AttachReply SomeRows() {
   AttachReply attach;
   attach.environment = "default";
+  attach.settings = "ticks_per_step: 3";
   attach.autoreset = Autoreset::kSameStep;
   attach.observations = ObservationType::kFloat16;
   attach.rows = 12;
@@ -77,6 +78,7 @@ AttachReply SomeRows() {
 }
 
 void ExpectSame(const AttachReply& decoded, const AttachReply& attach) {
+  EXPECT_EQ(decoded.settings, attach.settings);
   EXPECT_EQ(decoded.environment, attach.environment);
   EXPECT_EQ(decoded.autoreset, attach.autoreset);
   EXPECT_EQ(decoded.observations, attach.observations);
