@@ -1,0 +1,67 @@
+"""Servers for the tests. HOTLAP_PROGRAMS names the folder of the programs that are tested, else it is the release build."""
+
+import importlib.util
+import os
+import pathlib
+import time
+
+import pytest
+
+from hotlap import Server, VectorEnv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LONG_ENOUGH_S = 60.0
+os.environ.setdefault('HOTLAP_PROGRAMS', str(ROOT / 'build/release/bin'))
+
+
+@pytest.fixture(scope='session')
+def server():
+    """One for all tests that leave it as it was."""
+    with Server(simulated=256) as running:
+        yield running
+
+
+@pytest.fixture
+def make(server):
+    """Makes vector environments on the shared server, and closes them."""
+    made = []
+
+    def make_one(*arguments, **options):
+        made.append(VectorEnv(*arguments, **{'server': server, **options}))
+        return made[-1]
+
+    yield make_one
+    for env in made:
+        env.close()
+
+
+@pytest.fixture(scope='session')
+def wire():
+    """The client of tests/interop: another one, written from the protocol's page alone."""
+    spec = importlib.util.spec_from_file_location('wire_client_test', ROOT / 'tests/interop/wire_client_test.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def wait_until(condition, within_s=LONG_ENOUGH_S):
+    """Whether it holds in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_alive(pid):
+    """Whether a process runs: one that has ended and was not waited for does not."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def environment():
+    """Of programs that a test starts."""
+    return {**os.environ, 'PYTHONPATH': str(ROOT / 'python')}
