@@ -60,6 +60,7 @@ _SLICE_S = 0.05  # of a wait, then what else may have happened is looked at
 _LINGER_MS = 100  # for the goodbye
 _HELLO_S = 1.0  # between two, until the server has told its own interval
 _MIN_KEEP_ALIVE_S = _MIN_RETRY_S = 0.01
+_LEASE_EXPIRED = -21
 _UNCOUNTED = 1 << 63  # ids of hellos and pings begin here and at random: those of two clients with one key differ
 _FAILED_HANDSHAKES: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not admit this client's key or address",
@@ -163,6 +164,7 @@ class Client:
         self._in_flight: deque[_Sent] = deque()  # oldest first
         self._last_id = 0  # the latest used; one that was refused uncounted is used again
         self._uncounted_id = _UNCOUNTED | int.from_bytes(os.urandom(7))
+        self._session_is_lost = False  # said to a request
         self._must_settle = False  # replies with the next id may be those of copies
         self._keep_alive: KeepAlive | None = None
         self._seen_events: set[int] = set()
@@ -199,7 +201,7 @@ class Client:
     @property
     def session_is_lost(self) -> bool:
         """The server has forgotten the session: it was away, or has not heard of us for too long."""
-        return self._keep_alive is not None and self._keep_alive.session_is_lost
+        return self._session_is_lost or (self._keep_alive is not None and self._keep_alive.session_is_lost)
 
     def close(self) -> None:
         """Tells the server that the session ends; does not wait. May be called twice."""
@@ -509,6 +511,7 @@ class Client:
         answered = self._in_flight.popleft()
         if status == 0:
             return answered, header, frames
+        self._session_is_lost |= status == _LEASE_EXPIRED
         if 0 < answered.id <= self._last_id and status in protocol.NOT_COUNTED:
             # Neither it nor those behind it have been counted.
             self._last_id = answered.id - 1
@@ -682,7 +685,8 @@ class Client:
                 reason = str(error)
             except ShuttingDown:
                 time.sleep(max(0.0, until - time.monotonic()))
-            except Refused:
+            except Refused as error:
+                self._session_is_lost |= error.status == _LEASE_EXPIRED
                 self._in_flight.clear()  # it has nobody to answer it
                 raise
             if time.monotonic() >= deadline:

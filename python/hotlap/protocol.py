@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -97,7 +97,7 @@ class Hello:
         attached: the rows that the session has already.
     """
 
-    token: bytes
+    token: bytes = field(repr=False)
     session: str
     capabilities: tuple[str, ...]
     session_timeout_ms: int

@@ -20,6 +20,7 @@ from hotlap.errors import ServerNotStarted
 
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107
 _STOPS_WITHIN_S = 10.0  # of SIGTERM; then it is killed
+_DEFAULT = ('--log-level', 'error', '--simulated', '65536')  # no fewer than anybody asks for
 _TREE = 'HOTLAP_TREE'  # names the root of the process tree, for its children: its number, and when it began
 
 
@@ -236,7 +237,7 @@ def default_endpoint() -> str:
             fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return endpoint  # the server holds it
-        process, endpoint = launch(f'ipc://{folder}/socket', ['--log-level', 'error'], int(root.partition('.')[0]), 30.0,
+        process, endpoint = launch(f'ipc://{folder}/socket', _DEFAULT, int(root.partition('.')[0]), 30.0,
                                    [alive.fileno()])
         _started.append(process)
         said.truncate(0)

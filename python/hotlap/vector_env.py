@@ -153,7 +153,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
               options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
-        """Begins new episodes; leases the rows at the first time.
+        """Begins new episodes; leases the rows at the first time, and again when the session is gone (LeaseExpired).
 
         Args:
             seed: s gives row i the base seed s + i, a list gives each row its own. Every episode of a row draws from its base
@@ -178,6 +178,9 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         mask = self._mask(options.get('reset_mask'))
         snapshots = None if options.get('snapshot') is None else self._snapshots(options['snapshot'])
         client = self._living_client()
+        if client is not None and client.session_is_lost:
+            client.close()
+            client = None
         is_first = client is None
         if client is None:
             client = self._lease()
@@ -434,12 +437,12 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         return self._reused[0], infos
 
     def _result(self, batch: Batch) -> Step:
-        if batch.status.any():
-            self._check(batch)
         ended = batch.terminated | batch.truncated
-        infos = self._infos(batch, np.ones_like(ended), np.zeros_like(ended) if self._is_same_step else ended)
         if self._is_disabled:
             self._ended[slice(None) if batch.rows is None else batch.rows] = ended
+        if batch.status.any():
+            self._check(batch)
+        infos = self._infos(batch, np.ones_like(ended), np.zeros_like(ended) if self._is_same_step else ended)
         if batch.final_rows is not None and len(batch.final_rows) > 0:
             self._add_finals(infos, batch)
         if batch.rows is not None:

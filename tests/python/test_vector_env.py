@@ -1,12 +1,15 @@
 """VectorEnv, as Gymnasium has it and beyond."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from gymnasium.error import AlreadyPendingCallError, ResetNeeded
 from gymnasium.vector import AutoresetMode
 
 import hotlap
-from hotlap import Client, RowsRefused, VectorEnv, errors
+from hotlap import Backoff, Client, RowsRefused, Server, VectorEnv, errors
 
 MODES = list(AutoresetMode)
 KEYS = np.array([0, 1, 2, 0])  # accelerate, with left, with right
@@ -340,6 +343,20 @@ def test_rows_have_a_track_and_share_everything_else(make):
         env.set_attr('spec', [None, 1, None])
     with pytest.raises(AttributeError):
         env.set_attr('colour', 'red')
+
+
+def test_a_reset_leases_again_when_the_session_is_gone(tmp_path):
+    endpoint = f'ipc://{tmp_path}/socket'
+    with Server(simulated=8, endpoint=endpoint) as server:
+        env = VectorEnv('oval', 2, server=endpoint, reconnect=Backoff())
+        env.reset(seed=1)
+        os.kill(server.pid, signal.SIGKILL)
+    with Server(simulated=8, endpoint=endpoint):
+        with pytest.raises(errors.LeaseExpired):
+            env.step([0, 0])
+        env.reset(seed=1)
+        env.step([0, 0])
+        env.close()
 
 
 def test_info_columns_are_those_asked_for(make):
