@@ -201,7 +201,7 @@ int EvaluateTracks(const Flags& flags) {
     venue = std::make_unique<RemoteVenue>(flags);
   }
   const std::vector<std::string> tracks = flags.tracks.empty() ? venue->TrackNames() : flags.tracks;
-  std::vector<const transport::OfferedTrack*> drawn;
+  std::vector<std::shared_ptr<const transport::OfferedTrack>> drawn;
   for (const std::string& track : tracks) {
     if (flags.svg.empty()) continue;
     const auto offered = catalogue->FindTrack(track);

@@ -95,13 +95,13 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   auto warning = CompareHashes(request, spec);
   if (!warning) return tl::make_unexpected(warning.error());
 
-  std::vector<const OfferedTrack*> offered_tracks;
+  std::vector<std::shared_ptr<const OfferedTrack>> offered_tracks;
   for (const std::string& name : request.tracks) {
     const auto track = context.catalogue.FindTrack(name);
     if (!track) return tl::make_unexpected(track.error());
     offered_tracks.push_back(*track);
   }
-  std::vector<const OfferedTrack*> tracks(n);
+  std::vector<std::shared_ptr<const OfferedTrack>> tracks(n);
   std::vector<RowConfig> rows(n);
   for (std::size_t row = 0; row < n; ++row) {
     tracks[row] = offered_tracks[row % offered_tracks.size()];
@@ -114,6 +114,12 @@ tl::expected<std::unique_ptr<AttachedEnvironment>, Refusal> AttachedEnvironment:
   if (!loan) return tl::make_unexpected(loan.error());
   std::unique_ptr<AttachedEnvironment> attached(
       new AttachedEnvironment(*std::move(loan), owner, context, std::move(watch)));
+  for (std::size_t row = static_cast<std::size_t>(attached->games_.num_simulated()); row < n;
+       ++row) {
+    if (!tracks[row]->file.empty()) continue;
+    return Refuse(Status::kBadArgument, "field 'tracks' has " + Quoted(tracks[row]->name) +
+                                            ", which games behind mapped buffers do not have");
+  }
   auto groups = attached->games_.MakeGroups(tracks, context.catalogue.vehicle(),
                                             [owner, on_replaced = context.on_replaced](int row) {
                                               if (on_replaced) on_replaced(owner, row);

@@ -41,7 +41,7 @@ std::string Listed(const Map& map) {
 struct Catalogue::TrackEntry {
   sim::TrackSpec spec;
   std::once_flag built;
-  OfferedTrack offered;
+  std::shared_ptr<OfferedTrack> offered = std::make_shared<OfferedTrack>();
   std::string error;  // when it could not be built
 };
 
@@ -53,8 +53,8 @@ Catalogue::Catalogue(const CataloguePaths& paths) : vehicle_(LoadVehicleParams(p
   for (const auto& file : ConfigFiles(paths.tracks)) {
     auto entry = std::make_unique<TrackEntry>();
     entry->spec = LoadTrackSpec(file);
-    entry->offered.name = file.stem().string();
-    entry->offered.file = std::filesystem::canonical(file);
+    entry->offered->name = file.stem().string();
+    entry->offered->file = std::filesystem::canonical(file);
     tracks_.emplace(file.stem().string(), std::move(entry));
   }
 }
@@ -87,18 +87,20 @@ tl::expected<OfferedEnvironment, Refusal> Catalogue::Offer(const std::string& na
   }
 }
 
-tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::string& name,
-                                                                std::string_view field) {
+tl::expected<std::shared_ptr<const OfferedTrack>, Refusal> Catalogue::FindTrack(
+    const std::string& name, std::string_view field) {
+  if (const auto wanted = ParseGeneratedTrackName(name)) return generated_.Find(name, *wanted);
   const auto found = tracks_.find(name);
   if (found == tracks_.end()) {
     return Refuse(Status::kUnknownTrack, "field '" + std::string(field) + "' has " + Quoted(name) +
-                                             "; there are: " + Listed(tracks_));
+                                             "; there are: " + Listed(tracks_) +
+                                             ", and generated:<seed>:<difficulty>");
   }
   TrackEntry& entry = *found->second;
   std::call_once(entry.built, [&entry] {
     try {
-      entry.offered.track = sim::Track::Build(entry.spec);
-      entry.offered.centreline = Centreline::FromTrack(*entry.offered.track);
+      entry.offered->track = sim::Track::Build(entry.spec);
+      entry.offered->centreline = Centreline::FromTrack(*entry.offered->track);
     } catch (const std::exception& error) {
       entry.error = error.what();
     }
@@ -107,7 +109,7 @@ tl::expected<const OfferedTrack*, Refusal> Catalogue::FindTrack(const std::strin
     return Refuse(Status::kUnknownTrack, "field '" + std::string(field) + "' has " + Quoted(name) +
                                              ", which cannot be built: " + entry.error);
   }
-  return &entry.offered;
+  return entry.offered;
 }
 
 std::vector<std::string> Catalogue::track_names() const {
@@ -118,7 +120,7 @@ std::vector<std::string> Catalogue::track_names() const {
 
 std::vector<std::filesystem::path> Catalogue::track_files() const {
   std::vector<std::filesystem::path> files;
-  for (const auto& [name, entry] : tracks_) files.push_back(entry->offered.file);
+  for (const auto& [name, entry] : tracks_) files.push_back(entry->offered->file);
   return files;
 }
 

@@ -1,6 +1,6 @@
 // What a server offers by name: environments and tracks, each a YAML file of a directory, named
-// after it. Names come from clients, so they are looked up among the files found at start-up and
-// never become part of a path.
+// after it, and generated tracks. Names come from clients, so they are looked up among the files
+// found at start-up and never become part of a path.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "env/centreline.h"
 #include "env/environment_config.h"
-#include "env/sim/track.h"
 #include "env/sim/vehicle_params.h"
 #include "env/spec.h"
+#include "transport/generated_tracks.h"
+#include "transport/offered_track.h"
 #include "transport/protocol.h"
 #include "transport/status.h"
 
@@ -26,13 +26,6 @@ namespace hotlap::transport {
 struct OfferedEnvironment {
   EnvironmentConfig config;
   EnvironmentSpec spec;
-};
-
-struct OfferedTrack {
-  std::string name;
-  std::filesystem::path file;
-  std::shared_ptr<const sim::Track> track;
-  std::shared_ptr<const Centreline> centreline;
 };
 
 struct CataloguePaths {
@@ -53,9 +46,10 @@ class Catalogue {
   // The environment with a client's settings (YAML) over its own. Likewise, and kBadArgument.
   tl::expected<OfferedEnvironment, Refusal> Offer(const std::string& name,
                                                   const std::string& settings) const;
-  // Builds the track at its first use, which may take long. `field`: of the request, for refusals.
-  tl::expected<const OfferedTrack*, Refusal> FindTrack(const std::string& name,
-                                                       std::string_view field = "tracks");
+  // One of the files', or a generated one. Builds the track at its first use, which may take long.
+  // `field`: of the request, for refusals.
+  tl::expected<std::shared_ptr<const OfferedTrack>, Refusal> FindTrack(
+      const std::string& name, std::string_view field = "tracks");
 
   const std::map<std::string, OfferedEnvironment>& environments() const { return environments_; }
   std::vector<std::string> track_names() const;
@@ -67,6 +61,7 @@ class Catalogue {
 
   std::map<std::string, OfferedEnvironment> environments_;
   std::map<std::string, std::unique_ptr<TrackEntry>> tracks_;
+  GeneratedTracks generated_;
   sim::VehicleParams vehicle_;
 };
 

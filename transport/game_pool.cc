@@ -80,14 +80,14 @@ GameLoan::~GameLoan() {
 }
 
 std::vector<std::unique_ptr<GameGroup>> GameLoan::MakeGroups(
-    std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle,
+    std::span<const std::shared_ptr<const OfferedTrack>> tracks, const sim::VehicleParams& vehicle,
     const std::function<void(int row)>& on_replaced) const {
   assert(static_cast<int>(tracks.size()) == num_simulated() + num_behind_buffers());
   std::vector<std::unique_ptr<GameGroup>> groups;
   const auto simulated = tracks.first(static_cast<std::size_t>(num_simulated_));
   for (std::size_t begin = 0; begin < simulated.size(); begin += sim::kBlockLanes) {
     std::vector<SimulatedGame> block;
-    for (const OfferedTrack* track : simulated.subspan(
+    for (const auto& track : simulated.subspan(
              begin, std::min<std::size_t>(sim::kBlockLanes, simulated.size() - begin))) {
       block.push_back({track->track, vehicle});
     }

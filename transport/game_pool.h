@@ -72,7 +72,8 @@ class GameLoan {
   // the loan does. `on_replaced`: the game of a row was lost, and another is put in its place;
   // called by whoever drives the groups. REQUIRES: as many tracks as rows.
   std::vector<std::unique_ptr<GameGroup>> MakeGroups(
-      std::span<const OfferedTrack* const> tracks, const sim::VehicleParams& vehicle,
+      std::span<const std::shared_ptr<const OfferedTrack>> tracks,
+      const sim::VehicleParams& vehicle,
       const std::function<void(int row)>& on_replaced = {}) const;
 
  private:

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,9 +22,9 @@ namespace hotlap::transport {
 
 // What a session has leased.
 struct WatchedRows {
-  std::vector<const OfferedTrack*> tracks{};  // of each row; the catalogue outlives the lease
-  int num_simulated = 0;                      // the first rows; the others are behind buffers:
-  std::vector<int> games{};                   // numbers of theirs in the pool
+  std::vector<std::shared_ptr<const OfferedTrack>> tracks{};  // of each row
+  int num_simulated = 0;     // the first rows; the others are behind buffers:
+  std::vector<int> games{};  // numbers of theirs in the pool
 };
 
 // What a row does in its episode.

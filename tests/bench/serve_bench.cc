@@ -294,8 +294,9 @@ struct Bench {
         games({.simulated = kMostRows + 1024}) {}
 
   std::unique_ptr<LearnerEnvironment> Local(const char* environment, int rows) {
-    const OfferedTrack* track = Unwrap(catalogue.FindTrack(kTrack));
-    const std::vector<const OfferedTrack*> tracks(static_cast<std::size_t>(rows), track);
+    const auto track = Unwrap(catalogue.FindTrack(kTrack));
+    const std::vector<std::shared_ptr<const OfferedTrack>> tracks(static_cast<std::size_t>(rows),
+                                                                  track);
     loan.reset();
     loan = std::make_unique<GameLoan>(Unwrap(games.Lend(GameKind::kSimulated, rows)));
     std::vector<RowConfig> configs(tracks.size());

@@ -348,6 +348,21 @@ TEST_F(ClientTest, IsToldWhatIsWrongWithItsSettings) {
       ::testing::HasSubstr("columns"));
 }
 
+TEST_F(ClientTest, DrivesGeneratedTracks) {
+  Start();
+  const auto remote = Connected();
+  const auto attach = [&](const std::string& track) {
+    return remote->Attach({.environment = "five", .rows = 2, .tracks = {track, "short_sprint"}},
+                          DeadlineIn(kPatience));
+  };
+  const auto refused = attach("generated:1:2");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::kUnknownTrack);
+  ASSERT_TRUE(attach("generated:1:0.3"));
+  ASSERT_TRUE(remote->Reset({}, DeadlineIn(kPatience)));
+  Race(*remote, 5);
+}
+
 TEST_F(ClientTest, AnotherPolicyIsRefusedAtTheHandshake) {
   Start();
   const auto remote = RemoteVectorEnvironment::Connect(

@@ -371,7 +371,7 @@ TEST_F(QuestionsTest, ARefusedStepIsNone) {
 
 TEST_F(QuestionsTest, TrackGivesTheGeometryToASessionWithoutRows) {
   Start();
-  const OfferedTrack* offered = catalogue->FindTrack("hairpins").value();
+  const auto offered = catalogue->FindTrack("hairpins").value();
   RawClient client = Raw();
   const Token token = client.Hello(1);
   Request request = SessionRequest(Operation::kTrack, token, 1);

@@ -285,7 +285,7 @@ class ServingTest : public ::testing::Test {
                                                std::uint64_t first_seed = 0,
                                                const ArchiveSettings& archive = {},
                                                const Starts& starts = {}) {
-    const OfferedTrack* track = catalogue->FindTrack("short_sprint").value();
+    const auto track = catalogue->FindTrack("short_sprint").value();
     std::vector<SimulatedGame> settings(static_cast<std::size_t>(rows),
                                         {track->track, catalogue->vehicle()});
     std::vector<std::unique_ptr<GameGroup>> groups;
