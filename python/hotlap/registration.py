@@ -27,6 +27,7 @@ IDS = {
     's_curves': 'hotlap/SCurves-v0',
     'short_sprint': 'hotlap/ShortSprint-v0',
 }
+GENERATED_ID = 'hotlap/Generated-v0'
 GAME_ID = 'hotlap/Game-v0'
 
 
@@ -50,10 +51,24 @@ def game_vector_env(track: str | Sequence[str] = 'hockolicious', num_envs: int =
     return VectorEnv(track, num_envs, server=server, kind=kind, **arguments)
 
 
+def generated_env(*, track_seed: int = 0, difficulty: float = 0.5, **arguments: Any) -> Env:
+    """An Env on the track that the generator makes of a seed and a difficulty in [0, 1]."""
+    return Env(f'generated:{track_seed}:{difficulty}', **arguments)
+
+
+def generated_vector_env(num_envs: int = 1, *, track_seed: int = 0, num_tracks: int = 64, difficulty: float = 0.5,
+                         **arguments: Any) -> VectorEnv:
+    """A VectorEnv on generated tracks: row i drives that of the seed `track_seed + i % num_tracks`."""
+    tracks = [f'generated:{track_seed + row}:{difficulty}' for row in range(min(num_tracks, num_envs))]
+    return VectorEnv(tracks, num_envs, **arguments)
+
+
 def register_all() -> None:
     """Makes the ids known to Gymnasium. None has a limit of steps: the server has its own."""
     for track, name in IDS.items():
         gym.register(name, entry_point='hotlap.env:Env', vector_entry_point='hotlap.vector_env:VectorEnv',
                      kwargs={'track': track}, nondeterministic=False)
+    gym.register(GENERATED_ID, entry_point='hotlap.registration:generated_env',
+                 vector_entry_point='hotlap.registration:generated_vector_env', nondeterministic=False)
     gym.register(GAME_ID, entry_point='hotlap.registration:game_env',
                  vector_entry_point='hotlap.registration:game_vector_env', nondeterministic=True)

@@ -58,6 +58,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         'render_modes': [], 'autoreset_mode': AutoresetMode.NEXT_STEP}
     # Attributes that rows have each for themselves.
     _of_rows: ClassVar[Mapping[str, str]] = {'track': 'tracks'}
+    _client: Client | None = None
+    _pid = 0  # of the process that has leased
 
     def __init__(self, track: str | Sequence[str] = 'hairpins', num_envs: int = 1, *, server: str | Server | None = None,
                  environment: str | None = None, action: str | None = None,
@@ -142,8 +144,6 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self._only_at_end = frozenset(
             name for name, at_end in zip(spec.info, spec.info_only_at_end, strict=True) if at_end)
 
-        self._client: Client | None = None
-        self._pid = 0  # of the process that has leased
         self._ended = np.ones(num_envs, np.bool_)  # rows that must be reset before they are stepped; disabled mode alone
         self._sent_parts = False
         self._shown: Floats = np.zeros((num_envs, len(spec.observation)), np.float32)  # latest observations
@@ -410,7 +410,9 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             return drawn
         if len(seed) != self.num_envs:
             raise ValueError(f'there are {len(seed)} seeds, must be {self.num_envs}')
-        return np.array([given if given is not None else int(own) for given, own in zip(seed, drawn, strict=True)], np.uint64)
+        if any(given is not None and given < 0 for given in seed):
+            raise ValueError(f'seeds are {list(seed)}, must not be negative')
+        return np.array([own if given is None else given for given, own in zip(seed, drawn, strict=True)], np.uint64)
 
     def _check(self, batch: Batch) -> None:
         bad = np.flatnonzero((batch.status != RowStatus.OK) & (batch.status != RowStatus.SKIPPED))
@@ -452,7 +454,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         if self._copy:
             return batch.observations, rewards, batch.terminated, batch.truncated, infos
         fresh = (batch.observations, rewards, batch.terminated, batch.truncated)
-        kept = self._reused if batch.rows is None else tuple(array[:len(rewards)] for array in self._reused)
+        kept: tuple[Array, ...] = self._reused if batch.rows is None else tuple(array[:len(rewards)] for array in self._reused)
         for array, values in zip(kept, fresh, strict=True):
             np.copyto(array, values)
         return cast(Step, (*kept, infos))

@@ -158,7 +158,7 @@ def test_seeds_fix_the_trajectory_and_none_goes_on(make):
     other.reset(seed=7)
     np.testing.assert_array_equal(again[[0, 2]], driven(other, 20)[0][[0, 2]])
     for wrong in ([1, 2], -1, [1, -2, 3]):
-        with pytest.raises((ValueError, OverflowError)):
+        with pytest.raises(ValueError, match='seed'):
             env.reset(seed=wrong)
 
 
