@@ -51,6 +51,8 @@ class AttachedEnvironment {
   AttachedEnvironment& operator=(const AttachedEnvironment&) = delete;
 
   AttachReply Describe() const;
+  const EnvironmentSpec& spec() const { return environment_->spec(); }
+  const std::string& settings() const { return settings_; }
   int num_rows() const { return layout_.shape().rows; }
 
   // An operation on the rows or on the session's saved states. Refusals become replies like

@@ -374,7 +374,7 @@ void Server::HandleHello(const Request& request, const Message& message) {
 }
 
 void Server::HandleSpec(const Request& request, const std::string& identity, Session& session) {
-  Reply reply = Describe(request);
+  Reply reply = request.settings.empty() ? Describe(request) : DescribeRows(request, session);
   LogRefusal(reply.status, session.address, &session, request.operation);
   Send(identity, reply, &session);
 }
@@ -535,6 +535,18 @@ std::optional<Reply> Server::RunAttach(Session& session, Work& work) {
   work.place.reset();
   session.environment = *std::move(attached);
   return Reply::HeaderOnly(EncodeReply(request.id, session.environment->Describe()));
+}
+
+// On the socket's thread, for which it would take long to read settings: those of the rows were.
+Reply Server::DescribeRows(const Request& request, const Session& session) {
+  const bool is_of_rows = !session.running && session.environment != nullptr &&
+                          session.environment->settings() == request.settings;
+  if (is_of_rows) {
+    return Reply::HeaderOnly(EncodeReply(request.id, session.environment->spec()));
+  }
+  return Reply::Of(request.id,
+                   {Status::kBadArgument,
+                    "field 'settings': with the id 0 they must be those of the session's rows"});
 }
 
 Reply Server::Describe(const Request& request) const {

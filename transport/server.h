@@ -140,6 +140,7 @@ class Server {
   std::optional<Reply> RunOperation(Session& session, Work& work);
   std::optional<Reply> RunAttach(Session& session, Work& work);
   Reply Describe(const Request& request) const;  // an environment
+  static Reply DescribeRows(const Request& request, const Session& session);
   Refusal WithDropped(Refusal refusal) const;
   // Those on messages (server_messages.cc). Safe on any thread that runs the session's requests.
   Reply PostMessage(Session& session, const Request& request);

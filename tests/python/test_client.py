@@ -299,7 +299,7 @@ import os, sys
 import numpy as np
 from hotlap import Client
 client = Client(sys.argv[1], key=bytes.fromhex(sys.argv[2]), session_timeout_s=1)
-client.attach('default', 4, ['short_sprint'])
+client.attach('default', 4, ['short_sprint'], settings='ticks_per_step: 10')
 client.reset()
 for _ in range(3):
     client.step(np.zeros(4, np.int32))
@@ -319,8 +319,9 @@ def test_a_successor_of_a_killed_learner_goes_on_with_its_rows(server):
         learner.kill()
     with Client(server.endpoint, key=key, last_id=last_id, reconnect=Backoff(), timeout_s=LONG_ENOUGH_S) as client:
         assert client.num_rows == ROWS
-        assert client.step(ACCELERATE).info['race_time'].tolist() == [200] * ROWS  # the reply that was missed
-        assert client.step(ACCELERATE).info['race_time'].tolist() == [250] * ROWS
+        assert client.spec.ticks_per_step == 10
+        assert client.step(ACCELERATE).info['race_time'].tolist() == [400] * ROWS  # the reply that was missed
+        assert client.step(ACCELERATE).info['race_time'].tolist() == [500] * ROWS
 
 
 def test_a_session_outlives_a_learner_that_computes_for_long():

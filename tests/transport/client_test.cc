@@ -341,6 +341,11 @@ TEST_F(ClientTest, IsToldWhatIsWrongWithItsSettings) {
     return spec.error().text;
   };
   EXPECT_THAT(refused("reward: {progress: fast}"), ::testing::HasSubstr("reward.progress"));
+  Request uncounted = SessionRequest(Operation::kSpec, remote->hello().token, 0);
+  uncounted.environment = "five";
+  uncounted.settings = "ticks_per_step: 3";
+  RawClient raw = Raw();
+  EXPECT_EQ(raw.Ask(uncounted).header.status, Status::kBadArgument);
   EXPECT_THAT(refused("speed: 3"), ::testing::HasSubstr("speed"));
   EXPECT_THAT(refused("[[[["), ::testing::HasSubstr("'settings'"));
   EXPECT_THAT(

@@ -258,6 +258,23 @@ TEST_F(ReconnectTest, ASuccessorMakesTheCallsAfterTheLastReplyAgainAndGoesOnBitF
   EXPECT_TRUE((*successor)->Reset({}, DeadlineIn(kPatience)));
 }
 
+TEST_F(ReconnectTest, ASuccessorIsToldTheSpecOfRowsWithSettings) {
+  StartBehindFerry();
+  ConnectOptions options = ByFerry();
+  options.key = KeyOf(1);
+  const auto killed = TryConnect(options);
+  ASSERT_TRUE(killed) << killed.error().text;
+  AttachOptions attach = kAttach;
+  attach.settings = "ticks_per_step: 3";
+  ASSERT_TRUE((*killed)->Attach(attach, DeadlineIn(kPatience)));
+  ferry->Cut();
+  ASSERT_TRUE(PassUntilDroppedAre(1));
+  const auto successor = TryConnect({.endpoint = endpoint, .context = &context, .key = KeyOf(1)});
+  ASSERT_TRUE(successor) << successor.error().text;
+  EXPECT_EQ((*successor)->spec().ticks_per_step, 3);
+  EXPECT_EQ((*successor)->spec().policy_hash, (*killed)->spec().policy_hash);
+}
+
 TEST_F(ReconnectTest, ASuccessorWithoutALastIdGoesOnBehindWhatWasCounted) {
   StartBehindFerry();
   const auto expected = Undisturbed(6);
