@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from hotlap.protocol import Floats
+from hotlap.renderer import MODES
 from hotlap.vector_env import Infos, VectorEnv
 
 
@@ -24,7 +25,7 @@ class Env(gym.Env[Floats, Any]):
         observation_names, action_names, server_spec: as those of VectorEnv.
     """
 
-    metadata: dict[str, Any] = {'render_modes': []}  # noqa: RUF012 as in Gymnasium
+    metadata: dict[str, Any] = {'render_modes': list(MODES), 'render_fps': 20}  # noqa: RUF012 as in Gymnasium
 
     def __init__(self, track: str = 'hairpins', **arguments: Any) -> None:
         """Asks the server for the spec; leases nothing yet.
@@ -42,6 +43,7 @@ class Env(gym.Env[Floats, Any]):
         self.observation_names, self.action_names = self.rows.observation_names, self.rows.action_names
         self.server_spec = self.rows.server_spec
         self.render_mode = self.rows.render_mode
+        self.metadata = {**self.metadata, 'render_fps': self.rows.metadata['render_fps']}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
         """Begins a new episode; leases the row at the first time. `options` as those of VectorEnv, with one snapshot id."""
@@ -57,6 +59,11 @@ class Env(gym.Env[Floats, Any]):
         """
         observations, rewards, terminated, truncated, infos = self.rows.step(np.asarray(action)[np.newaxis])
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), _scalars(infos)
+
+    def render(self) -> Any:
+        """The picture or the text that VectorEnv has for its only row; None without a render mode."""
+        frames = self.rows.render()
+        return None if frames is None else frames[0]
 
     def close(self) -> None:
         """Gives the row back."""

@@ -17,8 +17,9 @@ from hotlap.backoff import Backoff
 from hotlap.client import Client
 from hotlap.errors import RowsRefused, SpecMismatch
 from hotlap.protocol import Array, Batch, EnvironmentSpec, Flags, Floats, RowStatus
+from hotlap.renderer import MODES, Renderer
 from hotlap.server import Server, default_endpoint
-from hotlap.settings import Settings
+from hotlap.settings import TICK_S, Settings
 from hotlap.sockets import ClientKeys
 
 Infos = dict[str, Any]
@@ -55,7 +56,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 as in Gymnasium
-        'render_modes': [], 'autoreset_mode': AutoresetMode.NEXT_STEP}
+        'render_modes': list(MODES), 'render_fps': 20, 'autoreset_mode': AutoresetMode.NEXT_STEP}
     # Attributes that rows have each for themselves.
     _of_rows: ClassVar[Mapping[str, str]] = {'track': 'tracks'}
     _client: Client | None = None
@@ -97,14 +98,15 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             keys: for a server that asks for them.
             reconnect: reach a lost server again; None: raise ServerLost.
             nick: for others to see.
-            render_mode: None.
+            render_mode: what `render` gives: `rgb_array`, `track`, `ansi`, or None, nothing. The first two want Pillow.
 
         Raises:
             ValueError: an argument is none of those above.
+            DependencyNotInstalled: the render mode wants Pillow.
         """
         super().__init__()
-        if render_mode is not None:
-            raise ValueError(f'render_mode is {render_mode!r}, must be None')
+        if render_mode not in (None, *MODES):
+            raise ValueError(f'render_mode is {render_mode!r}, must be {", ".join(map(repr, MODES))} or None')
         if num_envs < 1:
             raise ValueError(f'num_envs is {num_envs}, must be at least 1')
         if isinstance(observation, str):
@@ -119,6 +121,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, 'autoreset_mode': self.autoreset_mode}
         self.render_mode = render_mode
+        self._renderer = None if render_mode is None else Renderer(render_mode)
         self._track_names, self._server, self._keys, self._nick = tracks, server, keys, nick
         self._timeout_s, self._reconnect = timeout_s, reconnect
         self._environment = environment or 'default'
@@ -135,6 +138,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self._is_disabled = self.autoreset_mode == AutoresetMode.DISABLED
 
         spec = self.server_spec
+        self.metadata['render_fps'] = 1 / (spec.ticks_per_step * TICK_S)
         self.observation_names, self.action_names = spec.observation, spec.action
         self.single_observation_space = gym.spaces.Box(spec.observation_low, spec.observation_high, dtype=np.float32)
         self.single_action_space = (gym.spaces.Discrete(len(spec.action)) if spec.is_discrete else
@@ -248,6 +252,26 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         """
         client = self._leased_client()
         return self._result(client.receive_step() if self._batch_size is None else client.recv(self._batch_size))
+
+    def render(self) -> tuple[Any, ...] | None:
+        """What each row looks like now, as the render mode has it; None without one. Leaves episodes as they are.
+
+        `rgb_array`: a picture, uint8 of shape (480, 640, 3): the car from above and the road around it.
+        `track`: a picture of the whole track and of the line driven in this episode, coloured by speed; as long as an episode
+            has just begun, that of the one before. The server is asked where the cars are after every step, so steps are slower.
+        `ansi`: a line of text.
+
+        Raises:
+            ResetNeeded: before the first reset.
+            AlreadyPendingCallError: steps were sent and not received.
+        """
+        if self._renderer is None:
+            gym.logger.warn('render gives nothing without a render_mode')
+            return None
+        client = self._leased_client()
+        if client.num_in_flight > 0:
+            raise AlreadyPendingCallError('render when all steps that were sent are received', 'render')
+        return self._renderer.frames(client, self.tracks)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Gives the rows back."""
@@ -426,6 +450,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     def _begun(self, batch: Batch) -> tuple[Floats, Infos]:
         """What a reset, restore or branch gave: rows that it left alone are as they were."""
         self._check(batch)
+        self._observe()
         done = batch.status == RowStatus.OK
         self._ended[done] = False
         observations = batch.observations
@@ -444,6 +469,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             self._ended[slice(None) if batch.rows is None else batch.rows] = ended
         if batch.status.any():
             self._check(batch)
+        self._observe()
         infos = self._infos(batch, np.ones_like(ended), np.zeros_like(ended) if self._is_same_step else ended)
         if batch.final_rows is not None and len(batch.final_rows) > 0:
             self._add_finals(infos, batch)
@@ -458,6 +484,10 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         for array, values in zip(kept, fresh, strict=True):
             np.copyto(array, values)
         return cast(Step, (*kept, infos))
+
+    def _observe(self) -> None:
+        if self._renderer is not None and self._client is not None and self._client.num_in_flight == 0:
+            self._renderer.observe(self._client)
 
     def _show(self, observations: Floats, rows: npt.NDArray[np.int32] | None) -> None:
         """Remembers them for a masked reset, at no cost where that is not usual."""

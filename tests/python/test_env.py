@@ -43,7 +43,7 @@ def test_gymnasiums_checker_finds_nothing(name, server, games):
     env = gym.make(name, **options_of(name, server, games))
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        check_env(env.unwrapped, skip_render_check=True)
+        check_env(env.unwrapped)
     env.close()
 
 
