@@ -479,7 +479,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         rewards = batch.rewards.astype(np.float64)
         if self._copy:
             return batch.observations, rewards, batch.terminated, batch.truncated, infos
-        fresh = (batch.observations, rewards, batch.terminated, batch.truncated)
+        fresh: tuple[Array, ...] = (batch.observations, rewards, batch.terminated, batch.truncated)
         kept: tuple[Array, ...] = self._reused if batch.rows is None else tuple(array[:len(rewards)] for array in self._reused)
         for array, values in zip(kept, fresh, strict=True):
             np.copyto(array, values)
