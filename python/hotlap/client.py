@@ -587,6 +587,7 @@ class Client:
         if self._socket is not None:
             if self._monitor is not None:
                 self._socket.disable_monitor()
+                self._monitor.close()
             self._socket.close()
         self._socket = self._monitor = None
 

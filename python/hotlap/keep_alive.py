@@ -32,7 +32,7 @@ class KeepAlive:
         self._interval_s, self._timeout_s = interval_s, timeout_s
         self._token, self._on_event, self._seen = token, on_event, seen
         self.session_is_lost = self.server_is_lost = self.was_heard = False
-        self._stopping = False
+        self._stopping = self._closes_wakeup = False
         self._wakeup = os.eventfd(0, os.EFD_CLOEXEC)
         self._socket = dealer(endpoint, keys, linger_ms=0, queue=_QUEUE)
         self._last_ping, self._pinged_at, self._round_trip_us = 0, 0.0, -1
@@ -40,8 +40,11 @@ class KeepAlive:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, or has it end by itself when that is what calls: the garbage collector works on any thread."""
         self._stopping = True
+        if threading.current_thread() is self._thread:
+            self._closes_wakeup = True
+            return
         os.eventfd_write(self._wakeup, 1)
         self._thread.join()
         os.close(self._wakeup)
@@ -65,6 +68,8 @@ class KeepAlive:
             silence = 0.0 if is_heard else silence + passed
             self.server_is_lost = silence >= self._timeout_s - self._interval_s
         self._socket.close()
+        if self._closes_wakeup:
+            os.close(self._wakeup)
 
     def _take_all(self) -> bool:
         is_heard = False

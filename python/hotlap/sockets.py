@@ -31,7 +31,7 @@ def _close_all() -> None:
     for user in list(_open):
         user.close()
     if _context is not None:
-        _context.term()  # waits, as long as sockets linger, until the goodbyes are out
+        _context.destroy()  # with what was left open; waits, as long as sockets linger, until the goodbyes are out
 
 
 def context() -> zmq.Context[zmq.Socket[bytes]]:

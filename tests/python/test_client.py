@@ -379,3 +379,15 @@ def test_a_client_is_of_one_process(client):
     assert queue.get(timeout=LONG_ENOUGH_S) == 'WrongProcess'
     child.join()
     assert client.step(ACCELERATE).info['race_time'].tolist() == [50] * ROWS
+
+
+def test_a_keep_alive_ends_also_on_its_own_thread_where_the_garbage_collector_may_close_a_client(client, monkeypatch):
+    failures = []
+    monkeypatch.setattr(threading, 'excepthook', failures.append)
+    keep_alive = client._keep_alive
+    thread = keep_alive._thread
+    keep_alive._ping = keep_alive.stop  # the next one
+    thread.join(LONG_ENOUGH_S)
+    assert not thread.is_alive()
+    assert failures == []
+    client._keep_alive = None
