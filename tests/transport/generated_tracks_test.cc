@@ -48,6 +48,7 @@ TEST(GeneratedTracksTest, AreMadeFromTheirNamesAndSharedWhileSomebodyHasThem) {
 TEST(GeneratedTracksTest, ThereAreOnlySoManyAtATime) {
   GeneratedTracks tracks;
   std::vector<std::shared_ptr<const OfferedTrack>> held;
+  held.reserve(kMaxGeneratedTracks);
   for (int i = 0; i < kMaxGeneratedTracks; ++i) {
     held.push_back(tracks.Find("generated:" + std::to_string(i), {0, 0}).value());
   }
