@@ -34,12 +34,6 @@ bool AreInOrder(std::span<const std::int32_t> some, std::span<const std::int32_t
   return true;
 }
 
-Request Make(Operation operation) {
-  Request request;
-  request.operation = operation;
-  return request;
-}
-
 // Nothing is known of the request; it may still be answered.
 bool IsUnanswered(const Refusal& refusal) {
   return refusal.status == Status::kTimedOut || refusal.status == Status::kServerLost;
@@ -90,7 +84,7 @@ tl::expected<std::unique_ptr<RemoteVectorEnvironment>, Refusal> RemoteVectorEnvi
 }
 
 Request RemoteVectorEnvironment::Hello() {
-  Request hello = Make(Operation::kHello);
+  Request hello = RequestFor(Operation::kHello);
   hello.id = next_uncounted_id_++;
   hello.key = key_;
   hello.nick = options_.nick;
@@ -169,7 +163,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::TakeOver(Deadline deadline)
                                             std::to_string(hello_.last_id));
   }
   if (!hello_.attached) return {};
-  Request request = Make(Operation::kSpec);  // uncounted: the next id is that of a call
+  Request request = RequestFor(Operation::kSpec);  // uncounted: the next id is that of a call
   request.token = hello_.token;
   request.environment = hello_.attached->environment;
   request.settings = hello_.attached->settings;
@@ -235,7 +229,7 @@ std::chrono::milliseconds RemoteVectorEnvironment::retry_interval() const {
 RemoteVectorEnvironment::~RemoteVectorEnvironment() {
   if (keep_alive_ == nullptr) return;
   keep_alive_.reset();
-  Request goodbye = Make(Operation::kDetach);
+  Request goodbye = RequestFor(Operation::kDetach);
   goodbye.close = true;
   last_id_ = std::max(last_id_, hello_.last_id);  // a successor may not have made its calls again
   PostNext(std::move(goodbye), {});
@@ -376,7 +370,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Settle(Deadline deadline) {
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::SettleIds(Deadline deadline) {
   if (!must_settle_) return {};
-  auto pong = Ask(Make(Operation::kPing), {}, deadline);
+  auto pong = Ask(RequestFor(Operation::kPing), {}, deadline);
   if (!pong && IsUnanswered(pong.error())) return pong;
   must_settle_ = false;
   return {};
@@ -413,7 +407,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Ask(Request question, const
 tl::expected<EnvironmentSpec, Refusal> RemoteVectorEnvironment::Spec(const std::string& environment,
                                                                      Deadline deadline,
                                                                      const std::string& settings) {
-  Request request = Make(Operation::kSpec);
+  Request request = RequestFor(Operation::kSpec);
   request.environment = environment;
   request.settings = settings;
   if (auto called = Call(std::move(request), {}, deadline); !called) {
@@ -431,7 +425,7 @@ tl::expected<AttachReply, Refusal> RemoteVectorEnvironment::Attach(const AttachO
   }
   auto spec = Spec(options.environment, deadline, options.settings);
   if (!spec) return tl::make_unexpected(spec.error());
-  Request request = Make(Operation::kAttach);
+  Request request = RequestFor(Operation::kAttach);
   request.environment = options.environment;
   request.settings = options.settings;
   request.policy_hash = spec->policy_hash;
@@ -480,14 +474,14 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::TakeRows(const AttachReply&
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Detach(Deadline deadline) {
-  auto called = Call(Make(Operation::kDetach), {}, deadline);
+  auto called = Call(RequestFor(Operation::kDetach), {}, deadline);
   if (called) layout_ = BatchLayout(BatchShape{});
   return called;
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Reset(const ResetRequest& request,
                                                                      Deadline deadline) {
-  Request reset = Make(Operation::kReset);
+  Request reset = RequestFor(Operation::kReset);
   reset.starts = request.starts;
   return CheckSizes(request, num_rows())
       .and_then([&] {
@@ -527,7 +521,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::SendStep(std::span<const st
   return CheckSizes(rows, actions, spec_.action, num_rows())
       .and_then([&] { return SettleIds(deadline); })
       .map([&] {
-        PostNext(Make(Operation::kStep), StepArrays(rows, actions))
+        PostNext(RequestFor(Operation::kStep), StepArrays(rows, actions))
             .rows.assign(rows.begin(), rows.end());
       });
 }
@@ -549,14 +543,14 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Send(std::span<const std::i
                                                           const ActionView& actions,
                                                           Deadline deadline) {
   return CheckSizes(rows, actions, spec_.action, num_rows()).and_then([&] {
-    return Call(Make(Operation::kSend), StepArrays(rows, actions), deadline);
+    return Call(RequestFor(Operation::kSend), StepArrays(rows, actions), deadline);
   });
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Recv(int count, Deadline deadline) {
   return CheckCount(count, num_rows())
       .and_then([&] {
-        Request request = Make(Operation::kRecv);
+        Request request = RequestFor(Operation::kRecv);
         request.count = count;
         return Call(std::move(request), {}, deadline);
       })
@@ -566,8 +560,9 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Recv(int count, D
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Restore(
     std::span<const SnapshotId> snapshots, Deadline deadline) {
   return CheckSize("snapshots", snapshots.size(), num_rows(), false)
-      .and_then(
-          [&] { return Call(Make(Operation::kRestore), {std::as_bytes(snapshots)}, deadline); })
+      .and_then([&] {
+        return Call(RequestFor(Operation::kRestore), {std::as_bytes(snapshots)}, deadline);
+      })
       .and_then([&] { return Batch(); });
 }
 
@@ -582,13 +577,13 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Resume(Deadline d
 tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Save(
     std::span<const std::uint8_t> mask, Deadline deadline) {
   return CheckSize("mask", mask.size(), num_rows(), true)
-      .and_then([&] { return Call(Make(Operation::kSave), {std::as_bytes(mask)}, deadline); })
+      .and_then([&] { return Call(RequestFor(Operation::kSave), {std::as_bytes(mask)}, deadline); })
       .and_then([&] { return Ids(2, static_cast<std::size_t>(num_rows())); });
 }
 
 tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Branch(
     int row, std::span<const std::uint8_t> mask, Deadline deadline) {
-  Request request = Make(Operation::kBranch);
+  Request request = RequestFor(Operation::kBranch);
   request.row = row;
   return CheckRow(row, num_rows())
       .and_then([&] { return CheckSize("mask", mask.size(), num_rows(), true); })
@@ -598,7 +593,8 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Branch(
 
 tl::expected<std::vector<std::vector<std::byte>>, Refusal> RemoteVectorEnvironment::Export(
     std::span<const SnapshotId> snapshots, Deadline deadline) {
-  if (auto called = Call(Make(Operation::kExport), {std::as_bytes(snapshots)}, deadline); !called) {
+  if (auto called = Call(RequestFor(Operation::kExport), {std::as_bytes(snapshots)}, deadline);
+      !called) {
     return tl::make_unexpected(called.error());
   }
   const std::size_t count = snapshots.size();
@@ -624,13 +620,13 @@ tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Import(
     sizes.push_back(static_cast<std::uint32_t>(state.size()));
     bytes.insert(bytes.end(), state.begin(), state.end());
   }
-  return Call(Make(Operation::kImport), {std::as_bytes(std::span(sizes)), bytes}, deadline)
+  return Call(RequestFor(Operation::kImport), {std::as_bytes(std::span(sizes)), bytes}, deadline)
       .and_then([&] { return Ids(1, states.size()); });
 }
 
 tl::expected<void, Refusal> RemoteVectorEnvironment::Drop(std::span<const SnapshotId> snapshots,
                                                           Deadline deadline) {
-  return Call(Make(Operation::kDrop), {std::as_bytes(snapshots)}, deadline);
+  return Call(RequestFor(Operation::kDrop), {std::as_bytes(snapshots)}, deadline);
 }
 
 tl::expected<std::vector<SnapshotId>, Refusal> RemoteVectorEnvironment::Ids(std::size_t num_arrays,

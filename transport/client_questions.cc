@@ -9,12 +9,6 @@
 namespace hotlap::transport {
 namespace {
 
-Request About(Operation operation) {
-  Request request;
-  request.operation = operation;
-  return request;
-}
-
 // The server says what else is wrong with a text; one that is far too long would cost the
 // connection.
 tl::expected<void, Refusal> CheckLength(const char* field, const std::string& text,
@@ -36,7 +30,7 @@ tl::expected<T, Refusal> Given(tl::expected<T, std::string> decoded) {
 
 tl::expected<std::chrono::nanoseconds, Refusal> RemoteVectorEnvironment::Ping(Deadline deadline) {
   const Deadline begin = Clock::now();
-  return Ask(About(Operation::kPing), {}, deadline).map([&] { return Clock::now() - begin; });
+  return Ask(RequestFor(Operation::kPing), {}, deadline).map([&] { return Clock::now() - begin; });
 }
 
 template <typename Item, typename Decode>
@@ -44,7 +38,7 @@ tl::expected<std::vector<Item>, Refusal> RemoteVectorEnvironment::AskAll(Operati
                                                                          Decode decode,
                                                                          Deadline deadline) {
   std::vector<Item> items;
-  Request question = About(operation);
+  Request question = RequestFor(operation);
   do {
     auto page = Ask(question, {}, deadline).and_then([&] {
       return Given(decode(BytesOf(received_.frames[0])));
@@ -75,7 +69,7 @@ tl::expected<InstanceStates, Refusal> RemoteVectorEnvironment::States(
   do {
     const auto asked = instances.first(std::min(instances.size(), kMaxListed));
     instances = instances.subspan(asked.size());
-    auto part = Ask(About(Operation::kStates), {std::as_bytes(asked)}, deadline).and_then([&] {
+    auto part = Ask(RequestFor(Operation::kStates), {std::as_bytes(asked)}, deadline).and_then([&] {
       return Given(DecodeStatesReply(received_.frames, asked.size()));
     });
     if (!part) return part;
@@ -87,7 +81,7 @@ tl::expected<InstanceStates, Refusal> RemoteVectorEnvironment::States(
 tl::expected<std::vector<LogLine>, Refusal> RemoteVectorEnvironment::Logs(std::uint64_t since,
                                                                           LogLevel least,
                                                                           Deadline deadline) {
-  Request question = About(Operation::kLogs);
+  Request question = RequestFor(Operation::kLogs);
   question.since = since;
   question.level = least;
   return Ask(std::move(question), {}, deadline).and_then([&] {
@@ -97,7 +91,7 @@ tl::expected<std::vector<LogLine>, Refusal> RemoteVectorEnvironment::Logs(std::u
 
 tl::expected<std::vector<PostedMessage>, Refusal> RemoteVectorEnvironment::Messages(
     std::uint64_t since, Deadline deadline) {
-  Request question = About(Operation::kMessages);
+  Request question = RequestFor(Operation::kMessages);
   question.since = since;
   return Ask(std::move(question), {}, deadline).and_then([&] {
     return Given(DecodeMessagesReply(BytesOf(received_.frames[0])));
@@ -105,7 +99,7 @@ tl::expected<std::vector<PostedMessage>, Refusal> RemoteVectorEnvironment::Messa
 }
 
 tl::expected<ServerStats, Refusal> RemoteVectorEnvironment::Stats(Deadline deadline) {
-  return Ask(About(Operation::kStats), {}, deadline).and_then([&] {
+  return Ask(RequestFor(Operation::kStats), {}, deadline).and_then([&] {
     return Given(DecodeStatsReply(BytesOf(received_.frames[0])));
   });
 }
@@ -114,7 +108,7 @@ tl::expected<TrackGeometry, Refusal> RemoteVectorEnvironment::Track(const std::s
                                                                     Deadline deadline) {
   return CheckLength("track", name, kMaxNameBytes)
       .and_then([&] {
-        Request request = About(Operation::kTrack);
+        Request request = RequestFor(Operation::kTrack);
         request.track = name;
         return Call(std::move(request), {}, deadline);
       })
@@ -124,7 +118,7 @@ tl::expected<TrackGeometry, Refusal> RemoteVectorEnvironment::Track(const std::s
 tl::expected<void, Refusal> RemoteVectorEnvironment::PostMessage(const std::string& text,
                                                                  Deadline deadline) {
   return CheckLength("text", text, kMaxMessageBytes).and_then([&] {
-    Request request = About(Operation::kPostMessage);
+    Request request = RequestFor(Operation::kPostMessage);
     request.text = text;
     return Call(std::move(request), {}, deadline);
   });
@@ -133,7 +127,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::PostMessage(const std::stri
 tl::expected<void, Refusal> RemoteVectorEnvironment::ClearMessages(const std::string& admin_key,
                                                                    Deadline deadline) {
   return CheckLength("admin_key", admin_key, kMaxAdminKeyBytes).and_then([&] {
-    Request request = About(Operation::kClearMessages);
+    Request request = RequestFor(Operation::kClearMessages);
     request.admin_key = admin_key;
     return Call(std::move(request), {}, deadline);
   });
@@ -145,7 +139,7 @@ tl::expected<void, Refusal> RemoteVectorEnvironment::Announce(const std::string&
   return CheckLength("admin_key", admin_key, kMaxAdminKeyBytes)
       .and_then([&] { return CheckLength("text", text, kMaxMessageBytes); })
       .and_then([&] {
-        Request request = About(Operation::kAnnounce);
+        Request request = RequestFor(Operation::kAnnounce);
         request.admin_key = admin_key;
         request.text = text;
         return Call(std::move(request), {}, deadline);

@@ -1,7 +1,7 @@
 #include "transport/connection_watch.h"
 
-#include <arpa/inet.h>
 #include <linux/tcp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -40,19 +40,12 @@ bool ReadEnds(int fd, Ends& ends) {
          (ends.local.ss_family == AF_INET || ends.local.ss_family == AF_INET6);
 }
 
-// Of the other end, as it is written in a block list.
+// Of the other end, as ZeroMQ writes it.
 std::string AddressOf(const Ends& ends) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (ends.remote.ss_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(ends.remote).sin_addr, text,
-              sizeof(text));
-  } else {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(ends.remote).sin6_addr, text,
-              sizeof(text));
-  }
-  const std::string_view address = text;
-  constexpr std::string_view kMapped = "::ffff:";  // an IPv4 one at a socket of both kinds
-  return std::string(address.starts_with(kMapped) ? address.substr(kMapped.size()) : address);
+  char text[NI_MAXHOST] = "";
+  getnameinfo(reinterpret_cast<const sockaddr*>(&ends.remote), sizeof(ends.remote), text,
+              sizeof(text), nullptr, 0, NI_NUMERICHOST);
+  return text;
 }
 
 // That ZeroMQ has taken from the connection or may take at once; 0 where the kernel does not tell.
@@ -155,7 +148,6 @@ void ConnectionWatch::CutCondemned() {
 
 void ConnectionWatch::Look() {
   const std::uint64_t num_drained = num_drained_.load(std::memory_order_relaxed);
-  std::map<std::string_view, std::uint64_t> by_address;
   std::uint64_t together = 0;
   std::vector<int> endless;
   bool wants_drained = false;
@@ -166,7 +158,6 @@ void ConnectionWatch::Look() {
     if (std::exchange(connection.completed, completed) != completed) connection.base = received;
     connection.pending = received - std::min(received, connection.base);
     together += connection.pending;
-    by_address[connection.address] += connection.pending;
     if (connection.pending <= limits_.bytes) {
       connection.looks_over = 0;
       continue;
@@ -179,6 +170,10 @@ void ConnectionWatch::Look() {
   }
   if (wants_drained) wake_();
   if (endless.empty() && together > kMostTogether * limits_.bytes) {
+    std::map<std::string_view, std::uint64_t> by_address;
+    for (const auto& [fd, connection] : connections_) {
+      by_address[connection.address] += connection.pending;
+    }
     const std::string_view address =
         std::ranges::max_element(by_address, {}, [](const auto& entry) {
           return entry.second;

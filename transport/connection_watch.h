@@ -23,8 +23,8 @@
 namespace hotlap::transport {
 
 struct ConnectionLimits {
-  std::size_t connections = 464;  // at a time; those that come later are cut
-  std::uint64_t bytes = 0;        // of one connection without a whole message
+  std::size_t connections = 0;  // at a time; those that come later are cut
+  std::uint64_t bytes = 0;      // of one connection without a whole message
 };
 
 // The socket outlives it, or is closed while nobody else uses it. Endpoints other than tcp:// are

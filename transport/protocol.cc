@@ -300,6 +300,12 @@ tl::expected<Request, RequestRefusal> DecodeRequest(std::span<const std::byte> f
   return *std::move(read);
 }
 
+Request RequestFor(Operation operation) {
+  Request request;
+  request.operation = operation;
+  return request;
+}
+
 std::string EncodeRequest(const Request& request) {
   HeaderWriter writer;
   writer.Unsigned("v", kProtocolVersion)

@@ -135,6 +135,8 @@ struct Request {
   std::uint64_t event = 0;  // ack: its number
 };
 
+Request RequestFor(Operation operation);  // with nothing else set
+
 // A refusal with the request's id as far as it could be read, else 0.
 struct RequestRefusal {
   std::uint64_t id = 0;

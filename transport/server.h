@@ -87,7 +87,7 @@ class Server {
     std::uint64_t sessions = 0;  // now
     std::uint64_t dropped = 0;   // of those, kept for clients that are not heard of
     std::uint64_t barred = 0;   // messages of peers that may not talk (any more): not counted above
-    std::uint64_t cut = 0;      // connections that sent too much without a whole message
+    std::uint64_t cut = 0;      // connections that were, see ConnectionWatch
     std::uint64_t reloads = 0;  // of the lists of who may
   };
   Counters counters() const;

@@ -1,5 +1,6 @@
 """Servers for the tests. HOTLAP_PROGRAMS names the folder of the programs that are tested, else it is the release build."""
 
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -21,18 +22,19 @@ def server():
         yield running
 
 
+@contextlib.contextmanager
+def maker(kind, server):
+    """Makes environments of a kind on a server, and closes them."""
+    with contextlib.ExitStack() as made:
+        yield lambda *arguments, **options: made.enter_context(
+            contextlib.closing(kind(*arguments, **{'server': server, **options})))
+
+
 @pytest.fixture
 def make(server):
     """Makes vector environments on the shared server, and closes them."""
-    made = []
-
-    def make_one(*arguments, **options):
-        made.append(VectorEnv(*arguments, **{'server': server, **options}))
-        return made[-1]
-
-    yield make_one
-    for env in made:
-        env.close()
+    with maker(VectorEnv, server) as make_one:
+        yield make_one
 
 
 @pytest.fixture(scope='session')

@@ -141,15 +141,19 @@ def test_the_limit_of_steps_is_cut_once(server):
 # Wrappers of Gymnasium
 
 
+def stepped_to_an_end(env):
+    """Which of its four rows have ended in the step that ended the first, and its infos."""
+    while True:
+        _, _, terminated, truncated, infos = env.step(np.zeros(4, np.int64))
+        if (terminated | truncated).any():
+            return terminated | truncated, infos
+
+
 @pytest.mark.parametrize('mode', [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 def test_record_episode_statistics_agrees_with_the_servers_own(make, mode):
     env = gym.wrappers.vector.RecordEpisodeStatistics(make('hairpins', 4, autoreset_mode=mode))
     env.reset(seed=1)
-    while True:
-        _, _, terminated, truncated, infos = env.step(np.zeros(4, np.int64))
-        ended = terminated | truncated
-        if ended.any():
-            break
+    ended, infos = stepped_to_an_end(env)
     own = infos['final_info'] if mode is AutoresetMode.SAME_STEP else infos
     told = own if 'episode' in own else infos
     np.testing.assert_array_equal(told['episode']['l'][ended], own['episode_length'][ended])
@@ -168,11 +172,7 @@ def test_normalise_observation_takes_our_arrays(make):
 def test_dict_info_to_list_gives_each_row_what_it_has(make):
     env = gym.wrappers.vector.DictInfoToList(make('hairpins', 4, autoreset_mode=AutoresetMode.SAME_STEP))
     env.reset(seed=1)
-    while True:
-        _, _, terminated, truncated, infos = env.step(np.zeros(4, np.int64))
-        ended = terminated | truncated
-        if ended.any():
-            break
+    ended, infos = stepped_to_an_end(env)
     for row in range(4):
         assert infos[row]['valid'] == 1
         assert ('final_obs' in infos[row]) == ended[row]

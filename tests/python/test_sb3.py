@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import maker
 from gymnasium.vector import AutoresetMode
 
 import hotlap
@@ -19,15 +20,8 @@ from hotlap.sb3 import VecEnv
 
 @pytest.fixture
 def make_sb3(server):
-    made = []
-
-    def make_one(*arguments, **options):
-        made.append(VecEnv(*arguments, **{'server': server, **options}))
-        return made[-1]
-
-    yield make_one
-    for env in made:
-        env.close()
+    with maker(VecEnv, server) as make_one:
+        yield make_one
 
 
 def assert_same(ours, theirs):

@@ -56,6 +56,23 @@ TEST_F(AccessLogTest, NamesStayWithinTheirQuotes) {
   EXPECT_EQ(LinesOf(file_).at(0)["client"], "a\"b\\c?d");
 }
 
+TEST_F(AccessLogTest, WhatAFullDiskDoesNotTakeIsCounted) {
+  std::filesystem::create_symlink("/dev/full", file_);
+  {
+    AccessLog log(file_);
+    for (int i = 0; i < 3; ++i) log.Write({.event = "refused"});
+    std::filesystem::remove(file_);
+    log.Reopen();  // there is room again
+    ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(file_); }));
+    log.Write({.event = "opened"});
+    ASSERT_TRUE(Eventually([&] { return !LinesOf(file_).empty(); }));
+  }
+  int lost = 0;
+  for (const json& line : LinesOf(file_))
+    lost += line["event"] == "left_out" ? line["count"].get<int>() : 0;
+  EXPECT_EQ(lost, 3);
+}
+
 TEST_F(AccessLogTest, GoesOnAtTheEndOfTheFile) {
   for (int i = 0; i < 2; ++i) AccessLog(file_).Write({.event = "opened", .session = "s"});
   EXPECT_EQ(LinesOf(file_).size(), 2u);

@@ -6,10 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/transport/serving.h"
@@ -69,39 +67,6 @@ class EndlessPeer {
   }
 
   const int fd_;
-};
-
-// Holds up the server's thread in its next Update.
-class SlowHandler : public EventHandler {
- public:
-  void Hold() {
-    const std::lock_guard lock(mutex_);
-    is_held_ = true;
-  }
-  void AwaitHeld() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return is_waiting_; });
-  }
-  void Release() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_held_ = false;
-    }
-    changed_.notify_all();
-  }
-  void Update(std::chrono::nanoseconds /*delta*/) override {
-    std::unique_lock lock(mutex_);
-    if (!is_held_) return;
-    is_waiting_ = true;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return !is_held_; });
-    is_waiting_ = false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_held_ = false, is_waiting_ = false;
 };
 
 class ConnectionWatchTest : public ServingTest {
@@ -176,30 +141,36 @@ TEST_F(ConnectionWatchTest, ConnectionsBeyondTheirNumberAreCut) {
   EXPECT_TRUE(learner->Reset({}, DeadlineIn(kPatience)));
 }
 
-// A server that is slow to read takes nobody for endless who has only sent ahead.
-TEST_F(ConnectionWatchTest, WholeMessagesThatNobodyHasReadYetAreNoneWithoutEnd) {
-  SlowHandler handler;
-  server_settings.handler = &handler;
-  server_settings.tick_interval = 1ms;
-  Start();
-  RawClient client = Raw();
-  const Token token = client.Hello(1);
-  const std::string array(60000, 'x');
-  handler.Hold();
-  clock.Advance(1s);
-  handler.AwaitHeld();
-  std::size_t sent = 0;
-  for (; sent < 3 * limit(); sent += array.size()) {
-    client.Send(SessionRequest(Operation::kSave, token, 9), {array});
+// Whoever is slow to read takes nobody for endless who has only sent ahead.
+TEST(UnreadMessagesTest, AreWaitedForAndEndlessOnesAreNot) {
+  constexpr int kNumMessages = 10;
+  constexpr std::size_t kBytes = 60000;
+  zmq::context_t context;
+  zmq::socket_t router(context, zmq::socket_type::router),
+      dealer(context, zmq::socket_type::dealer);
+  std::atomic<int> num_wakes{0};
+  ConnectionWatch watch(context, router, {.connections = 8, .bytes = 2 * kBytes}, nullptr,
+                        [&] { ++num_wakes; });
+  router.bind("tcp://127.0.0.1:*");
+  dealer.connect(router.get(zmq::sockopt::last_endpoint));
+  const std::string bytes(kBytes, 'x');
+  for (int i = 0; i < kNumMessages; ++i) dealer.send(zmq::buffer(bytes));
+  // At each look it asks for what it waits for.
+  EXPECT_TRUE(Eventually([&] { return num_wakes > 20; }));
+  EXPECT_EQ(watch.num_cut(), 0u);
+  for (int i = 0; i < kNumMessages; ++i) {
+    zmq::message_t identity, frame;
+    ASSERT_TRUE(router.recv(identity) && router.recv(frame));
+    watch.Complete(frame);
   }
-  std::this_thread::sleep_for(
-      500ms);  // of what it is to stand; too short a wait hides, breaks nothing
-  handler.Release();
-  for (; sent > 0; sent -= array.size()) {
-    ASSERT_EQ(client.Receive().value().header.status, Status::kGap);
-  }
-  EXPECT_EQ(num_cut(), 0u);
-  Stop();  // before the handler goes
+  watch.Drained();
+  const int before = num_wakes;
+  EndlessPeer endless(router.get(zmq::sockopt::last_endpoint));
+  EXPECT_TRUE(endless.SendFrames(3 * kBytes));
+  EXPECT_TRUE(Eventually([&] { return num_wakes > before; }));
+  watch.Drained();  // and it brought nothing whole
+  EXPECT_TRUE(Eventually([&] { return watch.num_cut() == 1; }));
+  watch.Stop();
 }
 
 // Far more than the limit in all, but each message ends.

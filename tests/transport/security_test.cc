@@ -164,6 +164,7 @@ TEST_F(SecurityTest, AKeyThatIsTakenAwayEndsItsConnectionsToo) {
   EXPECT_FALSE(IsHeard(**bob, 300ms));
   EXPECT_TRUE(IsHeard(**alice, kPatience));
   EXPECT_GT(server->counters().barred, 0u);
+  EXPECT_TRUE(Eventually([&] { return server->counters().cut > 0; }));
   KeptOut(KeysOf("bob"));
 }
 
