@@ -461,18 +461,18 @@ tl::expected<Reply, Refusal> AttachedEnvironment::Drop(const Work& work) {
 
 Reply AttachedEnvironment::MakeBatchReply(const Work& work, const BatchLayout& layout,
                                           int num_final, ReplyBuffer& buffer) const {
-  const BatchShape& shape = layout.shape();
   const std::string header = EncodeReply({work.request.id, Status::kOk, {}});
   Reply reply;
-  reply.frames.reserve(static_cast<std::size_t>(shape.num_arrays()) + 2);
+  reply.frames.reserve(4);
   reply.frames.emplace_back(header.data(), header.size());
   if (work.request.operation == Operation::kRecv) {
     reply.frames.emplace_back(rows_.data(), rows_.size() * sizeof(std::int32_t));
   }
-  for (int a = 0; a < shape.num_arrays(); ++a) {
-    const std::span<std::byte> array =
-        layout.Sent(buffer.data(), static_cast<BatchArray>(a), num_final);
-    reply.frames.push_back(buffer.Message(array.data(), array.size()));
+  const std::span<std::byte> batch = layout.Sent(buffer.data());
+  reply.frames.push_back(buffer.Message(batch.data(), batch.size()));
+  if (layout.shape().has_finals) {
+    zmq::message_t& finals = reply.frames.emplace_back(layout.FinalsBytes(num_final));
+    layout.PackFinals(buffer.data(), num_final, finals.data<std::byte>());
   }
   return reply;
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kLine = 64;
 
 std::size_t Size(int count) { return static_cast<std::size_t>(count); }
+std::size_t InLines(std::size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
 template <typename T>
 std::span<T> As(std::span<std::byte> bytes) {
@@ -46,12 +47,14 @@ std::size_t BatchShape::ArrayBytes(BatchArray array, int num_final) const {
 
 BatchLayout::BatchLayout(const BatchShape& shape) : shape_(shape) {
   const auto place = [this](std::size_t bytes) {
-    return std::exchange(total_bytes_, total_bytes_ + (bytes + kLine - 1) / kLine * kLine);
+    return std::exchange(total_bytes_, total_bytes_ + InLines(bytes));
   };
   for (int a = 0; a < kNumBatchArrays; ++a) {
     const auto array = static_cast<BatchArray>(a);
     offsets_[Size(a)] = place(shape_.ArrayBytes(array, shape_.rows));
-    if (shape_.is_half(array)) half_offsets_[Size(a)] = place(shape_.SentBytes(array, shape_.rows));
+    if (array == BatchArray::kObservations && shape_.is_half(array)) {
+      sent_offset_ = place(shape_.SentBytes(array, shape_.rows));
+    }
   }
 }
 
@@ -65,13 +68,46 @@ std::span<std::byte> BatchLayout::Array(std::byte* memory, BatchArray array, int
   return {memory + offsets_[static_cast<std::size_t>(array)], shape_.ArrayBytes(array, num_final)};
 }
 
-std::span<std::byte> BatchLayout::Sent(std::byte* memory, BatchArray array, int num_final) const {
-  const std::span<std::byte> values = Array(memory, array, num_final);
-  if (!shape_.is_half(array)) return values;
-  const std::span<std::byte> halves(memory + half_offsets_[static_cast<std::size_t>(array)],
-                                    shape_.SentBytes(array, num_final));
-  ToHalf(As<float>(values), As<std::uint16_t>(halves));
-  return halves;
+std::size_t BatchLayout::SentOffset(BatchArray array, int num_final) const {
+  switch (array) {
+    case BatchArray::kObservations:
+    case BatchArray::kFinalRows:
+    case BatchArray::kFinalObservations:
+      return 0;
+    case BatchArray::kFinalInfo:
+      return InLines(shape_.SentBytes(BatchArray::kFinalObservations, num_final));
+    default:
+      return offsets_[static_cast<std::size_t>(array)] - sent_offset_;
+  }
+}
+
+std::span<std::byte> BatchLayout::Sent(std::byte* memory) const {
+  const std::span<std::byte> sent(memory + sent_offset_, SentBytes());
+  for (int a = 1; a <= static_cast<int>(BatchArray::kInfo); ++a) {
+    std::fill(sent.begin() + static_cast<std::ptrdiff_t>(End(static_cast<BatchArray>(a - 1), 0)),
+              sent.begin() + static_cast<std::ptrdiff_t>(SentOffset(static_cast<BatchArray>(a), 0)),
+              std::byte{});
+  }
+  if (shape_.is_half(BatchArray::kObservations)) {
+    const std::size_t bytes = shape_.SentBytes(BatchArray::kObservations, 0);
+    ToHalf(As<float>(Array(memory, BatchArray::kObservations, 0)),
+           As<std::uint16_t>(sent.first(bytes)));
+  }
+  return sent;
+}
+
+void BatchLayout::PackFinals(std::byte* memory, int num_final, std::byte* out) const {
+  const auto observations = Array(memory, BatchArray::kFinalObservations, num_final);
+  const auto info = Array(memory, BatchArray::kFinalInfo, num_final);
+  const std::size_t sent_bytes = shape_.SentBytes(BatchArray::kFinalObservations, num_final);
+  const std::size_t info_offset = SentOffset(BatchArray::kFinalInfo, num_final);
+  if (shape_.is_half(BatchArray::kFinalObservations)) {
+    ToHalf(As<float>(observations), As<std::uint16_t>(std::span(out, sent_bytes)));
+  } else {
+    std::ranges::copy(observations, out);
+  }
+  std::fill(out + sent_bytes, out + info_offset, std::byte{});
+  std::ranges::copy(info, out + info_offset);
 }
 
 BatchView BatchLayout::View(std::byte* memory) const {

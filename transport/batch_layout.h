@@ -1,5 +1,7 @@
 // The arrays of a batch as they lie in a reply: their order, their sizes, and where each begins in
-// one buffer, so that an environment writes its results straight into what will be sent.
+// one buffer, so that an environment writes its results straight into what will be sent. A batch is
+// one frame, for each costs both ends as much as some thousand bytes; the ends of episodes are
+// another, which is empty as a rule.
 #pragma once
 
 #include <array>
@@ -17,7 +19,8 @@ enum class ObservationType : std::uint8_t {
   kFloat16  // the nearest half; half the bytes
 };
 
-// Order of the frames. The last three are there only with Autoreset::kSameStep.
+// Order in memory. The last three are there only with Autoreset::kSameStep; of these the rows are
+// not sent, for the flags tell them.
 enum class BatchArray : std::uint8_t {
   kObservations,       // f32 or f16 [n, d]
   kRewards,            // f32 [n]
@@ -36,7 +39,6 @@ struct BatchShape {
   bool has_finals = false;  // Autoreset::kSameStep
   ObservationType observations = ObservationType::kFloat32;
 
-  int num_arrays() const { return has_finals ? kNumBatchArrays : 6; }
   bool is_half(BatchArray array) const {
     return observations == ObservationType::kFloat16 &&
            (array == BatchArray::kObservations || array == BatchArray::kFinalObservations);
@@ -65,7 +67,7 @@ struct ConstBatchView {
 };
 
 // Places of the arrays in one buffer, each on a line of its own (64 bytes), with room for n finals;
-// and of the halves that are sent instead of some.
+// and in the two frames that are sent.
 class BatchLayout {
  public:
   explicit BatchLayout(const BatchShape& shape);
@@ -76,15 +78,28 @@ class BatchLayout {
   std::size_t total_bytes() const { return total_bytes_; }
   // REQUIRES: memory is total_bytes() long and aligned to 64.
   BatchView View(std::byte* memory) const;
-  // As it is sent; halves are made by the call.
-  std::span<std::byte> Sent(std::byte* memory, BatchArray array, int num_final) const;
+
+  // The frame `batch`: the part of memory that it is. The call makes halves, and zeros between
+  // arrays.
+  std::span<std::byte> Sent(std::byte* memory) const;
+  // The frame `finals`, written to `out`, which is FinalsBytes(num_final) long and aligned to 4.
+  void PackFinals(std::byte* memory, int num_final, std::byte* out) const;
+
+  // Where an array lies in the frame that it is sent in, of frames that may come from anywhere:
+  // REQUIRES: these are SentBytes() and FinalsBytes(num_final) long.
+  std::size_t SentBytes() const { return End(BatchArray::kInfo, 0); }
+  std::size_t FinalsBytes(int num_final) const { return End(BatchArray::kFinalInfo, num_final); }
+  std::size_t SentOffset(BatchArray array, int num_final) const;
 
  private:
   std::span<std::byte> Array(std::byte* memory, BatchArray array, int num_final) const;
+  std::size_t End(BatchArray array, int num_final) const {
+    return SentOffset(array, num_final) + shape_.SentBytes(array, num_final);
+  }
 
   BatchShape shape_;
   std::array<std::size_t, kNumBatchArrays> offsets_{};
-  std::array<std::size_t, kNumBatchArrays> half_offsets_{};
+  std::size_t sent_offset_ = 0;  // of the frame `batch`
   std::size_t total_bytes_ = 0;
 };
 

@@ -22,16 +22,9 @@ constexpr std::chrono::milliseconds kMinKeepAlive{10}, kMinRetryInterval{10};
 constexpr std::chrono::milliseconds kLostPause{100};
 constexpr std::chrono::milliseconds kHelloInterval{1000};  // until the server has told its own
 
-// Some of the rows of a batch in their order: of `rows`, or of all n.
-bool AreInOrder(std::span<const std::int32_t> some, std::span<const std::int32_t> rows, int n) {
-  std::int32_t place = 0;
-  for (const std::int32_t row : some) {
-    while (place < n && (rows.empty() ? place : rows[static_cast<std::size_t>(place)]) != row) {
-      ++place;
-    }
-    if (place++ == n) return false;
-  }
-  return true;
+template <typename T>
+std::span<const T> As(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
 }
 
 // Nothing is known of the request; it may still be answered.
@@ -240,9 +233,10 @@ RemoteVectorEnvironment::InFlight& RemoteVectorEnvironment::Post(Request request
   InFlight& posted = in_flight_.emplace_back();
   const std::string header = EncodeRequest(request);
   posted.frames.emplace_back(header.data(), header.size());
-  for (int i = 0; i < NumRequestArrays(request.operation); ++i) {
-    const std::span<const std::byte> array = arrays[static_cast<std::size_t>(i)];
-    posted.frames.emplace_back(array.data(), array.size());
+  std::size_t num_arrays = static_cast<std::size_t>(NumRequestArrays(request.operation));
+  while (num_arrays > 0 && arrays[num_arrays - 1].empty()) --num_arrays;
+  for (std::size_t i = 0; i < num_arrays; ++i) {
+    posted.frames.emplace_back(arrays[i].data(), arrays[i].size());
   }
   posted.request = std::move(request);
   SendCopy(posted);
@@ -654,9 +648,9 @@ std::span<const T> RemoteVectorEnvironment::Received::Aligned(std::size_t frame)
 }
 
 std::span<const float> RemoteVectorEnvironment::Floats(const BatchShape& shape, BatchArray array,
-                                                       std::size_t frame) {
-  if (!shape.is_half(array)) return batch_.Aligned<float>(frame);
-  const auto halves = batch_.Aligned<std::uint16_t>(frame);
+                                                       std::span<const std::byte> sent) {
+  if (!shape.is_half(array)) return As<float>(sent);
+  const auto halves = As<std::uint16_t>(sent);
   std::vector<float>& floats = floats_[array == BatchArray::kObservations ? 0 : 1];
   floats.resize(halves.size());
   FromHalf(halves, floats);
@@ -680,40 +674,51 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::Batch() {
   }
   const BatchLayout layout = layout_.OfRows(n);
   const BatchShape& shape = layout.shape();
-  const std::size_t num_arrays = static_cast<std::size_t>(shape.num_arrays());
-  if (batch_.frames.size() != first + num_arrays)
+  if (batch_.frames.size() != first + (shape.has_finals ? 2 : 1)) {
     return BadReply("it has another number of arrays");
-  const auto frame_of = [&](BatchArray array) { return static_cast<std::size_t>(array) + first; };
-  const auto floats = [&](BatchArray array) { return Floats(shape, array, frame_of(array)); };
-  const int num_final =
-      shape.has_finals
-          ? static_cast<int>(std::min(batch_.frames[frame_of(BatchArray::kFinalRows)].size() / 4,
-                                      static_cast<std::size_t>(n)))
-          : 0;
-  for (std::size_t a = 0; a < num_arrays; ++a) {
-    if (batch_.frames[first + a].size() != shape.SentBytes(static_cast<BatchArray>(a), num_final)) {
-      return BadReply("array " + std::to_string(a) + " has another size");
-    }
   }
+  if (batch_.frames[first].size() != layout.SentBytes()) {
+    return BadReply("array 'batch' has another size");
+  }
+  const std::span<const std::byte> sent = std::as_bytes(batch_.Aligned<float>(first));
+  const auto array = [&](BatchArray which) {
+    return sent.subspan(layout.SentOffset(which, 0), shape.SentBytes(which, 0));
+  };
   ConstBatchView view{
-      .observations = floats(BatchArray::kObservations),
-      .rewards = batch_.Aligned<float>(frame_of(BatchArray::kRewards)),
-      .terminated = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kTerminated)),
-      .truncated = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kTruncated)),
-      .status = batch_.Aligned<std::uint8_t>(frame_of(BatchArray::kStatus)),
-      .info = std::as_bytes(batch_.Aligned<std::int32_t>(frame_of(BatchArray::kInfo))),
+      .observations = Floats(shape, BatchArray::kObservations, array(BatchArray::kObservations)),
+      .rewards = As<float>(array(BatchArray::kRewards)),
+      .terminated = As<std::uint8_t>(array(BatchArray::kTerminated)),
+      .truncated = As<std::uint8_t>(array(BatchArray::kTruncated)),
+      .status = As<std::uint8_t>(array(BatchArray::kStatus)),
+      .info = array(BatchArray::kInfo),
       .final_rows = {},
       .final_observations = {},
       .final_info = {},
       .rows = rows_};
-  if (shape.has_finals) {
-    view.final_rows = batch_.Aligned<std::int32_t>(frame_of(BatchArray::kFinalRows));
-    if (!AreInOrder(view.final_rows, rows_, n)) {
-      return BadReply("array 'final_rows' is not of rows in their order");
-    }
-    view.final_observations = floats(BatchArray::kFinalObservations);
-    view.final_info = std::as_bytes(batch_.Aligned<std::int32_t>(frame_of(BatchArray::kFinalInfo)));
+  return shape.has_finals ? AddFinals(layout, first + 1, view) : view;
+}
+
+tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::AddFinals(const BatchLayout& layout,
+                                                                         std::size_t frame,
+                                                                         ConstBatchView view) {
+  final_rows_.clear();
+  for (std::size_t i = 0; i < view.status.size(); ++i) {
+    if (view.terminated[i] == 0 && view.truncated[i] == 0) continue;
+    final_rows_.push_back(view.rows.empty() ? static_cast<std::int32_t>(i) : view.rows[i]);
   }
+  const BatchShape& shape = layout.shape();
+  const int num_final = static_cast<int>(final_rows_.size());
+  if (batch_.frames[frame].size() != layout.FinalsBytes(num_final)) {
+    return BadReply("array 'finals' is not of " + std::to_string(num_final) + " rows");
+  }
+  const std::span<const std::byte> sent = std::as_bytes(batch_.Aligned<float>(frame));
+  const auto array = [&](BatchArray which) {
+    return sent.subspan(layout.SentOffset(which, num_final), shape.SentBytes(which, num_final));
+  };
+  view.final_rows = final_rows_;
+  view.final_observations =
+      Floats(shape, BatchArray::kFinalObservations, array(BatchArray::kFinalObservations));
+  view.final_info = array(BatchArray::kFinalInfo);
   return view;
 }
 

@@ -204,7 +204,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   using Arrays = std::array<std::span<const std::byte>, kMaxRequestArrays>;
   struct Received {
     Frames frames;
-    std::array<std::vector<std::uint64_t>, kNumBatchArrays + 2> aligned;  // of those that were not
+    std::array<std::vector<std::uint64_t>, 4> aligned;  // of those that were not
 
     template <typename T>
     std::span<const T> Aligned(std::size_t frame);
@@ -265,9 +265,13 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   void Keep(const ReplyStatus& reply);
   bool Receive(Deadline until);
   tl::expected<ConstBatchView, Refusal> Batch();  // in received_
+  // Reads the ends of episodes from that frame of the batch; the flags of the view tell whose.
+  tl::expected<ConstBatchView, Refusal> AddFinals(const BatchLayout& layout, std::size_t frame,
+                                                  ConstBatchView view);
   // The first of the arrays of a reply to save or import.
   tl::expected<std::vector<SnapshotId>, Refusal> Ids(std::size_t num_arrays, std::size_t count);
-  std::span<const float> Floats(const BatchShape& shape, BatchArray array, std::size_t frame);
+  std::span<const float> Floats(const BatchShape& shape, BatchArray array,
+                                std::span<const std::byte> sent);
 
   const ConnectOptions options_;
   std::unique_ptr<zmq::context_t> own_context_;
@@ -288,6 +292,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   // Of the latest batch, when it is of some rows. Only the next batch changes them, so that they
   // may be what the next step asks for.
   std::vector<std::int32_t> rows_;
+  std::vector<std::int32_t> final_rows_;      // of the latest batch
   std::array<std::vector<float>, 2> floats_;  // of frames of halves: observations, final ones
 
   EnvironmentSpec spec_;

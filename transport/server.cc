@@ -284,12 +284,14 @@ void Server::Handle(Message message) {
   traffic_.bytes_in += message.bytes();
   auto request = DecodeRequest(BytesOf(message.header));
   if (request) {
-    const int wanted = NumRequestArrays(request->operation);
-    if (message.has_too_many_frames() || static_cast<int>(message.arrays.size()) != wanted) {
+    const auto most = static_cast<std::size_t>(NumRequestArrays(request->operation));
+    if (!message.has_too_many_frames() && message.arrays.size() <= most) {
+      message.arrays.resize(most);  // those at the end that were left out
+    } else {
       request = tl::make_unexpected(RequestRefusal{
           request->id,
           {Status::kInvalidPacket, "operation '" + std::string(OperationName(request->operation)) +
-                                       "' takes " + std::to_string(wanted) +
+                                       "' takes at most " + std::to_string(most) +
                                        " array frames after the header"}});
     }
   }
@@ -444,6 +446,7 @@ void Server::Dispatch() {
   }
 }
 
+// Nobody else waits for the work of the only session that asks.
 bool Server::RunsHere(const Session& session, const Work& work) const {
   return session.environment != nullptr && session.environment->is_simulated() &&
          IsOnRows(work.request.operation) &&

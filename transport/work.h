@@ -15,7 +15,8 @@
 
 namespace hotlap::transport {
 
-// A decoded header and the arrays that came with it, as many as its operation takes.
+// A decoded header and the arrays that came with it, as many as its operation takes: those that
+// were left out are empty.
 struct Work {
   Request request;
   std::vector<zmq::message_t> arrays;

@@ -57,10 +57,12 @@ from hotlap.protocol import Attachment, Batch, BatchReader, EnvironmentSpec, Hel
 from hotlap.sockets import ClientKeys
 
 _SLICE_S = 0.05  # of a wait, then what else may have happened is looked at
+_AWAKE_S = 0.0002
 _LINGER_MS = 100  # for the goodbye
 _HELLO_S = 1.0  # between two, until the server has told its own interval
 _MIN_KEEP_ALIVE_S = _MIN_RETRY_S = 0.01
 _LEASE_EXPIRED = -21
+_NOBLOCK, _NOBLOCK_MORE, _POLLIN = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.POLLIN)  # enumerations are slow
 _UNCOUNTED = 1 << 63  # ids of hellos and pings begin here and at random: those of two clients with one key differ
 _FAILED_HANDSHAKES: dict[int, str] = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not admit this client's key or address",
@@ -165,6 +167,7 @@ class Client:
         self._last_id = 0  # the latest used; one that was refused uncounted is used again
         self._uncounted_id = _UNCOUNTED | int.from_bytes(os.urandom(7))
         self._session_is_lost = False  # said to a request
+        self._wait_is_short = False  # the latest was
         self._must_settle = False  # replies with the next id may be those of copies
         self._keep_alive: KeepAlive | None = None
         self._seen_events: set[int] = set()
@@ -196,7 +199,7 @@ class Client:
     @property
     def num_in_flight(self) -> int:
         """Requests whose replies are wanted and not received yet."""
-        return sum(not sent.is_dropped for sent in self._in_flight)
+        return sum(not sent.is_dropped for sent in self._in_flight) if self._in_flight else 0
 
     @property
     def session_is_lost(self) -> bool:
@@ -425,18 +428,16 @@ class Client:
     def _deadline(self, timeout_s: float | None) -> float:
         return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
 
-    @property
-    def _retry_interval_s(self) -> float:
-        return self._retry_s if self._retry_s is not None else max(_MIN_RETRY_S, self.hello.message_timeout_ms / 1000)
-
     def _header(self, op: str, request_id: int, fields: Mapping[str, Any]) -> bytes:
         if op == 'step':
-            return self._step_header + request_id.to_bytes(8)
+            return self._step_header + request_id.to_bytes(8)  # this one has to be fast
         return protocol.encode({'v': protocol.VERSION, 'op': op, 'id': request_id, 'token': self.hello.token, **fields})
 
     def _post(self, op: str, request_id: int, fields: Mapping[str, Any], arrays: Sequence[bytes] = ()) -> _Sent:
         if self._pid != os.getpid():
             raise WrongProcess('this client was made in another process')
+        while arrays and not arrays[-1]:
+            arrays = arrays[:-1]  # what is left out at the end needs no frame
         sent = _Sent(op, request_id, fields, tuple(arrays), self._header(op, request_id, fields))
         self._in_flight.append(sent)
         self._send_copy(sent)
@@ -449,32 +450,54 @@ class Client:
     def _post_step(self, op: str, actions: npt.ArrayLike, rows: _Rows) -> None:
         if self.spec is None:
             raise BadArgument(-65, 'there are no rows: attach first')
-        named = None if rows is None else np.array(rows, np.int32)
-        packed = np.asarray(actions, np.int32 if self.spec.is_discrete else np.float32).tobytes()
-        size = 4 * (1 if self.spec.is_discrete else len(self.spec.action)) * (self.num_rows if named is None else len(named))
-        if len(packed) != size or (named is not None and len(named) == 0):
-            raise BadArgument(-65, f'actions have {len(packed)} bytes, must have {size}')
+        packed = np.asarray(actions, self._action_type).tobytes()
+        arrays: tuple[bytes, ...] = (packed,)
+        named, m = None, self.num_rows
+        if rows is not None:
+            named = np.array(rows, np.int32)
+            arrays, m = (packed, named.tobytes()), len(named)
+        if len(packed) != self._action_size * m or m == 0:
+            raise BadArgument(-65, f'actions have {len(packed)} bytes, must have {self._action_size * m}')
         self._last_id += 1
-        self._post(op, self._last_id, {}, (packed, b'' if named is None else named.tobytes())).rows = named
+        self._post(op, self._last_id, {}, arrays).rows = named
 
     def _send_copy(self, sent: _Sent) -> None:
         assert self._socket is not None
+        send, frame = self._socket.send, sent.header
         try:
-            self._socket.send_multipart((sent.header, *sent.arrays), zmq.NOBLOCK)
+            for array in sent.arrays:
+                send(frame, _NOBLOCK_MORE)
+                frame = array
+            send(frame, _NOBLOCK)
         except zmq.Again:
             return  # without a peer the queue may be full: then this was sent often enough
         sent.num_copies += 1
 
     def _receive(self, until: float) -> list[Any] | None:
-        """A message, or None: at the latest after a slice of the wait."""
+        """A message, or None: at the latest after a slice of the wait.
+
+        Stays awake for a moment when the latest wait was short: to be woken takes longer than many a step.
+        """
         assert self._socket is not None
-        left = until - time.monotonic()
+        receive, look, now = self._socket.recv, self._socket.get, time.monotonic
+        begin = now()
+        if self._wait_is_short:
+            while not int(look(zmq.EVENTS)) & _POLLIN and now() - begin < _AWAKE_S:
+                os.sched_yield()
+        left = until - now()
         if left < _SLICE_S and not self._socket.poll(max(0, int(left * 1000 + 1))):
             return None
         try:
-            return self._socket.recv_multipart(copy=False)  # waits for a slice
+            frame = receive(0, False)  # waits for a slice
         except zmq.Again:
+            self._wait_is_short = False
             return None
+        self._wait_is_short = now() - begin < 2 * _AWAKE_S
+        frames = [frame]
+        while frame.more:
+            frame = receive(0, False)
+            frames.append(frame)
+        return frames
 
     def _await(self, deadline: float) -> tuple[_Sent, dict[str, Any], list[Any]]:
         """The oldest request in flight, and the reply to it; sends all of them again meanwhile."""
@@ -653,6 +676,8 @@ class Client:
 
     def _take_session(self, hello: Hello) -> None:
         self.hello = hello
+        self._retry_interval_s = (max(_MIN_RETRY_S, hello.message_timeout_ms / 1000) if self._retry_s is None
+                                  else self._retry_s)
         self._step_header = protocol.encode({'v': protocol.VERSION, 'op': 'step', 'token': hello.token, 'id': 1})[:-1] + b'\xcf'
         timeout_s = hello.session_timeout_ms / 1000
         interval_s = max(_MIN_KEEP_ALIVE_S, min(self._keep_alive_s, timeout_s / 10))
@@ -666,6 +691,8 @@ class Client:
         if attached.observation_size != len(spec.observation):
             raise BadReply('its observations are not those of the spec')
         self._reader = BatchReader(attached)
+        self._action_type = np.dtype(np.int32 if spec.is_discrete else np.float32)
+        self._action_size = 4 if spec.is_discrete else 4 * len(spec.action)
         self.attached, self.spec = attached, spec
 
     def _reach(self, reconnect: Backoff, deadline: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hotlap.errors import BadReply
 
 VERSION = 1
+_LINE = 64  # each array of a batch begins at a multiple of so many bytes
 
 # Refusals after which the request's id is still free.
 NOT_COUNTED = frozenset((-3, -21, -60, -61, -62, -66, -70, -71))
@@ -243,8 +244,35 @@ class Attachment:
             warning=reply.get('warning', ''))
 
 
+class InfoColumns(Mapping[str, Array]):
+    """Columns of shape (m,) by name, int32 or float32: parts of one frame, made when they are asked for.
+
+    Attributes:
+        ints, floats: all of them, of shape (c, m), as either type.
+    """
+
+    __slots__ = ('_columns', 'floats', 'ints')
+
+    def __init__(self, columns: Mapping[str, tuple[int, bool]], ints: Array) -> None:
+        """Of int32 (c, m): column by name is the row that its pair tells, of floats where that says so."""
+        self._columns, self.ints, self.floats = columns, ints, ints.view(np.float32)
+
+    def __getitem__(self, name: str) -> Array:
+        place, is_float = self._columns[name]
+        column: Array = (self.floats if is_float else self.ints)[place]
+        return column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
 class Batch(NamedTuple):
-    """What m rows gave. The arrays are fresh: nobody else reads or writes them.
+    """What m rows gave.
+
+    The arrays are fresh: nobody else reads or writes them. They are parts of one message: who keeps one keeps its memory whole.
 
     Attributes:
         observations: float32 (m, d), in the bounds of the spec.
@@ -253,6 +281,7 @@ class Batch(NamedTuple):
         truncated: bool (m,), it was cut; never both.
         status: uint8 (m,), see RowStatus.
         info: a column of shape (m,) by name, int32 or float32.
+        is_plain: no episode ended and every status is OK.
         rows: int32 (m,), the rows in their order; None: all.
         final_rows: int32 (k,), the rows whose episode ended in this step; same_step alone, else None, and so are the
             next two.
@@ -265,11 +294,12 @@ class Batch(NamedTuple):
     terminated: Flags
     truncated: Flags
     status: npt.NDArray[np.uint8]
-    info: dict[str, Array]
+    info: InfoColumns
+    is_plain: bool
     rows: npt.NDArray[np.int32] | None = None
     final_rows: npt.NDArray[np.int32] | None = None
     final_observations: Floats | None = None
-    final_info: dict[str, Array] | None = None
+    final_info: InfoColumns | None = None
 
 
 def array(frame: Any, dtype: Any, name: str, *shape: int) -> Array:
@@ -285,43 +315,83 @@ def array(frame: Any, dtype: Any, name: str, *shape: int) -> Array:
     return found if found.flags.aligned else found.copy()
 
 
+class _Places(NamedTuple):
+    """Where the arrays of a batch of m rows begin in its frame, in bytes, and how long that is."""
+
+    rewards: int
+    terminated: int
+    truncated: int
+    status: int
+    info: int
+    size: int
+
+
+def _in_lines(size: int) -> int:
+    return (size + _LINE - 1) // _LINE * _LINE
+
+
+def _frame(frame: Any, size: int, name: str) -> Any:
+    """A received frame of that size, whose memory is aligned for what it holds."""
+    if len(frame) != size:
+        raise BadReply(f"array '{name}' has {len(frame)} bytes, must have {size}")
+    return frame if size == 0 or np.ndarray((), np.int32, frame).flags.aligned else bytearray(frame)
+
+
 class BatchReader:
     """Turns the frames behind a reply's header into a Batch."""
 
     def __init__(self, attached: Attachment) -> None:
         self._n = attached.rows
         self._d = attached.observation_size
-        self._columns = tuple(zip(range(len(attached.info)), attached.info, attached.info_is_float, strict=True))
+        self._columns = {name: (place, is_float) for place, (name, is_float)
+                         in enumerate(zip(attached.info, attached.info_is_float, strict=True))}
         self._has_finals = attached.autoreset == 'same_step'
-        self._num_arrays = 9 if self._has_finals else 6
         self._is_half = attached.observations == 'f16'
+        self._places: dict[int, _Places] = {}  # by m; a learner has a few
 
     def read(self, frames: Sequence[Any], rows: npt.NDArray[np.int32] | None, names_rows: bool) -> Batch:
         """Of these rows (None: of all), or of those that the first frame names."""
+        first = 0
         if names_rows:
             if not frames:
                 raise BadReply("array 'rows' is missing")
             rows = array(frames[0], np.int32, 'rows', -1)
-            frames = frames[1:]
+            first = 1
+        if len(frames) != first + 1 + self._has_finals:
+            raise BadReply('it has another number of arrays')
         m = self._n if rows is None else len(rows)
-        if len(frames) != self._num_arrays:
-            raise BadReply(f'it has {len(frames)} arrays, must have {self._num_arrays}')
-        batch = Batch(
-            self._observations(frames[0], m), array(frames[1], np.float32, 'rewards', m),
-            array(frames[2], np.bool_, 'terminated', m), array(frames[3], np.bool_, 'truncated', m),
-            array(frames[4], np.uint8, 'status', m), self._info(frames[5], m), rows)
+        places = self._places.get(m)
+        if places is None:
+            places = self._places[m] = self._place(m)
+        frame = _frame(frames[first], places.size, 'batch')
+        # From `terminated` to the end of `status`, and zeros between them.
+        flags: Flags = np.ndarray((places.status + m - places.terminated,), np.bool_, frame, places.terminated)
+        terminated, truncated = flags[:m], flags[places.truncated - places.terminated:][:m]
+        is_plain = not np.count_nonzero(flags)
+        batch = Batch(self._observations(frame, m), np.ndarray((m,), np.float32, frame, places.rewards), terminated, truncated,
+                      np.ndarray((m,), np.uint8, frame, places.status), self._info(frame, places.info, m), is_plain, rows)
         if not self._has_finals:
             return batch
-        ended = array(frames[6], np.int32, 'final_rows', -1)
-        return batch._replace(final_rows=ended, final_observations=self._observations(frames[7], len(ended)),
-                              final_info=self._info(frames[8], len(ended)))
+        ended = np.empty(0, np.int64) if is_plain else np.flatnonzero(terminated | truncated)
+        k = len(ended)
+        info_place = _in_lines(self._observations_size(k))
+        finals = _frame(frames[first + 1], info_place + 4 * len(self._columns) * k, 'finals')
+        return batch._replace(final_rows=(ended.astype(np.int32) if rows is None else rows[ended]),
+                              final_observations=self._observations(finals, k), final_info=self._info(finals, info_place, k))
+
+    def _observations_size(self, m: int) -> int:
+        return (2 if self._is_half else 4) * self._d * m
+
+    def _place(self, m: int) -> _Places:
+        rewards = _in_lines(self._observations_size(m))
+        terminated = rewards + _in_lines(4 * m)
+        truncated, status, info = (terminated + place * _in_lines(m) for place in (1, 2, 3))
+        return _Places(rewards, terminated, truncated, status, info, info + 4 * len(self._columns) * m)
 
     def _observations(self, frame: Any, m: int) -> Floats:
         if self._is_half:
-            return array(frame, np.float16, 'observations', m, self._d).astype(np.float32)
-        return array(frame, np.float32, 'observations', m, self._d)
+            return np.ndarray((m, self._d), np.float16, frame).astype(np.float32)
+        return np.ndarray((m, self._d), np.float32, frame)
 
-    def _info(self, frame: Any, m: int) -> dict[str, Array]:
-        whole = array(frame, np.int32, 'info', len(self._columns), m)
-        floats = whole.view(np.float32)
-        return {name: (floats if is_float else whole)[place] for place, name, is_float in self._columns}
+    def _info(self, frame: Any, place: int, m: int) -> InfoColumns:
+        return InfoColumns(self._columns, np.ndarray((len(self._columns), m), np.int32, frame, place))

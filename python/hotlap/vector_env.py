@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 from hotlap.backoff import Backoff
 from hotlap.client import Client
 from hotlap.errors import RowsRefused, SpecMismatch
-from hotlap.protocol import Array, Batch, EnvironmentSpec, Flags, Floats, RowStatus
+from hotlap.protocol import Array, Batch, EnvironmentSpec, Flags, Floats, InfoColumns, RowStatus
 from hotlap.renderer import MODES, Renderer
 from hotlap.server import Server, default_endpoint
 from hotlap.settings import TICK_S, Settings
@@ -28,6 +28,7 @@ Step = tuple[Floats, npt.NDArray[np.float64], Flags, Flags, Infos]
 _AUTORESET = {AutoresetMode.NEXT_STEP: 'next_step', AutoresetMode.SAME_STEP: 'same_step',
               AutoresetMode.DISABLED: 'disabled'}
 _OPTIONS = ('reset_mask', 'snapshot', 'starts', 'start_share')
+_MOST_PARTS = 16  # of the latest observations that are not put together
 _LONG_SEED = 2**63  # base seeds are drawn below it when none is given
 
 _specs: dict[tuple[str, str, str], EnvironmentSpec] = {}  # that this process has asked for, by endpoint, environment, settings
@@ -42,7 +43,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     Every call may raise what `Client` raises: ServerLost, TimedOut, LeaseExpired, ServerFull and so on.
 
     Infos are arrays of shape (n,) by column name, each with a mask of the rows that have it under `_` and its name; columns
-    that are known at the end of an episode alone (`episode_length`, `finish_time`, ...) are masked by it. In autoreset mode
+    that are known at the end of an episode alone (`episode_length`, `finish_time`, ...) are there when one has ended. In autoreset mode
     `SAME_STEP` `final_obs` (an object array: an observation, or None) and `final_info` (a map of such columns) are those of the
     episodes that ended.
 
@@ -145,12 +146,13 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
                                     gym.spaces.Box(spec.action_low, spec.action_high, dtype=np.float32))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._only_at_end = frozenset(
-            name for name, at_end in zip(spec.info, spec.info_only_at_end, strict=True) if at_end)
+        self._all_rows = np.ones(num_envs, np.bool_)
+        self._all_rows.flags.writeable = False
 
         self._ended = np.ones(num_envs, np.bool_)  # rows that must be reset before they are stepped; disabled mode alone
-        self._sent_parts = False
-        self._shown: Floats = np.zeros((num_envs, len(spec.observation)), np.float32)  # latest observations
+        # The latest observations, for masked resets: of all rows, and what came later of some, in the order in which it did.
+        self._shown: Floats = np.zeros((num_envs, len(spec.observation)), np.float32)
+        self._shown_parts: dict[bytes, tuple[npt.NDArray[np.int32], Floats]] = {}
         self._reused = (self._shown.copy(), np.zeros(num_envs), np.zeros(num_envs, np.bool_), np.zeros(num_envs, np.bool_))
 
     # Gymnasium's calls
@@ -237,8 +239,6 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             Busy: as many steps as the server takes were sent and not received.
         """
         client = self._stepping(rows)
-        if not self._sent_parts:
-            self._shown, self._sent_parts = self._shown.copy(), True
         if self._batch_size is None:
             client.send_step(actions, rows)
         else:
@@ -391,6 +391,12 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
                 _specs.clear()  # the server is another one by now
             client.close()
             raise
+        assert client.attached is not None
+        at_end = dict(zip(self.server_spec.info, self.server_spec.info_only_at_end, strict=True))
+        columns = [(name, f'_{name}', place, is_float) for place, (name, is_float)
+                   in enumerate(zip(client.attached.info, client.attached.info_is_float, strict=True))]
+        self._columns = tuple(column for column in columns if not at_end[column[0]])
+        self._columns_at_end = tuple(column for column in columns if at_end[column[0]])
         self._client, self._pid = client, os.getpid()
         self._ended[:] = True
         return client
@@ -455,32 +461,37 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self._ended[done] = False
         observations = batch.observations
         if not done.all():
-            observations[~done] = self._shown[~done]
-        infos = self._infos(batch, done, np.zeros_like(done))
-        self._show(observations, None)
+            observations[~done] = self._latest()[~done]
+        infos = self._infos(batch.info, done, None)
+        self._remember(observations, None)
         if self._copy:
             return observations, infos
         np.copyto(self._reused[0], observations)
         return self._reused[0], infos
 
     def _result(self, batch: Batch) -> Step:
-        ended = batch.terminated | batch.truncated
-        if self._is_disabled:
-            self._ended[slice(None) if batch.rows is None else batch.rows] = ended
-        if batch.status.any():
+        observations, terminated, truncated, rows = batch.observations, batch.terminated, batch.truncated, batch.rows
+        done = self._all_rows if rows is None else self._all_rows[:len(rows)]
+        if self._renderer is not None:
+            self._observe()
+        if batch.is_plain:
+            infos = self._infos(batch.info, done, None)
+        else:
+            ended = terminated | truncated
+            if self._is_disabled:
+                self._ended[slice(None) if rows is None else rows] = ended
             self._check(batch)
-        self._observe()
-        infos = self._infos(batch, np.ones_like(ended), np.zeros_like(ended) if self._is_same_step else ended)
-        if batch.final_rows is not None and len(batch.final_rows) > 0:
-            self._add_finals(infos, batch)
-        if batch.rows is not None:
-            infos['row'], infos['_row'] = batch.rows, np.ones(len(batch.rows), np.bool_)
-        self._show(batch.observations, batch.rows)
+            infos = self._infos(batch.info, done, None if self._is_same_step or not ended.any() else ended)
+            if self._is_same_step and ended.any():
+                self._add_finals(infos, batch, ended)
+        if rows is not None:
+            infos['row'], infos['_row'] = rows, done
+        self._remember(observations, rows)
         rewards = batch.rewards.astype(np.float64)
         if self._copy:
-            return batch.observations, rewards, batch.terminated, batch.truncated, infos
-        fresh: tuple[Array, ...] = (batch.observations, rewards, batch.terminated, batch.truncated)
-        kept: tuple[Array, ...] = self._reused if batch.rows is None else tuple(array[:len(rewards)] for array in self._reused)
+            return observations, rewards, terminated, truncated, infos
+        fresh: tuple[Array, ...] = (observations, rewards, terminated, truncated)
+        kept: tuple[Array, ...] = self._reused if rows is None else tuple(array[:len(rewards)] for array in self._reused)
         for array, values in zip(kept, fresh, strict=True):
             np.copyto(array, values)
         return cast(Step, (*kept, infos))
@@ -489,28 +500,46 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         if self._renderer is not None and self._client is not None and self._client.num_in_flight == 0:
             self._renderer.observe(self._client)
 
-    def _show(self, observations: Floats, rows: npt.NDArray[np.int32] | None) -> None:
-        """Remembers them for a masked reset, at no cost where that is not usual."""
-        if not (self._is_disabled or self._sent_parts):
+    def _remember(self, observations: Floats, rows: npt.NDArray[np.int32] | None) -> None:
+        """For a masked reset, whose other rows are shown as they were; it is put together then, for that is not usual."""
+        if self._is_disabled:
+            observations = observations.copy()  # there it is, and the caller may write to its own
+        if rows is None:
             self._shown = observations
-        elif rows is None:
-            self._shown = observations.copy()
-        else:
-            self._shown[rows] = observations
+            self._shown_parts.clear()
+            return
+        key = rows.tobytes()
+        self._shown_parts.pop(key, None)
+        self._shown_parts[key] = rows, observations
+        if len(self._shown_parts) > _MOST_PARTS:
+            self._latest()
 
-    def _infos(self, batch: Batch, done: Flags, ended: Flags) -> Infos:
-        """Columns and their masks: the rows that have them, and those that have the ones known at an end alone."""
+    def _latest(self) -> Floats:
+        """The latest observations of all rows."""
+        if self._shown_parts:
+            self._shown = self._shown.copy()
+            for rows, observations in self._shown_parts.values():
+                self._shown[rows] = observations
+            self._shown_parts.clear()
+        return self._shown
+
+    def _infos(self, info: InfoColumns, done: Flags, ended: Flags | None) -> Infos:
+        """Columns and their masks: the rows that have them, and those that have the ones known at an end alone, if any do."""
         infos: Infos = {}
-        for name, column in batch.info.items():
-            infos[name] = column
-            infos[f'_{name}'] = ended if name in self._only_at_end else done
+        ints, floats = info.ints, info.floats
+        for name, mask_name, place, is_float in self._columns:
+            infos[name] = floats[place] if is_float else ints[place]
+            infos[mask_name] = done
+        if ended is not None:
+            for name, mask_name, place, is_float in self._columns_at_end:
+                infos[name] = floats[place] if is_float else ints[place]
+                infos[mask_name] = ended
         return infos
 
-    def _add_finals(self, infos: Infos, batch: Batch) -> None:
+    def _add_finals(self, infos: Infos, batch: Batch, mask: Flags) -> None:
         assert batch.final_observations is not None
         assert batch.final_info is not None
-        m = len(batch.rewards)
-        mask = batch.terminated | batch.truncated
+        m = len(mask)
         places = np.flatnonzero(mask)
         final_obs = np.full(m, None, object)
         for place, observation in zip(places.tolist(), batch.final_observations, strict=True):

@@ -151,11 +151,7 @@ class BareLearner {
 
  private:
   static std::vector<std::size_t> SizesOf(const BatchShape& shape) {
-    std::vector<std::size_t> sizes = {kHeaderBytes};
-    for (int a = 0; a < shape.num_arrays(); ++a) {
-      sizes.push_back(shape.SentBytes(static_cast<BatchArray>(a), 0));
-    }
-    return sizes;
+    return {kHeaderBytes, BatchLayout(shape).SentBytes()};
   }
 
   zmq::context_t context_;

@@ -31,9 +31,7 @@ import zmq  # noqa: E402
 PROGRAMS = None
 LONG_ENOUGH_MS = 60000
 ROWS = 4
-BATCH = ('observations', 'rewards', 'terminated', 'truncated', 'status', 'info')
 NOT_COUNTED = (-3, -66, -70, -21, -61, -60, -62, -71)  # refusals whose id is still free
-FINALS = ('final_rows', 'final_observations', 'final_info')
 
 
 class Refused(Exception):
@@ -151,33 +149,45 @@ class Client:
 
     def attach(self, **fields):
         self.observation_type = {'f32': '<f4', 'f16': '<f2'}[fields.get('observations', 'f32')]
-        self.attached, _ = self.call('attach', b'', environment='default', rows=ROWS, tracks=['short_sprint'],
-                                     **fields)
+        self.attached, _ = self.call('attach', b'', **{'environment': 'default', 'rows': ROWS,
+                                                       'tracks': ['short_sprint'], **fields})
         return self.attached
 
     def batch(self, op, *arrays, rows=None, **fields):
         """The arrays of a reply by name, shaped as the page says; of so many rows, or of all."""
         _, frames = self.call(op, *arrays, **fields)
         named = numpy.frombuffer(frames.pop(0), '<i4') if op == 'recv' else None
-        names = BATCH + FINALS if len(frames) > len(BATCH) else BATCH
-        assert len(frames) == len(names)
-        raw = dict(zip(names, frames))
+        has_finals = self.attached['autoreset'] == 'same_step'
+        assert len(frames) == (2 if has_finals else 1)
         n, d = self.attached['rows'] if rows is None else rows, self.attached['observation_size']
         columns = len(self.attached['info'])
-        arrays = {'observations': numpy.frombuffer(raw['observations'], self.observation_type).reshape(n, d),
-                  'rewards': numpy.frombuffer(raw['rewards'], '<f4').reshape(n)}
-        for name in ('terminated', 'truncated', 'status'):
-            arrays[name] = numpy.frombuffer(raw[name], 'u1').reshape(n)
-        arrays['info'] = self.info(raw['info'], n, columns)
-        if 'final_rows' in raw:
-            arrays['final_rows'] = numpy.frombuffer(raw['final_rows'], '<i4')
-            k = len(arrays['final_rows'])
-            arrays['final_observations'] = numpy.frombuffer(raw['final_observations'],
-                                                            self.observation_type).reshape(k, d)
-            arrays['final_info'] = self.info(raw['final_info'], k, columns)
+        item = numpy.dtype(self.observation_type).itemsize
+        raw = self.parted(frames[0], (item * n * d, 4 * n, n, n, n, 4 * columns * n))
+        arrays = {'observations': numpy.frombuffer(raw[0], self.observation_type).reshape(n, d),
+                  'rewards': numpy.frombuffer(raw[1], '<f4')}
+        for name, part in zip(('terminated', 'truncated', 'status'), raw[2:5]):
+            arrays[name] = numpy.frombuffer(part, 'u1')
+        arrays['info'] = self.info(raw[5], n, columns)
+        if has_finals:
+            ended = numpy.flatnonzero(arrays['terminated'] | arrays['truncated'])
+            arrays['final_rows'] = ended if named is None else named[ended]
+            k = len(ended)
+            raw = self.parted(frames[1], (item * k * d, 4 * columns * k))
+            arrays['final_observations'] = numpy.frombuffer(raw[0], self.observation_type).reshape(k, d)
+            arrays['final_info'] = self.info(raw[1], k, columns)
         if named is not None:
             arrays['rows'] = named
         return arrays
+
+    def parted(self, frame, sizes):
+        """The arrays of a frame: each begins at a multiple of 64 bytes, and the last one ends it."""
+        end, parts = 0, []
+        for size in sizes:
+            begin = (end + 63) // 64 * 64
+            end = begin + size
+            parts.append(frame[begin:end])
+        assert len(frame) == end
+        return parts
 
     def info(self, frame, rows, columns):
         assert len(frame) == 4 * rows * columns
@@ -446,7 +456,8 @@ class WireTest(unittest.TestCase):
                 ({'op': 'step'}, [bytes(8), struct.pack('<2i', 1, 1)], -65, 'rows'),
                 ({'op': 'recv', 'count': ROWS + 1}, [], -65, 'count'),
                 ({'op': 'recv'}, [], -3, 'count'),
-                ({'op': 'step'}, [], -3, 'step'),
+                ({'op': 'step'}, [], -65, 'actions'),
+                ({'op': 'step'}, [b''] * 3, -3, 'step'),
                 ({'op': 'fly'}, [], -70, 'op'),
                 ({'op': 'step', 'speed': 3}, [bytes(4 * ROWS), b''], -3, 'speed'),
                 ({'op': 'restore'}, [bytes([255] * 8 * ROWS)], -20, 'snapshots'),
@@ -568,7 +579,7 @@ class ServicesTest(unittest.TestCase):
     def test_whose_game_is_killed_hears_of_it(self):
         with Server('--port', '0', games=1) as server, Client(server.endpoint) as client:
             client.hello()
-            client.call('attach', b'', environment='default', rows=1, tracks=['short_sprint'], kind='tminterface')
+            client.attach(rows=1, kind='tminterface')
             client.call('reset', b'', b'', b'')
             games, _ = client.ask('instances')
             self.assertEqual((games['numbers'], games['kinds'], games['rows']), ([0], ['tminterface'], [0]))
@@ -577,8 +588,7 @@ class ServicesTest(unittest.TestCase):
             ears.ask('listen')
             for game in server.games():
                 os.kill(game, signal.SIGKILL)
-            _, frames = client.call('step', bytes(4), b'')
-            self.assertEqual(list(frames[3]), [1], 'truncated')
+            self.assertEqual(client.batch('step', bytes(4))['truncated'].tolist(), [1])
             event = ears.hear()
             self.assertEqual((event['kind'], event['row'], event['mode']), ('replaced', 0, 1))
             deadline = time.monotonic() + LONG_ENOUGH_MS / 1000

@@ -655,8 +655,8 @@ TEST_F(ClientTest, ARefusedAttachLeavesTheSessionAsItWas) {
   EXPECT_EQ(Drive(*remote, 3, 3).size(), 3u);
 }
 
-// A server for one client that says of a step of two rows: both have ended, and `final_rows` are
-// the actions. What it gives to a recv are the actions of the send, as rows.
+// A server for one client that says of a step of two rows: those have ended whose action is not 0,
+// and sends the finals of one. What it gives to a recv are the actions of the send, as rows.
 class EchoingServer {
  public:
   EchoingServer(zmq::context_t& context, const std::string& endpoint, const EnvironmentSpec& spec)
@@ -689,12 +689,12 @@ class EchoingServer {
       }
       if (request.operation == Operation::kRecv) reply.push_back(said_);
       if (request.operation == Operation::kStep || request.operation == Operation::kRecv) {
-        const std::size_t first = reply.size();
-        const BatchShape shape{2, spec_.observation_size(), 1, true};
-        for (int a = 0; a < shape.num_arrays(); ++a) {
-          reply.emplace_back(shape.ArrayBytes(static_cast<BatchArray>(a), 2), '\0');
+        const BatchLayout layout(BatchShape{2, spec_.observation_size(), 1, true});
+        std::string& batch = reply.emplace_back(layout.SentBytes(), '\0');
+        for (std::size_t row = 0; row < 2; ++row) {  // the first byte of what was said of it
+          batch[layout.SentOffset(BatchArray::kTerminated, 0) + row] = said_[4 * row];
         }
-        reply[first + static_cast<std::size_t>(BatchArray::kFinalRows)] = said_;
+        reply.emplace_back(layout.FinalsBytes(1), '\0');
       }
       for (std::size_t i = 0; i < reply.size(); ++i) {
         zmq::message_t sent(reply[i].data(), reply[i].size());
@@ -730,23 +730,25 @@ class EchoingServer {
   std::thread thread_;
 };
 
-TEST_F(ClientTest, FinalRowsThatAreNotRowsInTheirOrderAreRefused) {
+TEST_F(ClientTest, FinalsOfAnotherNumberOfRowsThanHaveEndedAreRefused) {
   catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
   endpoint = "inproc://echoing";
   const EchoingServer echoing(context, endpoint, catalogue->FindEnvironment("five").value()->spec);
   const auto remote = Attached(2, Autoreset::kSameStep);
-  const auto step = [&](const std::vector<std::int32_t>& rows) {
-    return remote->Step({.discrete = rows, .continuous = {}}, DeadlineIn(kPatience));
+  const auto step = [&](const std::vector<std::int32_t>& ended) {
+    return remote->Step({.discrete = ended, .continuous = {}}, DeadlineIn(kPatience));
   };
-  const auto good = step({0, 1});
-  ASSERT_TRUE(good) << good.error().text;
-  EXPECT_THAT(good->final_rows, ::testing::ElementsAre(0, 1));
-  for (const std::vector<std::int32_t>& rows :
-       {std::vector{1, 0}, {0, 0}, {1, 1}, {-1, 0}, {0, 2}, {0, 2147483647}}) {
-    const auto bad = step(rows);
-    ASSERT_FALSE(bad) << rows[0] << ", " << rows[1];
+  const auto first = step({1, 0});
+  ASSERT_TRUE(first) << first.error().text;
+  EXPECT_THAT(first->final_rows, ::testing::ElementsAre(0));
+  const auto second = step({0, 1});
+  ASSERT_TRUE(second) << second.error().text;
+  EXPECT_THAT(second->final_rows, ::testing::ElementsAre(1));
+  for (const std::vector<std::int32_t>& ended : {std::vector{0, 0}, {1, 1}}) {
+    const auto bad = step(ended);
+    ASSERT_FALSE(bad);
     EXPECT_EQ(bad.error().status, Status::kInvalidPacket);
-    EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'final_rows'"));
+    EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'finals'"));
   }
 }
 
@@ -762,7 +764,7 @@ TEST_F(ClientTest, ReceivedRowsThatAreNotRowsAreRefused) {
   const auto good = receive({1, 0});
   ASSERT_TRUE(good) << good.error().text;
   EXPECT_THAT(good->rows, ::testing::ElementsAre(1, 0));
-  EXPECT_THAT(good->final_rows, ::testing::ElementsAre(1, 0));
+  EXPECT_THAT(good->final_rows, ::testing::ElementsAre(1)) << "by its number, not its place";
   for (const std::vector<std::int32_t>& rows :
        {std::vector{0, 0}, {-1, 0}, {0, 2}, {2147483647, 1}}) {
     const auto bad = receive(rows);

@@ -30,6 +30,12 @@ class ServerTest : public ServingTest {
   static std::string SomeActions(int rows = kRows) {
     return Packed(std::vector<std::int32_t>(static_cast<std::size_t>(rows), 0));
   }
+  // An array of a reply's batch.
+  std::string Part(const RawReply& reply, BatchArray array, int rows = kRows) const {
+    const EnvironmentSpec& spec = catalogue->FindEnvironment("five").value()->spec;
+    const BatchLayout layout({.rows = rows, .observation_size = spec.observation_size()});
+    return reply.frames[1].substr(layout.SentOffset(array, 0), layout.shape().SentBytes(array, 0));
+  }
 };
 
 // ---- at most once
@@ -257,14 +263,17 @@ TEST_F(ServerTest, AnotherNumberOfArraysIsRefusedAndNotCounted) {
   Start();
   RawClient client = Raw();
   const Token token = Ready(client);
-  for (const std::size_t count : {0u, 1u, 3u, 4u, 100u}) {
+  for (const std::size_t count : {3u, 4u, 100u}) {
     const RawReply reply =
         client.Ask(StepRequest(token, 3), std::vector<std::string>(count, SomeActions()));
     EXPECT_EQ(reply.header.status, Status::kInvalidPacket);
     EXPECT_EQ(reply.header.id, 3u);
-    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("'step' takes 2 array"));
+    EXPECT_THAT(reply.header.error, ::testing::HasSubstr("'step' takes at most 2 array"));
   }
   EXPECT_EQ(client.Ask(StepRequest(token, 3), {SomeActions(), ""}).header.status, Status::kOk);
+  EXPECT_EQ(client.Ask(StepRequest(token, 4), {SomeActions()}).header.status, Status::kOk)
+      << "what is left out at the end needs no frame";
+  EXPECT_THAT(client.Ask(StepRequest(token, 5)).header.error, ::testing::HasSubstr("'actions'"));
 }
 
 TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
@@ -274,10 +283,11 @@ TEST_F(ServerTest, ABadActionIsAnErrorOfItsRowAlone) {
   const RawReply reply =
       client.Ask(StepRequest(token, 3), {Packed(std::vector<std::int32_t>{0, -1, 1000000, 0}), ""});
   EXPECT_EQ(reply.header.status, Status::kOk);
-  EXPECT_EQ(reply.frames[5], std::string("\0\2\2\0", 4));
-  const std::size_t row_bytes = reply.frames[1].size() / kRows;
-  EXPECT_EQ(reply.frames[1].substr(row_bytes, row_bytes), std::string(row_bytes, '\0'));
-  EXPECT_NE(reply.frames[1].substr(0, row_bytes), std::string(row_bytes, '\0'));
+  EXPECT_EQ(Part(reply, BatchArray::kStatus), std::string("\0\2\2\0", 4));
+  const std::string observations = Part(reply, BatchArray::kObservations);
+  const std::size_t row_bytes = observations.size() / kRows;
+  EXPECT_EQ(observations.substr(row_bytes, row_bytes), std::string(row_bytes, '\0'));
+  EXPECT_NE(observations.substr(0, row_bytes), std::string(row_bytes, '\0'));
 }
 
 TEST_F(ServerTest, ASnapshotThatHadToMakeRoomIsAClearError) {
@@ -327,9 +337,9 @@ TEST_F(ServerTest, ASnapshotOfAnotherTrackIsAnErrorOfItsRowAlone) {
   const std::string first = saved.frames[1].substr(0, 8);
   const RawReply reply = client.Ask(SessionRequest(Operation::kRestore, token, 4), {first + first});
   EXPECT_EQ(reply.header.status, Status::kOk);
-  EXPECT_EQ(reply.frames[5], std::string("\0\3", 2));
+  EXPECT_EQ(Part(reply, BatchArray::kStatus, 2), std::string("\0\3", 2));
   Request branch = SessionRequest(Operation::kBranch, token, 5);
-  EXPECT_EQ(client.Ask(branch, {""}).frames[5], std::string("\0\3", 2));
+  EXPECT_EQ(Part(client.Ask(branch, {""}), BatchArray::kStatus, 2), std::string("\0\3", 2));
   branch.id = 6;
   branch.row = 2;
   EXPECT_THAT(client.Ask(branch, {""}).header.error,
@@ -410,7 +420,7 @@ TEST_F(ServerTest, DamagedStatesNeverHarmTheServer) {
     const RawReply restored =
         client.Ask(SessionRequest(Operation::kRestore, token, id++), {imported.frames[1]});
     ASSERT_EQ(restored.header.status, Status::kOk) << restored.header.error;
-    num_taken += restored.frames[5] == std::string(1, '\0') ? 1 : 0;
+    num_taken += Part(restored, BatchArray::kStatus, 1) == std::string(1, '\0') ? 1 : 0;
     ASSERT_EQ(client.Ask(StepRequest(token, id++), {SomeActions(1), ""}).header.status,
               Status::kOk);
   }
@@ -610,13 +620,21 @@ TEST_F(ServerTest, ASessionWaitsForOnePieceOfWorkOfEachOtherHoweverManyTheyHaveW
   server_settings.threads = 1;
   Start();
   RawClient client = Raw();
-  constexpr int kFlooder = 32, kEager = 2, kModest = 1;  // their rows tell sessions apart
+  constexpr int kFlooder = 32, kEager = 2, kModest = 1;
   const Token flooder = Ready(client, 1, kFlooder), eager = Ready(client, 2, kEager),
               modest = Ready(client, 3, kModest), bystander = client.Hello(4);
   std::uint64_t flooder_id = 3, eager_id = 3, modest_id = 3;
   const auto step = [&](const Token& token, std::uint64_t& id, int rows) {
     client.Send(StepRequest(token, id++), {SomeActions(rows), ""});
   };
+  // The sizes of their batches tell sessions apart.
+  const auto size = [&](const Token& token, std::uint64_t& id, int rows) {
+    step(token, id, rows);
+    return client.Receive().value().frames.at(1).size();
+  };
+  const std::size_t of_flooder = size(flooder, flooder_id, kFlooder),
+                    of_eager = size(eager, eager_id, kEager),
+                    of_modest = size(modest, modest_id, kModest);
   const int window = server_settings.sessions.window;
   for (int round = 1; round <= TestCount(5, 20, 200); ++round) {
     gate->Shut();
@@ -633,10 +651,10 @@ TEST_F(ServerTest, ASessionWaitsForOnePieceOfWorkOfEachOtherHoweverManyTheyHaveW
     for (int i = 0; i < window + 3; ++i) {
       const RawReply reply = client.Receive().value();
       ASSERT_EQ(reply.header.status, Status::kOk) << reply.header.error;
-      order.push_back(reply.frames[2].size() / sizeof(float));
+      order.push_back(reply.frames[1].size());
     }
-    ASSERT_THAT(order, ::testing::ElementsAre(kFlooder, kEager, kModest, kFlooder, kEager, kFlooder,
-                                              kFlooder))
+    ASSERT_THAT(order, ::testing::ElementsAre(of_flooder, of_eager, of_modest, of_flooder, of_eager,
+                                              of_flooder, of_flooder))
         << "round " << round;
   }
 }
