@@ -264,13 +264,17 @@ void RemoteVectorEnvironment::SendCopy(InFlight& request) {
 
 bool RemoteVectorEnvironment::Receive(Deadline until) {
   zmq::message_t frame;
-  if (!ReceiveFrame(socket_, frame)) {
+  bool is_here = false;
+  const auto receive = [&] { return is_here = ReceiveFrame(socket_, frame); };
+  const auto sleep = [&] {
     zmq::pollitem_t items[] = {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, -1, ZMQ_POLLIN, 0}};
     const bool is_watched = keep_alive_ != nullptr && !keep_alive_->server_is_lost();
     if (is_watched) items[1].fd = keep_alive_->lost_fd();
     Poll({items, is_watched ? 2u : 1u}, until);
-    if (!ReceiveFrame(socket_, frame)) return false;
-  }
+    receive();
+  };
+  if (!receive()) short_wait_.Wait(receive, sleep, until);
+  if (!is_here) return false;
   received_.frames.clear();
   bool more = frame.more();
   received_.frames.push_back(std::move(frame));

@@ -60,6 +60,7 @@
 #include "transport/protocol.h"
 #include "transport/replies.h"
 #include "transport/service_replies.h"
+#include "transport/short_wait.h"
 #include "transport/states_reply.h"
 #include "transport/track_reply.h"
 
@@ -286,6 +287,7 @@ class RemoteVectorEnvironment : public LearnerEnvironment {
   std::uint64_t next_uncounted_id_;
   std::deque<InFlight> in_flight_;  // not answered yet, oldest first
   InFlight answered_;               // the latest that was
+  ShortWait short_wait_;            // for replies
   bool must_settle_ = false;        // replies with the next id may be those of copies
   Received received_;               // the latest reply
   Received batch_;                  // the latest batch; views point into it

@@ -26,6 +26,8 @@ constexpr std::size_t kMostFrames = 64;          // whoever sends a message of m
 constexpr std::size_t kConnectionsPerSession = 4, kMoreConnections = 64;
 constexpr int kPeerQueue = 64;  // messages of one connection held in either direction
 constexpr int kLingerMs = 200;
+constexpr std::uint64_t kOnlyOneAfter = 16;  // pieces of work in a row
+constexpr double kOnlyOnesFactor = 10;
 constexpr auto kStoppingTurn = 10ms;
 constexpr auto kLookAtWaitingEvery = 1s;
 
@@ -201,7 +203,9 @@ bool Server::Run() {
   while (!stopping_.load() || running_ > 0 || !ready_.empty() || !waiting_.empty()) {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
-    Poll(items, NextTurn());
+    const Deadline next_turn = NextTurn();
+    short_wait_.Wait([&] { return zmq::poll(items, 2, std::chrono::milliseconds(0)) > 0; },
+                     [&] { Poll(items, next_turn); }, next_turn);
     if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
     if (reopening_.exchange(false) && access_log_ != nullptr) access_log_->Reopen();
     ReceiveAll();
@@ -434,6 +438,8 @@ void Server::Dispatch() {
     for (const std::shared_ptr<Session>& session : ready) {
       const std::shared_ptr<Work> work = session->waiting.Pop();
       if (work == nullptr) continue;  // it was closed meanwhile
+      num_in_a_row_ = session->number == latest_ ? num_in_a_row_ + 1 : 0;
+      latest_ = session->number;
       if (!stopping_.load() && !(alone && RunsHere(*session, *work))) {
         session->running = true;
         ++running_;
@@ -448,9 +454,11 @@ void Server::Dispatch() {
 
 // Nobody else waits for the work of the only session that asks.
 bool Server::RunsHere(const Session& session, const Work& work) const {
+  const bool is_only_one = running_ == 0 && num_in_a_row_ >= kOnlyOneAfter;
   return session.environment != nullptr && session.environment->is_simulated() &&
          IsOnRows(work.request.operation) &&
-         session.environment->EstimateUs(work) <= settings_.inline_limit_us;
+         session.environment->EstimateUs(work) <=
+             settings_.inline_limit_us * (is_only_one ? kOnlyOnesFactor : 1);
 }
 
 // Whoever has run it goes on with the session's next piece, behind those of other sessions: to ask

@@ -29,6 +29,7 @@
 #include "transport/security.h"
 #include "transport/service_replies.h"
 #include "transport/session_table.h"
+#include "transport/short_wait.h"
 #include "transport/workers.h"
 
 namespace hotlap::transport {
@@ -41,7 +42,9 @@ struct ServerSettings {
   std::size_t transfer_bytes = std::size_t{4} << 20;    // of one export or import at most
   std::size_t kept_bytes = std::size_t{16} << 20;       // of states that one session's rows keep
   int threads = 1;                                      // that compute simulated rows
-  double inline_limit_us = 20;  // what the socket's thread runs itself at most; 0: nothing
+  // What the socket's thread runs itself at most, ten times that for the only session that asks; 0:
+  // nothing.
+  double inline_limit_us = 20;
   std::chrono::milliseconds stop_within{600};   // for what runs when the server is stopped
   std::function<Deadline()> now = &Clock::now;  // by which sessions expire
   std::shared_ptr<const LogLines> logs{};       // what `logs` tells; null: nothing
@@ -199,7 +202,10 @@ class Server {
   HelloReply hello_;  // what is the same for all sessions
 
   SessionTable sessions_;
-  std::vector<std::shared_ptr<Session>> ready_;    // with work waiting and none running
+  std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
+  ShortWait short_wait_;
+  std::uint64_t latest_ = 0;                       // number of the session that asked last ..
+  std::uint64_t num_in_a_row_ = 0;                 // .. and how often it did since another
   int running_ = 0;                                // sessions that are with workers
   std::vector<Waiting> waiting_;                   // in the order in which they came
   std::uint64_t num_returns_ = 0;                  // of games, as of the latest look at who waits

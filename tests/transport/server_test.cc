@@ -659,6 +659,44 @@ TEST_F(ServerTest, ASessionWaitsForOnePieceOfWorkOfEachOtherHoweverManyTheyHaveW
   }
 }
 
+class SlowGames : public GatedGames {
+ public:
+  using GatedGames::GatedGames;
+  std::span<const Completion> Collect(Deadline deadline) override {
+    std::this_thread::sleep_for(2ms);
+    return GatedGames::Collect(deadline);
+  }
+};
+
+TEST_F(ServerTest, TheOnlySessionThatAsksMayHoldTheSocketsThreadForTenTimesAsLong) {
+  server_settings.inline_limit_us = 1000;
+  game_settings.make_simulated = [&](const std::vector<SimulatedGame>& settings) {
+    return std::make_unique<SlowGames>(MakeSimulatedGames(settings), gate);
+  };
+  Start();
+  RawClient one = Raw(), other = Raw();
+  const Token one_token = Ready(one, 1, 1), other_token = Ready(other, 2, 1);
+  std::uint64_t id = 3, other_id = 3;
+  const auto step = [&](RawClient& client, const Token& token, std::uint64_t& next) {
+    EXPECT_EQ(client.Ask(StepRequest(token, next++), {SomeActions(1)}).header.status, Status::kOk);
+  };
+  const auto inline_runs = [&] { return server->counters().inline_runs; };
+  const auto step_both = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      step(one, one_token, id);
+      step(other, other_token, other_id);
+    }
+  };
+  step_both(2);  // now the server knows how long they take
+  const std::uint64_t before = inline_runs();
+  step_both(20);
+  EXPECT_EQ(inline_runs(), before) << "two ask in turns";
+  EXPECT_TRUE(Eventually([&] {
+    step(one, one_token, id);
+    return inline_runs() > before;
+  }));
+}
+
 // ---- start and stop
 
 TEST_F(ServerTest, StopFinishesWhatRuns) {
