@@ -1,21 +1,20 @@
 """How fast environments step from Python: `python -m hotlap.bench`.
 
-Steps of all rows per second, of VectorEnv by `step` and by `send` and `recv` with two halves in flight, beside the C++ client
-(when `serve_bench` is built), Gymnasium's SyncVectorEnv and AsyncVectorEnv over an environment that does nothing but has the same
-spaces, and envpool's Pendulum-v1 (when it is installed). Measurements take turns, so that what else the machine does meets all of
-them; each figure is a median. Quote ratios between figures of one run.
+Steps of all rows per second, of VectorEnv by `step` and by `send` and `recv` with two halves in flight, beside the C++ client on
+the same server (when `client_bench` is built), Gymnasium's SyncVectorEnv and AsyncVectorEnv over an environment that does nothing
+but has the same spaces, and envpool's Pendulum-v1 (when it is installed). Measurements take turns, so that what else the machine
+does meets all of them; each figure is a median, and so is each ratio, of those within one turn: quote ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import json
 import pathlib
 import platform
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -33,9 +32,11 @@ _ROWS = (1, 16, 64, 256, 1024)
 _OTHERS = ('cpp', 'sync', 'async', 'envpool')
 _MOST_PROCESSES = 64
 _NUM_BATCHES = 16  # of actions, drawn before the clock runs
+_RATIOS = {f'{one}/{other}': (one, other) for one, other in (
+    ('step', 'cpp_step'), ('halves', 'cpp_halves'), ('step', 'async'), ('halves', 'async'))}
 
-Round = Callable[[], object]  # steps every row once
-Contender = Callable[[int], Any]  # of so many rows: a context that gives a Round, or None where it has none
+Rate = Callable[[float], float]  # steps of rows per second, measured for so many seconds
+Contender = Callable[[int], Any]  # of so many rows: a context that gives a Rate, or None where it has none
 
 
 class Trivial(gym.Env[Any, Any]):
@@ -62,27 +63,38 @@ def _actions(rows: int, num_actions: int) -> Iterator[Any]:
         yield from batches
 
 
+def _rate(step_once: Callable[[], object], rows: int) -> Rate:
+    def measure(seconds: float) -> float:
+        count, begin = 0, time.perf_counter()
+        while (now := time.perf_counter()) - begin < seconds:
+            step_once()
+            count += rows
+        return count / (now - begin)
+
+    return measure
+
+
 def _by_step(server: Server) -> Contender:
     @contextmanager
-    def of(rows: int) -> Iterator[Round]:
+    def of(rows: int) -> Iterator[Rate]:
         with closing(VectorEnv(_TRACK, rows, server=server, wait_s=60)) as env:
             env.reset(seed=1)
             actions = _actions(rows, len(env.action_names))
-            yield lambda: env.step(next(actions))
+            yield _rate(lambda: env.step(next(actions)), rows)
 
     return of
 
 
 def _by_halves(server: Server) -> Contender:
     @contextmanager
-    def of(rows: int) -> Iterator[Round | None]:
+    def of(rows: int) -> Iterator[Rate | None]:
         if rows < 2:
             yield None
             return
         with closing(VectorEnv(_TRACK, rows, server=server, wait_s=60)) as env:
             env.reset(seed=1)
             actions = _actions(rows, len(env.action_names))
-            halves = np.array_split(np.arange(rows), 2)
+            halves = np.array_split(np.arange(rows, dtype=np.int32), 2)
             first = next(actions)
             for half in halves:
                 env.send(first[half], rows=half)
@@ -93,14 +105,35 @@ def _by_halves(server: Server) -> Contender:
                     env.recv()
                     env.send(batch[half], rows=half)
 
-            yield step_once
+            yield _rate(step_once, rows)
+
+    return of
+
+
+def _by_cpp(server: Server, options: Sequence[str], least_rows: int) -> Contender:
+    @contextmanager
+    def of(rows: int) -> Iterator[Rate | None]:
+        if rows < least_rows:
+            yield None
+            return
+        command = [str(program('client_bench')), '--server', server.endpoint, '--rows', str(rows), *options]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+            asked, told = client.stdin, client.stdout
+            assert asked is not None
+            assert told is not None
+
+            def measure(seconds: float) -> float:
+                print(seconds, file=asked, flush=True)
+                return float(told.readline())
+
+            yield measure
 
     return of
 
 
 def _gymnasiums(kind: Any, spaces: VectorEnv, most: int | None) -> Contender:
     @contextmanager
-    def of(rows: int) -> Iterator[Round | None]:
+    def of(rows: int) -> Iterator[Rate | None]:
         if most is not None and rows > most:
             yield None
             return
@@ -108,51 +141,49 @@ def _gymnasiums(kind: Any, spaces: VectorEnv, most: int | None) -> Contender:
         with closing(kind([lambda: Trivial(observation_space, action_space)] * rows)) as env:
             env.reset(seed=1)
             actions = _actions(rows, len(spaces.action_names))
-            yield lambda: env.step(next(actions))
+            yield _rate(lambda: env.step(next(actions)), rows)
 
     return of
 
 
 def _envpools(envpool: Any) -> Contender:
     @contextmanager
-    def of(rows: int) -> Iterator[Round]:
+    def of(rows: int) -> Iterator[Rate]:
         with closing(envpool.make_gymnasium('Pendulum-v1', num_envs=rows)) as env:
             env.reset()
             actions = np.random.default_rng(1).uniform(-2, 2, (rows, 1)).astype(np.float32)
-            yield lambda: env.step(actions)
+            yield _rate(lambda: env.step(actions), rows)
 
     return of
 
 
-def _rate(step_once: Round, rows: int, seconds: float) -> float:
-    """Steps of rows per second."""
-    count, begin = 0, time.perf_counter()
-    while (now := time.perf_counter()) - begin < seconds:
-        step_once()
-        count += rows
-    return count / (now - begin)
+def _contenders(server: Server, most_processes: int, without: Sequence[str]) -> dict[str, Contender]:
+    """Those that are compared stand side by side."""
+    found: dict[str, Contender] = {'step': _by_step(server), 'halves': _by_halves(server)}
+    if 'cpp' not in without and _is_built('client_bench'):
+        found = {'step': found['step'], 'cpp_step': _by_cpp(server, (), 1),
+                 'halves': found['halves'], 'cpp_halves': _by_cpp(server, ('--halves',), 2)}
+    spaces = VectorEnv(_TRACK, server=server)
+    if 'sync' not in without:
+        found['sync'] = _gymnasiums(gym.vector.SyncVectorEnv, spaces, None)
+    if 'async' not in without:
+        found['async'] = _gymnasiums(gym.vector.AsyncVectorEnv, spaces, most_processes)
+    if 'envpool' not in without and importlib.util.find_spec('envpool') is not None:
+        found['envpool'] = _envpools(importlib.import_module('envpool'))
+    return found
 
 
-def _cpp_client() -> dict[int, dict[str, float]]:
-    """What `serve_bench` says of its client over ipc and the default environment, by rows; empty where it is not
-    built.
-    """
+def _is_built(name: str) -> bool:
     try:
-        bench = program('serve_bench')
+        program(name)
     except ServerNotStarted:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / 'figures.json'
-        subprocess.run([bench, '--out', out], check=True, stdout=subprocess.DEVNULL)
-        served = json.loads(out.read_text())['served']
-    return {result['rows']: {f'cpp_{name}': result['ipc'][field]['steps_per_s']
-                             for name, field in (('step', 'served'), ('halves', 'halves')) if field in result['ipc']}
-            for result in served if result['environment'] == 'default' and 'ipc' in result}
+        return False
+    return True
 
 
 def measure(rows: Sequence[int] = _ROWS, *, seconds: float = 0.5, repeats: int = 5, most_processes: int = _MOST_PROCESSES,
             threads: int | None = None, without: Sequence[str] = ()) -> list[dict[str, float]]:
-    """One map per number of rows: `rows`, and steps per second by contender; what there is not is left out.
+    """One map per number of rows: `rows`, steps per second by contender, ratios as `step/async`; what there is not is left out.
 
     Args:
         rows: numbers of rows.
@@ -162,45 +193,39 @@ def measure(rows: Sequence[int] = _ROWS, *, seconds: float = 0.5, repeats: int =
         threads: of the server.
         without: those of `cpp`, `sync`, `async` and `envpool` that are left out.
     """
-    cpp = {} if 'cpp' in without else _cpp_client()
-    with Server(simulated=2 * max(rows), threads=threads) as server:
-        spaces = VectorEnv(_TRACK, server=server)
-        contenders: dict[str, Contender] = {
-            'step': _by_step(server), 'halves': _by_halves(server),
-            'sync': _gymnasiums(gym.vector.SyncVectorEnv, spaces, None),
-            'async': _gymnasiums(gym.vector.AsyncVectorEnv, spaces, most_processes)}
-        try:
-            contenders['envpool'] = _envpools(importlib.import_module('envpool'))
-        except ImportError:
-            pass
-        contenders = {name: contender for name, contender in contenders.items() if name not in without}
-        results = []
+    results = []
+    with Server(simulated=4 * max(rows), threads=threads) as server:
+        contenders = _contenders(server, most_processes, without)
         for n in rows:
             rates: dict[str, list[float]] = {}
             with ExitStack() as stack:
-                rounds = {name: stack.enter_context(contender(n)) for name, contender in contenders.items()}
+                running = {name: stack.enter_context(contender(n)) for name, contender in contenders.items()}
                 for turn in range(repeats + 1):
-                    for name, step_once in rounds.items():
-                        if step_once is None:
+                    for name, rate in running.items():
+                        if rate is None:
                             continue
-                        rate = _rate(step_once, n, seconds if turn > 0 else 0.1 * seconds)
-                        if turn > 0:  # the first one warms up
-                            rates.setdefault(name, []).append(rate)
-            results.append({'rows': n, **{name: statistics.median(values) for name, values in rates.items()}, **cpp.get(n, {})})
+                        if turn == 0:
+                            rate(0.1 * seconds)  # warms up
+                        else:
+                            rates.setdefault(name, []).append(rate(seconds))
+            results.append({'rows': n, **{name: statistics.median(values) for name, values in rates.items()}, **_ratios(rates)})
     return results
+
+
+def _ratios(rates: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(a / b for a, b in zip(rates[one], rates[other], strict=True))
+            for name, (one, other) in _RATIOS.items() if one in rates and other in rates}
 
 
 def table(results: Sequence[dict[str, float]]) -> str:
     """For people: steps per second, and how many times as fast as AsyncVectorEnv and as the C++ client ours is."""
     names = [name for name in ('step', 'halves', 'cpp_step', 'cpp_halves', 'sync', 'async', 'envpool')
              if any(name in result for result in results)]
-    ratios = [(f'{one}/{other}', one, other) for one, other in (
-        ('step', 'cpp_step'), ('halves', 'cpp_halves'), ('step', 'async'), ('halves', 'async')) if other in names]
-    lines = [''.join([f'{"rows":>6}', *(f'{name:>12}' for name in names), *(f'{title:>18}' for title, *_ in ratios)])]
+    ratios = [name for name in _RATIOS if any(name in result for result in results)]
+    lines = [''.join([f'{"rows":>6}', *(f'{name:>12}' for name in names), *(f'{name:>18}' for name in ratios)])]
     for result in results:
         cells = [f'{result[name]:>12.0f}' if name in result else f'{"-":>12}' for name in names]
-        cells += [f'{result[one] / result[other]:>18.2f}' if one in result and other in result else f'{"-":>18}'
-                  for _, one, other in ratios]
+        cells += [f'{result[name]:>18.2f}' if name in result else f'{"-":>18}' for name in ratios]
         lines.append(f'{result["rows"]:>6.0f}' + ''.join(cells))
     return '\n'.join(lines)
 
