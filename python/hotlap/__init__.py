@@ -4,7 +4,8 @@
     env = gym.make_vec('hotlap/HairpinRun-v0', num_envs=64)
     observations, infos = env.reset(seed=1)
 
-`Env` and `VectorEnv` are Gymnasium's, `Client` is the raw protocol, `Server` starts a local server.
+`Env` and `VectorEnv` are Gymnasium's, `Client` is the raw protocol, `Server` starts a local server, `evaluate` reports how a
+policy drives.
 """
 
 from hotlap import errors, policies
@@ -23,6 +24,8 @@ from hotlap.errors import (
                            SpecMismatch,
                            TimedOut,
 )
+from hotlap.evaluation import evaluate
+from hotlap.evaluation_report import Report
 from hotlap.protocol import Attachment, Batch, EndReason, EnvironmentSpec, Hello, RowStatus
 from hotlap.registration import register_all
 from hotlap.server import Server
@@ -31,7 +34,7 @@ from hotlap.vector_env import VectorEnv
 
 __version__ = '0.1.0'
 __all__ = ['Attachment', 'Backoff', 'Batch', 'Client', 'ClientKeys', 'EndReason', 'Env', 'EnvironmentSpec', 'Hello',
-           'HotlapError', 'LeaseExpired', 'NoReply', 'Refused', 'RowStatus', 'RowsRefused', 'Server', 'ServerFull',
-           'ServerLost', 'ServerNotStarted', 'SpecMismatch', 'TimedOut', 'VectorEnv', 'errors', 'policies']
+           'HotlapError', 'LeaseExpired', 'NoReply', 'Refused', 'Report', 'RowStatus', 'RowsRefused', 'Server', 'ServerFull',
+           'ServerLost', 'ServerNotStarted', 'SpecMismatch', 'TimedOut', 'VectorEnv', 'errors', 'evaluate', 'policies']
 
 register_all()
