@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from hotlap.cars import Cars
 from hotlap.client import Client
 from hotlap.track import Track
 
-MODES = ('ansi', 'rgb_array', 'track')
+if TYPE_CHECKING:
+    from hotlap.window import Window
+
+MODES = ('ansi', 'human', 'rgb_array', 'track')
 _BAR = 40  # characters
 _KMH_PER_MPS = 3.6
 
@@ -19,16 +22,25 @@ _KMH_PER_MPS = 3.6
 class Renderer:
     """Asks the server for tracks and cars, and draws them."""
 
-    def __init__(self, mode: str) -> None:
-        """Pillow is imported for modes that draw.
+    def __init__(self, mode: str, names: Sequence[str], fps: float) -> None:
+        """Pillow is imported for modes that draw, pygame for a window, which opens with the first picture.
+
+        Args:
+            mode: one of MODES.
+            names: of the rows' tracks.
+            fps: pictures that a window shows per second.
 
         Raises:
-            DependencyNotInstalled: it is not there.
+            DependencyNotInstalled: one of them is not there.
         """
-        self._mode = mode
+        self._mode, self._names, self._fps = mode, names, fps
         if mode != 'ansi':
             from hotlap import drawing
             self._drawing = drawing
+        if mode == 'human':
+            from hotlap import window
+            self._window_of = window.Window
+        self._window: Window | None = None
         self._tracks: dict[str, Track] = {}
         self._driven: list[_Driven] = []
 
@@ -36,19 +48,40 @@ class Renderer:
         """Follows the rows to where a step or a reset has brought them; nothing may be in flight."""
         if self._mode == 'track':
             self._follow(Cars.ask(client))
+        elif self._mode == 'human':
+            self._show(client)
 
-    def frames(self, client: Client, tracks: Sequence[str]) -> tuple[Any, ...]:
-        """A picture (or text) per row; `tracks` are those of the rows. Nothing may be in flight."""
-        for name in sorted(set(tracks) - set(self._tracks)):
-            self._tracks[name] = Track.ask(client, name)
+    def frames(self, client: Client) -> tuple[Any, ...] | None:
+        """A picture (or text) per row; None of a window. Nothing may be in flight."""
+        if self._mode == 'human':
+            self._show(client)
+            return None
+        tracks = [self._track(client, name) for name in self._names]
         cars = Cars.ask(client)
         if self._mode == 'ansi':
-            return tuple(_text(self._tracks[name], cars, row) for row, name in enumerate(tracks))
+            return tuple(_text(track, cars, row) for row, track in enumerate(tracks))
         if self._mode == 'rgb_array':
-            return tuple(self._drawing.follow(self._tracks[name], cars, row) for row, name in enumerate(tracks))
+            return tuple(self._drawing.follow(track, cars, row) for row, track in enumerate(tracks))
         self._follow(cars)
-        return tuple(self._drawing.whole(self._tracks[name], cars, row, self._drawing.Line(*self._driven[row].line()))
-                     for row, name in enumerate(tracks))
+        return tuple(self._drawing.whole(track, cars, row, self._drawing.Line(*self._driven[row].line()))
+                     for row, track in enumerate(tracks))
+
+    def close(self) -> None:
+        """Closes the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+
+    def _track(self, client: Client, name: str) -> Track:
+        if name not in self._tracks:
+            self._tracks[name] = Track.ask(client, name)
+        return self._tracks[name]
+
+    def _show(self, client: Client) -> None:
+        """Row 0 in the window; nothing once that was closed."""
+        if self._window is None:
+            self._window = self._window_of(self._fps)
+        if self._window.is_open:
+            self._window.show(self._drawing.follow(self._track(client, self._names[0]), Cars.ask(client), 0))
 
     def _follow(self, cars: Cars) -> None:
         if len(self._driven) != len(cars.known):

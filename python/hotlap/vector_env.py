@@ -61,6 +61,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     # Attributes that rows have each for themselves.
     _of_rows: ClassVar[Mapping[str, str]] = {'track': 'tracks'}
     _client: Client | None = None
+    _renderer: Renderer | None = None
     _pid = 0  # of the process that has leased
 
     def __init__(self, track: str | Sequence[str] = 'hairpins', num_envs: int = 1, *, server: str | Server | None = None,
@@ -99,11 +100,12 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             keys: for a server that asks for them.
             reconnect: reach a lost server again; None: raise ServerLost.
             nick: for others to see.
-            render_mode: what `render` gives: `rgb_array`, `track`, `ansi`, or None, nothing. The first two want Pillow.
+            render_mode: what `render` gives: `rgb_array`, `track`, `ansi`, or None, nothing; `human`: each reset and step shows
+                row 0 in a window. All but `ansi` want Pillow, `human` pygame too.
 
         Raises:
             ValueError: an argument is none of those above.
-            DependencyNotInstalled: the render mode wants Pillow.
+            DependencyNotInstalled: the render mode wants Pillow or pygame.
         """
         super().__init__()
         if render_mode not in (None, *MODES):
@@ -122,7 +124,6 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, 'autoreset_mode': self.autoreset_mode}
         self.render_mode = render_mode
-        self._renderer = None if render_mode is None else Renderer(render_mode)
         self._track_names, self._server, self._keys, self._nick = tracks, server, keys, nick
         self._timeout_s, self._reconnect = timeout_s, reconnect
         self._environment = environment or 'default'
@@ -140,6 +141,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
 
         spec = self.server_spec
         self.metadata['render_fps'] = 1 / (spec.ticks_per_step * TICK_S)
+        if render_mode is not None:
+            self._renderer = Renderer(render_mode, self.tracks, self.metadata['render_fps'])
         self.observation_names, self.action_names = spec.observation, spec.action
         self.single_observation_space = gym.spaces.Box(spec.observation_low, spec.observation_high, dtype=np.float32)
         self.single_action_space = (gym.spaces.Discrete(len(spec.action)) if spec.is_discrete else
@@ -260,6 +263,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         `track`: a picture of the whole track and of the line driven in this episode, coloured by speed; as long as an episode
             has just begun, that of the one before. The server is asked where the cars are after every step, so steps are slower.
         `ansi`: a line of text.
+        `human`: None; shows row 0 in the window, as each reset and step does by itself while no other is in flight.
 
         Raises:
             ResetNeeded: before the first reset.
@@ -271,13 +275,15 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         client = self._leased_client()
         if client.num_in_flight > 0:
             raise AlreadyPendingCallError('render when all steps that were sent are received', 'render')
-        return self._renderer.frames(client, self.tracks)
+        return self._renderer.frames(client)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Gives the rows back."""
+        """Gives the rows back, and closes the window."""
         if self._client is not None and self._pid == os.getpid():
             self._client.close()
         self._client = None
+        if self._renderer is not None:
+            self._renderer.close()
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """A method of this object, or an attribute as `get_attr` has it, once per row: rows are no objects of their own."""

@@ -13,6 +13,7 @@ from hotlap import Server, VectorEnv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONG_ENOUGH_S = 60.0
 os.environ.setdefault('HOTLAP_PROGRAMS', str(ROOT / 'build/release/bin'))
+os.environ['SDL_VIDEODRIVER'] = 'dummy'  # windows that nobody sees
 
 
 @pytest.fixture(scope='session')

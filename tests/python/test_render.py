@@ -156,7 +156,8 @@ def test_without_a_mode_nothing_is_drawn(make):
     env.reset()
     with pytest.warns(UserWarning, match='render_mode'):
         assert env.render() is None
-    assert hotlap.VectorEnv.metadata['render_modes'] == hotlap.Env.metadata['render_modes'] == ['ansi', 'rgb_array', 'track']
+    for kind in (hotlap.Env, hotlap.VectorEnv):
+        assert kind.metadata['render_modes'] == ['ansi', 'human', 'rgb_array', 'track']
     assert make('oval', ticks_per_step=10).metadata['render_fps'] == 10
 
 
@@ -201,9 +202,9 @@ def test_record_video_films_a_vector(server, tmp_path, mode):
 
 def test_pillow_is_imported_for_pictures_alone():
     script = ('import gymnasium, sys, hotlap.renderer\n'
-              'hotlap.renderer.Renderer("ansi"); assert "PIL" not in sys.modules\n'
+              'hotlap.renderer.Renderer("ansi", ["oval"], 20); assert "PIL" not in sys.modules\n'
               'sys.modules["PIL"] = None\n'
-              'try: hotlap.renderer.Renderer("rgb_array")\n'
+              'try: hotlap.renderer.Renderer("rgb_array", ["oval"], 20)\n'
               'except gymnasium.error.DependencyNotInstalled as error: print(error)\n')
     run = subprocess.run([sys.executable, '-c', script], env=environment(), capture_output=True, text=True, check=True)
     assert 'pip install "hotlap[render]"' in run.stdout

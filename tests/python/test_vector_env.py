@@ -321,6 +321,7 @@ def test_an_observation_may_be_that_of_a_named_environment(make):
         make('oval', observation='tiny')
 
 
+@pytest.mark.filterwarnings('error::pytest.PytestUnraisableExceptionWarning')  # what is half made can be closed
 @pytest.mark.parametrize(('wrong', 'word'), [
     ({'action': 'wheel'}, 'action'), ({'max_episode_steps': 0}, 'max_episode_steps'), ({'num_envs': 0}, 'num_envs'),
     ({'render_mode': 'hologram'}, 'render_mode'), ({'track': []}, 'track'), ({'ticks_per_step': 0}, 'ticks_per_step'),
