@@ -209,13 +209,33 @@ def _folder_path(root: str) -> pathlib.Path:
     return pathlib.Path(_parent(), f'hotlap-{os.getuid()}-{root}')
 
 
+def _is_private(folder: pathlib.Path) -> bool:
+    """A folder of this user alone."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
 def _folder_of(root: str) -> pathlib.Path:
     folder = _folder_path(root)
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    if not _is_private(folder):
         raise ServerNotStarted(f'{folder}: is not a folder of this user alone')
     return folder
+
+
+def _sweep() -> None:
+    """Removes the folders of trees that were killed: their root is gone, and nobody holds the file that their server does."""
+    for folder in pathlib.Path(_parent()).glob(f'hotlap-{os.getuid()}-*.*'):
+        pid, _, began = folder.name.rpartition('-')[2].partition('.')
+        if not pid.isdigit() or _began(int(pid)) == began:
+            continue
+        try:
+            if _is_private(folder):
+                with open(folder / 'alive', 'ab') as alive:
+                    fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
+        except OSError:
+            continue  # its server lives, or somebody else sweeps
 
 
 def default_endpoint() -> str:
@@ -237,6 +257,7 @@ def default_endpoint() -> str:
             fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return endpoint  # the server holds it
+        _sweep()
         process, endpoint = launch(f'ipc://{folder}/socket', _DEFAULT, int(root.partition('.')[0]), 30.0,
                                    [alive.fileno()])
         _started.append(process)

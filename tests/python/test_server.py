@@ -1,17 +1,19 @@
 """Local servers: started by themselves, shared by a process tree, never left behind."""
 
+import fcntl
 import multiprocessing
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from conftest import LONG_ENOUGH_S, environment, is_alive, wait_until
 
 from hotlap import Client, Env, Server, ServerNotStarted
-from hotlap.server import default_endpoint
+from hotlap.server import _began, default_endpoint
 
 GONE_WITHIN_S = 10.0
 
@@ -65,6 +67,52 @@ def test_a_killed_learner_takes_its_server_along(which):
         assert all(is_alive(pid) for pid in pids)
         os.kill(learner.pid, signal.SIGKILL)
         assert wait_until(lambda: not any(is_alive(pid) for pid in pids), GONE_WITHIN_S)
+
+
+FIRST = """
+import sys
+from hotlap.server import default_endpoint
+print(default_endpoint(), flush=True)
+sys.stdin.read()
+"""
+
+
+def in_tree_of_its_own(folder):
+    """A program that has made the server of its tree, whose files are in this folder; and the endpoint."""
+    program = subprocess.Popen([sys.executable, '-c', FIRST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               env={**outside_of_this_tree(), 'TMPDIR': folder})
+    return program, pathlib.Path(program.stdout.readline().strip().removeprefix('ipc://'))
+
+
+def test_what_a_killed_tree_has_left_goes_when_the_next_makes_its_server():
+    with tempfile.TemporaryDirectory() as folder:
+        killed, socket = in_tree_of_its_own(folder)
+        living, other = in_tree_of_its_own(folder)
+        assert socket.parent != other.parent
+        with killed, living:
+            os.kill(killed.pid, signal.SIGKILL)
+            killed.wait()
+            assert wait_until(lambda: not servers_of(socket))
+            held = pathlib.Path(folder, f'hotlap-{os.getuid()}-{killed.pid}.1')  # as if its server lived on
+            held.mkdir(mode=0o700)
+            foreign = pathlib.Path(folder, f'hotlap-{os.getuid()}-{killed.pid}.2')  # others may enter
+            foreign.mkdir()
+            young = pathlib.Path(folder, f'hotlap-{os.getuid()}-{os.getpid()}.{_began(os.getpid())}')  # has no server yet
+            young.mkdir(mode=0o700)
+            assert socket.parent.is_dir()
+            with open(held / 'alive', 'wb') as alive:
+                fcntl.flock(alive, fcntl.LOCK_EX)
+                with in_tree_of_its_own(folder)[0] as third:
+                    assert not socket.parent.exists()
+                    assert held.is_dir()
+                    assert foreign.is_dir()
+                    assert young.is_dir()
+                    assert other.is_socket()
+                    third.communicate()
+            with in_tree_of_its_own(folder)[0] as fourth:
+                assert not held.exists()
+                fourth.communicate()
+            living.communicate()
 
 
 TREE = """
