@@ -7,7 +7,7 @@ the field or array that was wrong; those that a learner may want to tell apart h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HotlapError(Exception):
@@ -43,14 +43,16 @@ class RowsRefused(HotlapError):
 
     Attributes:
         status: of each row of the batch, see `protocol.RowStatus`.
+        result: what the call returns when no row is refused: a step's five, or observations and infos. Refused rows have
+            their latest observation in it, reward 0 and no infos (by the masks).
     """
 
-    def __init__(self, status: Sequence[int], text: str) -> None:
+    def __init__(self, status: Sequence[int], text: str, result: tuple[Any, ...]) -> None:
         super().__init__(text)
-        self.status = tuple(status)
+        self.status, self.result = tuple(status), result
 
-    def __reduce__(self) -> tuple[type[RowsRefused], tuple[tuple[int, ...], str]]:
-        return type(self), (self.status, str(self))
+    def __reduce__(self) -> tuple[type[RowsRefused], tuple[tuple[int, ...], str, tuple[Any, ...]]]:
+        return type(self), (self.status, str(self), self.result)
 
 
 class Refused(HotlapError):

@@ -209,7 +209,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         Raises:
             ResetNeeded: before the first reset; in mode DISABLED also when a row has ended. Nothing is sent then.
             AlreadyPendingCallError: an earlier step was sent and not received, or has timed out. Nothing is sent then.
-            RowsRefused: an action is not in the space; the other rows have stepped.
+            RowsRefused: an action is not in the space; the other rows have stepped, and its `result` has what they gave.
         """
         client = self._client
         if client is None or self._pid != os.getpid():
@@ -450,18 +450,18 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             raise ValueError(f'seeds are {list(seed)}, must not be negative')
         return np.array([own if given is None else given for given, own in zip(seed, drawn, strict=True)], np.uint64)
 
-    def _check(self, batch: Batch) -> None:
+    def _check(self, batch: Batch, result: tuple[Any, ...]) -> None:
         bad = np.flatnonzero((batch.status != RowStatus.OK) & (batch.status != RowStatus.SKIPPED))
         if len(bad) == 0:
             return
         rows = bad if batch.rows is None else batch.rows[bad]
         named = ', '.join(f'{row} {RowStatus(batch.status[place]).name.lower()}'
                           for row, place in zip(rows[:8].tolist(), bad[:8].tolist(), strict=True))
-        raise RowsRefused(batch.status.tolist(), f'{len(bad)} rows were refused: {named}{", ..." if len(bad) > 8 else ""}')
+        raise RowsRefused(batch.status.tolist(), f'{len(bad)} rows were refused: {named}{", ..." if len(bad) > 8 else ""}',
+                          result)
 
     def _begun(self, batch: Batch) -> tuple[Floats, Infos]:
         """What a reset, restore or branch gave: rows that it left alone are as they were."""
-        self._check(batch)
         self._observe()
         done = batch.status == RowStatus.OK
         self._ended[done] = False
@@ -470,14 +470,25 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             observations[~done] = self._latest()[~done]
         infos = self._infos(batch.info, done, None)
         self._remember(observations, None)
-        if self._copy:
-            return observations, infos
-        np.copyto(self._reused[0], observations)
-        return self._reused[0], infos
+        if not self._copy:
+            np.copyto(self._reused[0], observations)
+            observations = self._reused[0]
+        self._check(batch, (observations, infos))
+        return observations, infos
 
     def _result(self, batch: Batch) -> Step:
-        observations, terminated, truncated, rows = batch.observations, batch.terminated, batch.truncated, batch.rows
+        rows = batch.rows
         done = self._all_rows if rows is None else self._all_rows[:len(rows)]
+        if batch.is_plain or not batch.status.any():
+            return self._stepped(batch, done)
+        done = batch.status == RowStatus.OK
+        batch.observations[~done] = (self._latest() if rows is None else self._latest()[rows])[~done]
+        result = self._stepped(batch, done)
+        self._check(batch, result)
+        return result
+
+    def _stepped(self, batch: Batch, done: Flags) -> Step:
+        observations, terminated, truncated, rows = batch.observations, batch.terminated, batch.truncated, batch.rows
         if self._renderer is not None:
             self._observe()
         if batch.is_plain:
@@ -486,12 +497,11 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             ended = terminated | truncated
             if self._is_disabled:
                 self._ended[slice(None) if rows is None else rows] = ended
-            self._check(batch)
             infos = self._infos(batch.info, done, None if self._is_same_step or not ended.any() else ended)
             if self._is_same_step and ended.any():
                 self._add_finals(infos, batch, ended)
         if rows is not None:
-            infos['row'], infos['_row'] = rows, done
+            infos['row'], infos['_row'] = rows, self._all_rows[:len(rows)]
         self._remember(observations, rows)
         rewards = batch.rewards.astype(np.float64)
         if self._copy:

@@ -1,6 +1,7 @@
 """VectorEnv, as Gymnasium has it and beyond."""
 
 import os
+import pickle
 import signal
 
 import numpy as np
@@ -236,6 +237,59 @@ def test_actions_outside_the_space_are_refused_by_row(make):
         env.step([0, 12, 0, 0])
     assert refusal.value.status == (0, 2, 0, 0)
     assert env.step(KEYS)[4]['race_time'].tolist() == [100, 50, 100, 100]
+
+
+@pytest.mark.parametrize('copy', [True, False])
+@pytest.mark.parametrize('mode', MODES)
+def test_what_the_other_rows_gave_is_not_lost_with_a_refused_one(make, mode, copy):
+    env, other = make('oval', 4, autoreset_mode=mode, copy=copy), make('oval', 4)
+    env.reset(seed=1)
+    other.reset(seed=1)
+    before = driven(env, 20)[0].copy()
+    driven(other, 20)
+    expected = other.step([0, 0, 1, 2])
+    with pytest.raises(RowsRefused) as refusal:
+        env.step([0, 12, 1, 2])
+    result = pickle.loads(pickle.dumps(refusal.value)).result
+    for values, whole in zip(result[:4], expected[:4], strict=True):
+        np.testing.assert_array_equal(values[[0, 2, 3]], whole[[0, 2, 3]])
+    np.testing.assert_array_equal(result[0][1], before[1])
+    assert (result[1][1], result[2][1], result[3][1]) == (0, False, False)
+    assert result[4]['_race_time'].tolist() == [True, False, True, True]
+    assert result[4]['race_time'][[0, 2, 3]].tolist() == [1050] * 3
+    assert env.step([0, 0, 0, 0])[4]['race_time'].tolist() == [1100, 1050, 1100, 1100]
+
+
+def test_parts_in_flight_lose_nothing_with_a_refused_row(make):
+    env, other = make('oval', 4), make('oval', 4)
+    env.reset(seed=1)
+    before = other.reset(seed=1)[0]
+    env.send([0, 12], rows=[1, 3])
+    env.send([0, 0], rows=[0, 2])
+    with pytest.raises(RowsRefused, match='3 bad_action') as refusal:
+        env.recv()
+    observations, _, _, _, infos = refusal.value.result
+    after = other.step([0, 0, 0, 0])[0]
+    np.testing.assert_array_equal(observations, [after[1], before[3]])
+    assert (infos['row'].tolist(), infos['_race_time'].tolist()) == ([1, 3], [True, False])
+    np.testing.assert_array_equal(env.recv()[0], after[[0, 2]])
+
+
+def test_rows_that_were_restored_beside_a_refused_one_go_on(make):
+    env = make(['oval', 'loop'], 2, autoreset_mode=AutoresetMode.DISABLED)
+    env.reset(seed=1)
+    saved = env.save()
+    first = driven(env, 5)[0]
+    until_an_end(env)
+    with pytest.raises(RowsRefused, match='1 bad_snapshot') as refusal:
+        env.restore(saved[0])  # of another track
+    _, infos = refusal.value.result
+    assert infos['_race_time'].tolist() == [True, False]
+    env.send([0], rows=[0])
+    for _ in range(4):
+        env.recv()
+        env.send([0], rows=[0])
+    np.testing.assert_array_equal(env.recv()[0][0], first[0])
 
 
 def test_states_are_saved_restored_branched_and_moved(make):
