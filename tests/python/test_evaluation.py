@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import hotlap
 from hotlap import Server, VectorEnv, evaluate, policies
@@ -16,7 +17,8 @@ EVALUATION_SEEDS = 2**63
 
 @pytest.fixture(scope='module')
 def pursuit(server):
-    return policies.pursuit(VectorEnv(server=server).server_spec)
+    """In steps of ten ticks."""
+    return policies.pursuit(VectorEnv(server=server, ticks_per_step=10).server_spec)
 
 
 def full_throttle(observations):
@@ -26,7 +28,8 @@ def full_throttle(observations):
 
 def driven_by_hand(server, policy, track, idle_steps):
     """The same episode by an Env, step by step: the infos of its end, and the race times at checkpoints."""
-    env = hotlap.Env(track, server=server, info=['race_time', 'checkpoint', 'finish_time', 'episode_return', 'end_reason'])
+    env = hotlap.Env(track, server=server, ticks_per_step=10,
+                     info=['race_time', 'checkpoint', 'finish_time', 'episode_return', 'end_reason'])
     observation, _ = env.reset(seed=1)
     neutral, steps, splits = env.action_names.index('none'), 0, []
     while True:
@@ -40,14 +43,14 @@ def driven_by_hand(server, policy, track, idle_steps):
 
 
 def test_it_reports_what_a_policy_drives_on_each_track(server, pursuit):
-    report = evaluate(pursuit, TRACKS, server=server, policy_name='pursuit')
+    report = evaluate(pursuit, TRACKS, server=server, ticks_per_step=10, policy_name='pursuit')
     assert [track.track for track in report.tracks] == TRACKS
-    assert all(track.finished == track.episodes == 5 for track in report.tracks)
-    assert (report.policy, report.environment, report.kind, report.ticks_per_step) == ('pursuit', 'default', 'simulated', 5)
-    spec = VectorEnv(server=server).server_spec
+    assert all(track.finished == track.episodes == 3 for track in report.tracks)
+    assert (report.policy, report.environment, report.kind, report.ticks_per_step) == ('pursuit', 'default', 'simulated', 10)
+    spec = VectorEnv(server=server, ticks_per_step=10).server_spec
     assert (report.policy_hash, report.task_hash) == (f'{spec.policy_hash:016x}', f'{spec.task_hash:016x}')
     for episode in (report.episodes[1], report.episodes[-1]):
-        infos, splits = driven_by_hand(server, pursuit, episode.track, episode.idle_ticks // 5)
+        infos, splits = driven_by_hand(server, pursuit, episode.track, episode.idle_ticks // 10)
         assert episode.end_reason == 'finish'
         assert episode.finish_time_ms == infos['finish_time'] == episode.splits_ms[-1] == 10 * episode.ticks
         assert list(episode.splits_ms[:-1]) == splits[:-1]
@@ -56,8 +59,7 @@ def test_it_reports_what_a_policy_drives_on_each_track(server, pursuit):
 
 
 @pytest.mark.parametrize('perturbation', ['idle_start', 'observation_noise'])
-def test_the_report_does_not_depend_on_rows(server, perturbation):
-    pursuit = policies.pursuit(VectorEnv(server=server, ticks_per_step=10).server_spec)
+def test_the_report_does_not_depend_on_rows(server, pursuit, perturbation):
     reports = [evaluate(pursuit, TRACKS, episodes=4, rows=rows, perturbation=perturbation, noise=0.001,
                         server=server, ticks_per_step=10)
                for rows in (2, 5, None)]
@@ -192,7 +194,8 @@ def test_a_refused_row_is_an_error_of_its_episode_alone(server, pursuit):
         actions[0] = 99
         return actions
 
-    report = evaluate(outside_on_one, TRACKS, rows=2, episodes=3, policy_seed=0, perturbation='none', server=server)
+    report = evaluate(outside_on_one, TRACKS, rows=2, episodes=3, policy_seed=0, perturbation='none', server=server,
+                      ticks_per_step=10)
     refused, other = report.tracks
     assert (refused.episodes, refused.finished, refused.failed, refused.errors) == (3, 0, 0, 3)
     assert refused.finish_rate.value is None
@@ -201,18 +204,22 @@ def test_a_refused_row_is_an_error_of_its_episode_alone(server, pursuit):
         ('row_refused', 'bad_action', None)}
 
 
-def test_what_a_lost_server_leaves_undriven_is_counted_apart(pursuit):
-    with Server(simulated=2) as server:
-        calls = 0
+def test_what_a_lost_server_leaves_undriven_is_counted_apart(pursuit, tmp_path):
+    endpoint = f'ipc://{tmp_path}/socket'
+    servers = [Server(simulated=2, endpoint=endpoint) for _ in range(2)]
+    calls = 0
 
-        def killing(observations):
-            nonlocal calls
-            calls += 1
-            if calls == 700:  # one row is on its second episode by then
-                os.kill(server.pid, signal.SIGKILL)
-            return pursuit(observations)
+    def killing(observations):
+        nonlocal calls
+        calls += 1
+        if calls == 350:  # each row is at its second episode by then
+            os.kill(servers[0].pid, signal.SIGKILL)
+            servers[1].start()  # which knows nothing of them
+        return pursuit(observations)
 
-        report = evaluate(killing, TRACKS, rows=2, episodes=4, policy_seed=0, timeout_s=2, server=server)
+    with servers[0]:
+        report = evaluate(killing, TRACKS, rows=2, episodes=4, policy_seed=0, server=endpoint, ticks_per_step=10)
+    servers[1].stop()
     assert [(track.finished, track.failed, track.errors) for track in report.tracks] == [(1, 0, 3), (1, 0, 3)]
     assert [track.finish_rate.value for track in report.tracks] == [1, 1]
     lost = [episode for episode in report.episodes if episode.error]
@@ -224,26 +231,32 @@ def test_what_a_lost_server_leaves_undriven_is_counted_apart(pursuit):
 
 def game_of(server):
     """The process of the only game behind a buffer."""
-    for pid in pathlib.Path(f'/proc/{server.pid}/task/{server.pid}/children').read_text().split():
-        if b'hotlap-game' in pathlib.Path(f'/proc/{pid}/cmdline').read_bytes():
-            return int(pid)
+    for children in pathlib.Path(f'/proc/{server.pid}/task').glob('*/children'):  # of each thread
+        for pid in children.read_text().split():
+            if b'hotlap-game' in pathlib.Path(f'/proc/{pid}/cmdline').read_bytes():
+                return int(pid)
     raise AssertionError('there is no game')
 
 
-def test_a_lost_game_is_an_error_and_the_next_episode_has_another_game():
-    with Server(simulated=1, games=1) as server:
+def test_a_lost_game_is_an_error_and_the_next_episode_has_another_game_if_there_is_one(tmp_path):
+    config = (ROOT / 'configs/servers/default.yaml').read_text().replace('../', f'{ROOT}/configs/')
+    for setting, value in (('restarts_per_hour: 30', 'restarts_per_hour: 1'), ('start_timeout_s: 20', 'start_timeout_s: 3')):
+        assert setting in config
+        config = config.replace(setting, value)
+    (tmp_path / 'server.yaml').write_text(config)
+    with Server(simulated=1, games=1, config=tmp_path / 'server.yaml') as server:
         calls = 0
 
         def killing(observations):
             nonlocal calls
             calls += 1
-            if calls == 5:
+            if calls in (5, 20):  # in the first episode, and in the third
                 os.kill(game_of(server), signal.SIGKILL)
             return full_throttle(observations)
 
-        report = evaluate(killing, 'oval', kind='tminterface', rows=1, episodes=3, perturbation='none', policy_seed=0,
-                          server=server)
+        report = evaluate(killing, 'oval', kind='tminterface', rows=1, episodes=4, max_ticks=50, perturbation='none',
+                          policy_seed=0, server=server)
     assert report.kind == 'tminterface'
-    assert [episode.error for episode in report.episodes] == ['game_lost', None, None]
-    assert report.episodes[0].ticks == 20
-    assert (report.tracks[0].failed, report.tracks[0].errors) == (2, 1)
+    assert [(episode.error, episode.end_reason, episode.ticks) for episode in report.episodes] == [
+        ('game_lost', None, 20), (None, 'time_limit', 50), ('game_lost', None, 20), ('game_lost', None, 0)]
+    assert (report.tracks[0].failed, report.tracks[0].errors) == (1, 3)
