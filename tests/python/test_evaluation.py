@@ -185,6 +185,13 @@ def test_what_a_policy_raises_is_the_callers_and_rows_go_back():
         assert evaluate(full_throttle, TRACKS, rows=2, server=server, wait_s=60).tracks[0].errors == 0
 
 
+def test_rows_of_two_kinds_of_games_are_refused():
+    with Server(simulated=1, games=1) as server:
+        with pytest.raises(ValueError, match='simulated and tminterface'):
+            evaluate(full_throttle, TRACKS, rows=2, server=server)
+        assert evaluate(full_throttle, 'oval', rows=1, kind='simulated', server=server, wait_s=60).kind == 'simulated'
+
+
 # Harness errors
 
 
