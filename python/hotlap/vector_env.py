@@ -42,10 +42,10 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
 
     Every call may raise what `Client` raises: ServerLost, TimedOut, LeaseExpired, ServerFull and so on.
 
-    Infos are arrays of shape (n,) by column name, each with a mask of the rows that have it under `_` and its name; columns
-    that are known at the end of an episode alone (`episode_length`, `finish_time`, ...) are there when one has ended. In autoreset mode
-    `SAME_STEP` `final_obs` (an object array: an observation, or None) and `final_info` (a map of such columns) are those of the
-    episodes that ended.
+    Infos are arrays of shape (n,) by column name, each with a mask of the rows that have it under `_` and its name. Columns that
+    are known at the end of an episode alone (`episode_length`, `finish_time`, ...) are there when one has ended. In autoreset
+    mode `SAME_STEP` `final_obs` (an object array: an observation, or None) and `final_info` (a map of such columns) are those of
+    the episodes that ended.
 
     Attributes:
         num_envs: n.
