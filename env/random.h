@@ -12,6 +12,8 @@ enum class RandomPurpose : std::uint64_t {
   kParameters = 5,        // of an episode
   kObservationNoise = 6,  // of an episode, a draw for each column of each observation
   kStart = 7,             // where an episode begins
+  kEvaluation = 8,        // seeds and perturbations of an evaluation, docs/evaluation.md
+  kEvaluationNoise = 9,   // of an episode that is evaluated, likewise
 };
 
 class RandomStream {

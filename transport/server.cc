@@ -502,7 +502,7 @@ std::optional<Reply> Server::RunOperation(Session& session, Work& work) {
   if (work.request.operation == Operation::kTrack) {
     const auto track = catalogue_.FindTrack(work.request.track, "track");
     if (!track) return Reply::Of(id, track.error());
-    return MakeTrackReply(id, **track);
+    return MakeTrackReply(id, **track, catalogue_.vehicle());
   }
   if (work.request.operation == Operation::kPostMessage) return PostMessage(session, work.request);
   if (work.request.operation == Operation::kClearMessages) {

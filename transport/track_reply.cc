@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "env/sim/floating_point_guard.h"
+#include "env/sim/lap_bound.h"
 #include "env/sim/track.h"
 #include "transport/array_reader.h"
 #include "transport/catalogue.h"
@@ -54,15 +56,19 @@ tl::expected<TrackGeometry, std::string> DecodeTrackHeader(std::span<const std::
   reader.Keep(header->Float("start_s_m", 0, kFarthest), track.start_s_m);
   reader.Keep(header->Float("finish_s_m", 0, kFarthest), track.finish_s_m);
   reader.Keep(header->Float("ground_y_m", -kFarthest, kFarthest), track.ground_y_m);
+  reader.Keep(header->Unsigned("lower_bound_ms", 0, UINT64_MAX), track.lower_bound_ms);
   return reader.Finish(std::move(track));
 }
 
 }  // namespace
 
-Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& offered) {
+Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& offered,
+                     const sim::VehicleParams& vehicle) {
   using sim::Gate;
   using sim::RoadPoint;
   const sim::Track& track = *offered.track;
+  const sim::FloatingPointGuard guard;
+  const double bound_s = sim::BoundLap(track, vehicle).time_s;
   HeaderWriter writer;
   writer.Unsigned("id", id)
       .Signed("status", 0)
@@ -74,7 +80,8 @@ Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& offered) {
       .Unsigned("laps", static_cast<std::uint64_t>(track.laps()))
       .Float("start_s_m", track.start_s_m())
       .Float("finish_s_m", track.finish_s_m())
-      .Float("ground_y_m", track.ground_y_m());
+      .Float("ground_y_m", track.ground_y_m())
+      .Unsigned("lower_bound_ms", static_cast<std::uint64_t>(bound_s * 1000));
   Reply reply = Reply::HeaderOnly(writer.Finish());
   const auto add_points = [&](auto of) {
     reply.frames.push_back(Frame<RoadPoint>(track.points(), of));

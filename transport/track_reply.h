@@ -9,6 +9,7 @@
 #include <zmq.hpp>
 
 #include "env/sim/road.h"
+#include "env/sim/vehicle_params.h"
 #include "env/vec3.h"
 #include "transport/reply.h"
 
@@ -43,11 +44,14 @@ struct TrackGeometry {
   int laps = 1;
   float start_s_m = 0, finish_s_m = 0;
   float ground_y_m = 0;
+  std::uint64_t lower_bound_ms =
+      0;  // no car of the server's is faster: sim::BoundLap, rounded down
   std::vector<Point> points;
   std::vector<Gate> gates;  // of one lap, in order; the last is the finish, or ends a lap
 };
 
-Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& track);
+Reply MakeTrackReply(std::uint64_t id, const OfferedTrack& track,
+                     const sim::VehicleParams& vehicle);
 // `frames`: the header's too.
 tl::expected<TrackGeometry, std::string> DecodeTrackReply(std::span<const zmq::message_t> frames);
 

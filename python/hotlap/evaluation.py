@@ -24,6 +24,7 @@ from hotlap.policies import Policy
 from hotlap.protocol import Array, EndReason, EnvironmentSpec, Floats, RowStatus
 from hotlap.random_stream import RandomStream
 from hotlap.server import Server
+from hotlap.track import Track
 from hotlap.vector_env import VectorEnv
 
 # What streams are for, as in `env/random.h`; its values are others.
@@ -86,6 +87,7 @@ def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20,
         assert attached is not None
         if len(kinds := {kind for kind, _ in attached.kinds}) > 1:
             raise ValueError(f'kind is any, and rows are of {" and ".join(sorted(kinds))} games: say which')
+        bounds_ms = {name: Track.ask(env.client, name).lower_bound_ms for name in names}
         found = evaluation.drive()
     spec, terms = env.server_spec, tuple(spec.reward)
     return Report(
@@ -93,7 +95,7 @@ def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20,
         policy_hash=f'{spec.policy_hash:016x}', task_hash=f'{spec.task_hash:016x}', ticks_per_step=spec.ticks_per_step,
         max_ticks=None if max_steps is None else max_steps * spec.ticks_per_step, seed=seed, episodes_per_track=episodes,
         perturbation=disturbance, sampled=policy_seed is not None, policy_seed=policy_seed, reward_terms=terms,
-        tracks=tuple(TrackReport.of(name, [one for one in found if one.track == name], terms) for name in names),
+        tracks=tuple(TrackReport.of(name, [one for one in found if one.track == name], terms, bounds_ms[name]) for name in names),
         episodes=tuple(sorted(found, key=lambda one: (names.index(one.track), one.episode))))
 
 

@@ -19,6 +19,7 @@ class Track(NamedTuple):
         name: of the track.
         length_m: of the line, on a circuit of one lap.
         closed: a circuit; then `laps` are driven.
+        lower_bound_ms: no car of the server's is faster from start to finish.
         points: float32 (p, 3), the middle of the road.
         lefts: float32 (p, 3), unit, across the road.
         half_widths: float32 (p, 2), to the left and to the right.
@@ -32,6 +33,7 @@ class Track(NamedTuple):
     length_m: float
     closed: bool
     laps: int
+    lower_bound_ms: int
     points: Floats
     lefts: Floats
     half_widths: Floats
@@ -57,7 +59,7 @@ class Track(NamedTuple):
             return array(frames[place], np.float32, what, *shape)
 
         try:
-            told = header['length_m'], bool(header['closed']), int(header['laps'])
+            told = header['length_m'], bool(header['closed']), int(header['laps']), int(header['lower_bound_ms'])
         except KeyError as error:
             raise BadReply(f'field {error} is missing') from None
         return Track(name, *told, read(0, 'points', p, 3), read(2, 'lefts', p, 3), read(3, 'half_widths', p, 2),

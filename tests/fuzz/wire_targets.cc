@@ -160,7 +160,7 @@ std::vector<Bytes> ArrayReplySeeds() {
   const OfferedTrack track{
       .name = "road", .file = {}, .track = sim::Track::Build(spec), .centreline = nullptr};
   return {joined(MakeStatesReply(7, InstanceStates{RowState{}, std::nullopt})),
-          joined(MakeTrackReply(7, track))};
+          joined(MakeTrackReply(7, track, sim::VehicleParams{}))};
 }
 
 std::vector<Bytes> ReplySeeds() {

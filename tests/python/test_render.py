@@ -33,6 +33,7 @@ def test_a_track_has_the_geometry_that_the_server_tells(make):
     lengths = np.linalg.norm(np.diff(hockolicious.points, axis=0), axis=1)
     assert lengths.sum() == pytest.approx(hockolicious.length_m, rel=1e-3)
     assert hockolicious.distance_m(hockolicious.points[0]) == 0
+    assert 45_000 < hockolicious.lower_bound_ms < 57_000  # the bronze time is 79 s, pursuit takes some 62
     assert hockolicious.distance_m(hockolicious.points[-1]) == pytest.approx(hockolicious.length_m)
     with pytest.raises(errors.UnknownName):
         Track.ask(env.client, 'monza')
@@ -220,7 +221,7 @@ def test_lower_roads_are_drawn_first():
         lefts[:21, 2] = lefts[21:, 0] = 1
         surfaces = np.array([6] * 20 + [0] + [3] * 21, np.uint8)  # dirt, a gap, ice
         gate = np.zeros((1, 3), np.float32)
-        track = Track('cross', 82.0, False, 1, points, lefts, np.full((42, 2), 4, np.float32), np.zeros((42, 2), np.float32),
+        track = Track('cross', 82.0, False, 1, 1, points, lefts, np.full((42, 2), 4, np.float32), np.zeros((42, 2), np.float32),
                       surfaces, gate - 100, gate + np.float32([0, 0, 1]), np.ones((1, 2), np.float32))
         nobody = Cars(np.zeros(1, bool), *(np.zeros(1, int) for _ in range(3)), *(np.zeros((1, 3)) for _ in range(2)),
                       np.zeros((1, 3, 3)), np.zeros(1), np.zeros(1))

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "env/sim/floating_point_guard.h"
+#include "env/sim/lap_bound.h"
 #include "env/sim/track.h"
 #include "transport/catalogue.h"
 #include "transport/header.h"
@@ -39,7 +41,7 @@ OfferedTrack SomeTrack() {
 TEST(TrackReplyTest, ComesBackAsItWasMade) {
   const OfferedTrack offered = SomeTrack();
   const sim::Track& track = *offered.track;
-  const auto read = DecodeTrackReply(MakeTrackReply(7, offered).frames);
+  const auto read = DecodeTrackReply(MakeTrackReply(7, offered, sim::VehicleParams{}).frames);
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(read->name, "square");
   EXPECT_EQ(read->hash, track.hash());
@@ -50,6 +52,9 @@ TEST(TrackReplyTest, ComesBackAsItWasMade) {
   EXPECT_EQ(read->start_s_m, track.start_s_m());
   EXPECT_EQ(read->finish_s_m, track.finish_s_m());
   EXPECT_EQ(read->ground_y_m, track.ground_y_m());
+  const sim::FloatingPointGuard guard;
+  EXPECT_EQ(read->lower_bound_ms,
+            static_cast<std::uint64_t>(sim::BoundLap(track, {}).time_s * 1000));
   ASSERT_EQ(read->points.size(), track.points().size());
   int gaps = 0, ice = 0;
   for (std::size_t i = 0; i < read->points.size(); ++i) {
@@ -85,7 +90,7 @@ TEST(TrackReplyTest, ComesBackAsItWasMade) {
 
 // The reply with another header.
 std::string ErrorWithHeader(const std::string& header) {
-  Reply reply = MakeTrackReply(7, SomeTrack());
+  Reply reply = MakeTrackReply(7, SomeTrack(), sim::VehicleParams{});
   reply.frames[0] = zmq::message_t(header.data(), header.size());
   const auto decoded = DecodeTrackReply(reply.frames);
   return decoded ? "none" : decoded.error();
@@ -111,11 +116,12 @@ TEST(TrackReplyTest, WrongFieldsAreRefusedByName) {
     if (without != "start_s_m") writer.Float("start_s_m", values.start_s_m);
     if (without != "finish_s_m") writer.Float("finish_s_m", values.finish_s_m);
     if (without != "ground_y_m") writer.Float("ground_y_m", values.ground_y_m);
+    if (without != "lower_bound_ms") writer.Unsigned("lower_bound_ms", 1);
     return writer.Finish();
   };
   ASSERT_EQ(ErrorWithHeader(header({})), "none");
   for (const char* field : {"track", "hash", "length_m", "spacing_m", "closed", "laps", "start_s_m",
-                            "finish_s_m", "ground_y_m"}) {
+                            "finish_s_m", "ground_y_m", "lower_bound_ms"}) {
     EXPECT_THAT(ErrorWithHeader(header({}, field)), HasSubstr("'" + std::string(field) + "'"));
   }
   const auto error = [&](const Values& values) { return ErrorWithHeader(header(values)); };
@@ -142,17 +148,17 @@ TEST(TrackReplyTest, WrongArraysAreRefusedByName) {
   for (std::size_t i = 0; i < std::size(names); ++i) {
     SCOPED_TRACE(names[i]);
     const auto names_it = HasSubstr("'" + std::string(names[i]) + "'");
-    Reply cut = MakeTrackReply(7, offered);
+    Reply cut = MakeTrackReply(7, offered, sim::VehicleParams{});
     cut.frames[i + 1].rebuild(cut.frames[i + 1].size() - 1);
     EXPECT_THAT(error(cut), names_it);
-    Reply short_of = MakeTrackReply(7, offered);
+    Reply short_of = MakeTrackReply(7, offered, sim::VehicleParams{});
     short_of.frames.resize(i + 1);
     EXPECT_THAT(error(short_of), names_it);
-    Reply wrong = MakeTrackReply(7, offered);  // no number, and no surface
+    Reply wrong = MakeTrackReply(7, offered, sim::VehicleParams{});  // no number, and no surface
     std::memset(wrong.frames[i + 1].data(), 0xFF, sizeof(float));
     EXPECT_THAT(error(wrong), names_it);
   }
-  Reply more = MakeTrackReply(7, offered);
+  Reply more = MakeTrackReply(7, offered, sim::VehicleParams{});
   more.frames.emplace_back();
   EXPECT_THAT(error(more), HasSubstr("more arrays"));
 }
