@@ -620,12 +620,14 @@ class Client:
             self._keep_alive = None
         self._close_connection()
 
-    def _greet(self, until: float, *, resume: bool) -> Hello:
-        """Says hello once. Raises TimedOut, PermissionDenied, Refused."""
+    def _hello(self, *, resume: bool) -> dict[str, Any]:
+        """One for as many attempts as it takes: a repeated hello gets the reply that was late, another one would be a stranger's."""
         self._uncounted_id += 1
         hello = {'v': protocol.VERSION, 'op': 'hello', 'id': self._uncounted_id, **self._hello_fields}
-        if resume:
-            hello['resume'] = True
+        return {**hello, 'resume': True} if resume else hello
+
+    def _greet(self, hello: Mapping[str, Any], until: float) -> Hello:
+        """Says hello once. Raises TimedOut, PermissionDenied, Refused."""
         assert self._socket is not None
         try:
             self._socket.send(protocol.encode(hello), zmq.NOBLOCK)
@@ -648,12 +650,13 @@ class Client:
 
     def _open(self, last_id: int | None, deadline: float) -> None:
         self._open_socket()
+        hello = self._hello(resume=last_id is not None)
         waits = (self._reconnect or Backoff()).waits()
         while True:
             wait = next(waits) if self._reconnect is not None else (self._retry_s or _HELLO_S)
             until = min(deadline, time.monotonic() + wait)
             try:
-                self._take_session(self._greet(until, resume=last_id is not None))
+                self._take_session(self._greet(hello, until))
                 break
             except PermissionDenied:
                 if time.monotonic() >= deadline:
@@ -697,12 +700,12 @@ class Client:
 
     def _reach(self, reconnect: Backoff, deadline: float) -> None:
         """New connections until one is answered; then what is in flight goes again."""
-        waits, reason = reconnect.waits(), ''
+        hello, waits, reason = self._hello(resume=True), reconnect.waits(), ''
         while True:
             self._open_socket()  # the server may never hear of the old connection again
             until = min(deadline, time.monotonic() + next(waits))
             try:
-                self._take_session(self._greet(until, resume=True))
+                self._take_session(self._greet(hello, until))
                 break
             except AlreadyConnected:
                 self._take_session(self.hello)  # a session that was not dropped goes on under its token

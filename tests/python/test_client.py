@@ -231,6 +231,22 @@ def test_nobody_there_is_a_time_out(tmp_path):
         Client('nowhere')
 
 
+def test_a_hello_that_is_answered_late_opens_the_session_all_the_same():
+    class Impatient(Client):
+        num_greetings = 0
+
+        def _greet(self, *arguments):
+            self.num_greetings += 1
+            if self.num_greetings == 3:
+                os.kill(server.pid, signal.SIGCONT)
+            return super()._greet(*arguments)
+
+    with Server(simulated=8) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        with Impatient(server.endpoint, retry_s=0.05, timeout_s=LONG_ENOUGH_S) as client:
+            client.attach('default', 8, ['oval'])
+
+
 def test_questions_are_answered_beside_the_rows(client):
     started(client)
     online, _ = client.ask('sessions')
