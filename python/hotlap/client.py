@@ -206,6 +206,11 @@ class Client:
         """The server has forgotten the session: it was away, or has not heard of us for too long."""
         return self._session_is_lost or (self._keep_alive is not None and self._keep_alive.session_is_lost)
 
+    @property
+    def server_is_lost(self) -> bool:
+        """The server has answered nothing for the session's timeout, until it does."""
+        return self._keep_alive is not None and self._keep_alive.server_is_lost
+
     def close(self) -> None:
         """Tells the server that the session ends; does not wait. May be called twice."""
         if self._is_closed or self._pid != os.getpid():
@@ -621,7 +626,7 @@ class Client:
         self._close_connection()
 
     def _hello(self, *, resume: bool) -> dict[str, Any]:
-        """One for as many attempts as it takes: a repeated hello gets the reply that was late, another one would be a stranger's."""
+        """One for all attempts: a repeated hello gets the reply that was late, another one would be a stranger's."""
         self._uncounted_id += 1
         hello = {'v': protocol.VERSION, 'op': 'hello', 'id': self._uncounted_id, **self._hello_fields}
         return {**hello, 'resume': True} if resume else hello

@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from hotlap.errors import ServerNotStarted
 
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107
 _STOPS_WITHIN_S = 10.0  # of SIGTERM; then it is killed
-_DEFAULT = ('--log-level', 'error', '--simulated', '65536')  # no fewer than anybody asks for
+ENOUGH = 65536  # games inside a server: no fewer than anybody asks for
+_DEFAULT = ('--log-level', 'error', '--simulated', str(ENOUGH))
 _TREE = 'HOTLAP_TREE'  # names the root of the process tree, for its children: its number, and when it began
 
 
@@ -39,6 +40,14 @@ def program(name: str = 'hotlap-serve') -> pathlib.Path:
         if place.is_file():
             return place
     raise ServerNotStarted(f'there is no {name} at {" or ".join(map(str, places))}: install the package, or build hotlap')
+
+
+class HasEndpoint(Protocol):
+    """What knows of a server that listens."""
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens; empty when it does not."""
 
 
 class Server:
@@ -113,8 +122,8 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Its process; 0 when it does not run."""
-        return 0 if self._process is None else self._process.pid
+        """Its process; 0 when it does not run, or not any more."""
+        return 0 if self._process is None or self._process.poll() is not None else self._process.pid
 
     def _remove_folder(self) -> None:
         if self._folder is not None:

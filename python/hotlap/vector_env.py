@@ -18,7 +18,7 @@ from hotlap.client import Client
 from hotlap.errors import RowsRefused, SpecMismatch
 from hotlap.protocol import Array, Batch, EnvironmentSpec, Flags, Floats, InfoColumns, RowStatus
 from hotlap.renderer import MODES, Renderer
-from hotlap.server import Server, default_endpoint
+from hotlap.server import HasEndpoint, default_endpoint
 from hotlap.settings import TICK_S, Settings
 from hotlap.sockets import ClientKeys
 
@@ -64,7 +64,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     _renderer: Renderer | None = None
     _pid = 0  # of the process that has leased
 
-    def __init__(self, track: str | Sequence[str] = 'hairpins', num_envs: int = 1, *, server: str | Server | None = None,
+    def __init__(self, track: str | Sequence[str] = 'hairpins', num_envs: int = 1, *, server: str | HasEndpoint | None = None,
                  environment: str | None = None, action: str | None = None,
                  observation: str | Sequence[str | Mapping[str, Any]] | None = None,
                  reward: Mapping[str, float] | None = None, ticks_per_step: int | None = None,
@@ -78,7 +78,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         Args:
             track: a name, or several: row i drives `track[i % len(track)]`.
             num_envs: n.
-            server: an endpoint, or a Server that runs; None: the process tree's own.
+            server: an endpoint; a Server that runs, or another that has an `endpoint`; None: the process tree's own.
             environment: of the server, by name; None: `default`.
             action: `keys` or `continuous`; None: as the environment has it.
             observation: a list of terms, each a name or a map as in `configs/environments/default.yaml`; or the name of an
@@ -162,7 +162,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
               options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
-        """Begins new episodes; leases the rows at the first time, and again when the session is gone (LeaseExpired).
+        """Begins new episodes; leases the rows at the first time, and again when the session is gone (LeaseExpired), or the
+        server is (ServerLost) and `server` has another in its place.
 
         Args:
             seed: s gives row i the base seed s + i, a list gives each row its own. Every episode of a row draws from its base
@@ -187,7 +188,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         mask = self._mask(options.get('reset_mask'))
         snapshots = None if options.get('snapshot') is None else self._snapshots(options['snapshot'])
         client = self._living_client()
-        if client is not None and client.session_is_lost:
+        if client is not None and (client.session_is_lost
+                                   or (client.server_is_lost and client.endpoint != self._endpoint())):
             client.close()
             client = None
         is_first = client is None
@@ -362,11 +364,11 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     def _endpoint(self) -> str:
         if self._server is None:
             return default_endpoint()
-        if isinstance(self._server, Server):
-            if not self._server.endpoint:
-                raise ValueError('server was not started: use it in a with block')
-            return self._server.endpoint
-        return self._server
+        if isinstance(self._server, str):
+            return self._server
+        if not (endpoint := self._server.endpoint):
+            raise ValueError('server was not started: use it in a with block')
+        return endpoint
 
     def _connect(self) -> Client:
         return Client(self._endpoint(), timeout_s=self._timeout_s, keys=self._keys, nick=self._nick, reconnect=self._reconnect)

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from conftest import ROOT, wait_until
 from gymnasium.error import AlreadyPendingCallError, ResetNeeded
 from gymnasium.vector import AutoresetMode
 
@@ -411,6 +412,26 @@ def test_a_reset_leases_again_when_the_session_is_gone(tmp_path):
             env.step([0, 0])
         env.reset(seed=1)
         env.step([0, 0])
+        env.close()
+
+
+def test_a_reset_leases_of_the_server_that_has_taken_the_place_of_a_lost_one(tmp_path):
+    config = tmp_path / 'server.yaml'
+    packaged = (ROOT / 'configs/servers/default.yaml').read_text()
+    config.write_text(packaged.replace('../', f'{ROOT}/configs/').replace(' timeout_s: 5 ', ' timeout_s: 1 '))
+    with Server(simulated=8, config=config) as server:
+        env = VectorEnv('oval', 2, server=server)
+        first, _ = env.reset(seed=1)
+        env.step([0, 0])
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(errors.ServerLost):
+            env.step([0, 0])
+        with pytest.raises(errors.ServerLost):
+            env.reset(seed=1)
+        assert wait_until(lambda: server.pid == 0)
+        server.stop()
+        server.start()
+        np.testing.assert_array_equal(env.reset(seed=1)[0], first)
         env.close()
 
 
