@@ -29,6 +29,7 @@ IDS = {
 }
 GENERATED_ID = 'hotlap/Generated-v0'
 GAME_ID = 'hotlap/Game-v0'
+EVERY_ID = (*IDS.values(), GENERATED_ID, GAME_ID)
 
 
 def _game_arguments(server: Any, kind: str) -> None:

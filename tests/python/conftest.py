@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import pathlib
+import secrets
 import time
 
 import pytest
@@ -14,6 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONG_ENOUGH_S = 60.0
 os.environ.setdefault('HOTLAP_PROGRAMS', str(ROOT / 'build/release/bin'))
 os.environ['SDL_VIDEODRIVER'] = 'dummy'  # windows that nobody sees
+# Ray reads them when it is imported: it shall tell nobody of the tests, and let nobody else into them.
+os.environ |= {'RAY_USAGE_STATS_ENABLED': '0', 'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': secrets.token_hex()}
 
 
 @pytest.fixture(scope='session')
@@ -63,6 +66,18 @@ def is_alive(pid):
         return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
     except OSError:
         return False
+
+
+def servers_of(socket):
+    """Processes that were started with this endpoint."""
+    found = []
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            if str(socket).encode() in (process / 'cmdline').read_bytes() and is_alive(int(process.name)):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
 
 
 def environment():

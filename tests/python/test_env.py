@@ -13,9 +13,7 @@ from gymnasium.vector import AutoresetMode
 
 import hotlap
 from hotlap import Server
-from hotlap.registration import GAME_ID, GENERATED_ID, IDS
-
-EVERY_ID = [*IDS.values(), GENERATED_ID, GAME_ID]
+from hotlap.registration import EVERY_ID, GAME_ID, IDS
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import pytest
-from conftest import LONG_ENOUGH_S, environment, is_alive, wait_until
+from conftest import LONG_ENOUGH_S, environment, is_alive, servers_of, wait_until
 
 from hotlap import Client, Env, Server, ServerNotStarted
 from hotlap.server import _began, default_endpoint
@@ -157,24 +157,12 @@ def test_a_process_tree_shares_one_server_that_leaves_with_it(tmp_path, method, 
     assert not socket.parent.exists()
 
 
-def servers_of(socket):
-    """Processes that were started with this endpoint."""
-    found = []
-    for process in pathlib.Path('/proc').glob('[0-9]*'):
-        try:
-            if str(socket).encode() in (process / 'cmdline').read_bytes() and is_alive(int(process.name)):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
-
-
 def test_a_shared_server_that_died_is_started_again():
     first = default_endpoint()
     assert default_endpoint() == first
     (pid,) = servers_of(first.removeprefix('ipc://'))
-    os.kill(int(pid), signal.SIGKILL)
-    os.waitpid(int(pid), 0)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
     with Client(default_endpoint()) as client:
         client.attach('default', 1, ['oval'])
 
