@@ -202,7 +202,7 @@ def _write(draw: Any, at: Sequence[float], text: str, size: int, colour: str = _
 
 def _standing(track: Track, cars: Cars, row: int) -> str:
     gates = len(track.gate_points) * track.laps - 1
-    return f'{cars.race_times_ms[row] / 1000:.2f} s    checkpoint {cars.checkpoints[row]} of {gates}'
+    return f'{cars.race_times_ms[row] / 1000:.2f} s    checkpoint {min(gates, cars.checkpoints[row])} of {gates}'
 
 
 def _speed_colour(share: float) -> tuple[int, int, int]:

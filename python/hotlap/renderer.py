@@ -118,7 +118,8 @@ def _text(track: Track, cars: Cars, row: int) -> str:
     if not cars.known[row]:
         return f'{track.name}: no car'
     distance_m = track.distance_m(cars.positions[row])
+    gates = len(track.gate_points) * track.laps - 1  # without the finish
     done = min(_BAR, int(_BAR * distance_m / track.length_m))
     return (f'{track.name} [{"=" * done}{" " * (_BAR - done)}] {distance_m:6.0f} m {cars.race_times_ms[row] / 1000:8.2f} s '
-            f'checkpoint {cars.checkpoints[row]} of {len(track.gate_points) * track.laps - 1} '
+            f'checkpoint {min(gates, cars.checkpoints[row])} of {gates} '
             f'{cars.speeds_mps[row] * _KMH_PER_MPS:4.0f} km/h steer {cars.steer[row]:+.2f} gas {cars.gas[row]:+.2f}')
