@@ -83,3 +83,8 @@ def servers_of(socket):
 def environment():
     """Of programs that a test starts."""
     return {**os.environ, 'PYTHONPATH': str(ROOT / 'python')}
+
+
+def outside_of_this_tree():
+    """The environment of a program that is the root of its own."""
+    return {name: value for name, value in environment().items() if name != 'HOTLAP_TREE'}

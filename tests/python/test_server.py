@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import pytest
-from conftest import LONG_ENOUGH_S, environment, is_alive, servers_of, wait_until
+from conftest import LONG_ENOUGH_S, is_alive, outside_of_this_tree, servers_of, wait_until
 
 from hotlap import Client, Env, Server, ServerNotStarted
 from hotlap.server import _began, default_endpoint
@@ -136,11 +136,6 @@ if __name__ == '__main__':
     found.add(first or default_endpoint())
     print(*found)
 """
-
-
-def outside_of_this_tree():
-    """The environment of a program that is the root of its own."""
-    return {name: value for name, value in environment().items() if name != 'HOTLAP_TREE'}
 
 
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
