@@ -56,7 +56,8 @@ def evaluate(model: SAC, seed: int) -> list[float]:
             actions[step < waits] = 0
             observations, _, terminated, truncated, infos = env.step(actions)
             finished = is_running & terminated & (infos['end_reason'] == EndReason.FINISH)
-            times_s += (infos['finish_time'][finished] / 1000).tolist()
+            if finished.any():
+                times_s += (infos['finish_time'][finished] / 1000).tolist()
             is_running &= ~(terminated | truncated)
             step += 1
     return times_s
