@@ -706,7 +706,9 @@ tl::expected<ConstBatchView, Refusal> RemoteVectorEnvironment::AddFinals(const B
                                                                          std::size_t frame,
                                                                          ConstBatchView view) {
   final_rows_.clear();
-  for (std::size_t i = 0; i < view.status.size(); ++i) {
+  const Operation operation = answered_.request.operation;
+  const bool ends_episodes = operation == Operation::kStep || operation == Operation::kRecv;
+  for (std::size_t i = 0; ends_episodes && i < view.status.size(); ++i) {
     if (view.terminated[i] == 0 && view.truncated[i] == 0) continue;
     final_rows_.push_back(view.rows.empty() ? static_cast<std::int32_t>(i) : view.rows[i]);
   }

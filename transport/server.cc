@@ -204,8 +204,12 @@ bool Server::Run() {
     zmq::pollitem_t items[] = {{router_.handle(), 0, ZMQ_POLLIN, 0},
                                {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0}};
     const Deadline next_turn = NextTurn();
-    short_wait_.Wait([&] { return zmq::poll(items, 2, std::chrono::milliseconds(0)) > 0; },
-                     [&] { Poll(items, next_turn); }, next_turn);
+    const auto look = [&] {
+      return Uninterrupted([&] { return zmq::poll(items, 2, std::chrono::milliseconds(0)); }) > 0;
+    };
+    short_wait_.Wait(
+        look, [&] { Poll(items, next_turn); }, next_turn);
+    has_worked_ = false;
     if ((items[1].revents & ZMQ_POLLIN) != 0) TakeFinished();
     if (reopening_.exchange(false) && access_log_ != nullptr) access_log_->Reopen();
     ReceiveAll();
@@ -215,6 +219,7 @@ bool Server::Run() {
     Tick();
     EndSessions();
     DeliverEvents();
+    if (!has_worked_) short_wait_.Forget();  // pings of idle sessions are nothing to stay awake for
     if (!stopping_.load()) continue;
     TellStopping();
     if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
@@ -438,6 +443,7 @@ void Server::Dispatch() {
     for (const std::shared_ptr<Session>& session : ready) {
       const std::shared_ptr<Work> work = session->waiting.Pop();
       if (work == nullptr) continue;  // it was closed meanwhile
+      has_worked_ = true;
       num_in_a_row_ = session->number == latest_ ? num_in_a_row_ + 1 : 0;
       latest_ = session->number;
       if (!stopping_.load() && !(alone && RunsHere(*session, *work))) {
@@ -583,6 +589,7 @@ void Server::TakeFinished() {
     finished.swap(finished_);
   }
   TakeNotices();
+  has_worked_ |= !finished.empty();
   for (Finished& one : finished) {
     if (one.is_last) --running_;
     if (!one.reply) {

@@ -204,12 +204,13 @@ class Server {
   SessionTable sessions_;
   std::vector<std::shared_ptr<Session>> ready_;  // with work waiting and none running
   ShortWait short_wait_;
-  std::uint64_t latest_ = 0;                       // number of the session that asked last ..
-  std::uint64_t num_in_a_row_ = 0;                 // .. and how often it did since another
-  int running_ = 0;                                // sessions that are with workers
-  std::vector<Waiting> waiting_;                   // in the order in which they came
-  std::uint64_t num_returns_ = 0;                  // of games, as of the latest look at who waits
-  Deadline next_look_at_waiting_{};                // however few have come back
+  bool has_worked_ = false;          // in this turn
+  std::uint64_t latest_ = 0;         // number of the session whose work was dispatched last ..
+  std::uint64_t num_in_a_row_ = 0;   // .. and how often it was since that of another
+  int running_ = 0;                  // sessions that are with workers
+  std::vector<Waiting> waiting_;     // in the order in which they came
+  std::uint64_t num_returns_ = 0;    // of games, as of the latest look at who waits
+  Deadline next_look_at_waiting_{};  // however few have come back
   std::vector<std::shared_ptr<Session>> telling_;  // with events pending
   bool has_told_stopping_ = false;
   std::vector<std::shared_ptr<Session>> ending_;  // by us, and answered

@@ -21,13 +21,17 @@ class ShortWait {
   void Wait(const Ready& ready, const Sleep& sleep, Deadline until) {
     const Deadline begin = Clock::now();
     const Deadline awake_until = is_short_ ? std::min(begin + kAwake, until) : begin;
-    while (Clock::now() < awake_until) {
+    bool is_ready = false;
+    while (!is_ready && Clock::now() < awake_until) {
       sched_yield();
-      if (ready()) return;
+      is_ready = ready();
     }
-    sleep();
+    if (!is_ready) sleep();
     is_short_ = Clock::now() - begin < 2 * kAwake;
   }
+
+  // What came was not worth it: the next wait sleeps at once.
+  void Forget() { is_short_ = false; }
 
  private:
   static constexpr std::chrono::microseconds kAwake{200};

@@ -44,8 +44,7 @@ struct TrackGeometry {
   int laps = 1;
   float start_s_m = 0, finish_s_m = 0;
   float ground_y_m = 0;
-  std::uint64_t lower_bound_ms =
-      0;  // no car of the server's is faster: sim::BoundLap, rounded down
+  std::uint64_t lower_bound_ms = 0;  // of the server's own car: sim::BoundLap, rounded down
   std::vector<Point> points;
   std::vector<Gate> gates;  // of one lap, in order; the last is the finish, or ends a lap
 };

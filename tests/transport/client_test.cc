@@ -688,6 +688,12 @@ class EchoingServer {
         said_ = frames[2];
       }
       if (request.operation == Operation::kRecv) reply.push_back(said_);
+      if (request.operation == Operation::kReset) {  // both games are lost as their episodes begin
+        const BatchLayout layout(BatchShape{2, spec_.observation_size(), 1, true});
+        std::string& batch = reply.emplace_back(layout.SentBytes(), '\0');
+        batch.replace(layout.SentOffset(BatchArray::kTruncated, 0), 2, "\1\1");
+        reply.emplace_back();
+      }
       if (request.operation == Operation::kStep || request.operation == Operation::kRecv) {
         const BatchLayout layout(BatchShape{2, spec_.observation_size(), 1, true});
         std::string& batch = reply.emplace_back(layout.SentBytes(), '\0');
@@ -750,6 +756,17 @@ TEST_F(ClientTest, FinalsOfAnotherNumberOfRowsThanHaveEndedAreRefused) {
     EXPECT_EQ(bad.error().status, Status::kInvalidPacket);
     EXPECT_THAT(bad.error().text, ::testing::HasSubstr("'finals'"));
   }
+}
+
+TEST_F(ClientTest, AGameThatIsLostAsItsEpisodeBeginsHasNoFinals) {
+  catalogue = std::make_unique<Catalogue>(MakeCatalogue(directory.path()));
+  endpoint = "inproc://echoing";
+  const EchoingServer echoing(context, endpoint, catalogue->FindEnvironment("five").value()->spec);
+  const auto remote = Attached(2, Autoreset::kSameStep);
+  const auto batch = remote->Reset({}, DeadlineIn(kPatience));
+  ASSERT_TRUE(batch) << batch.error().text;
+  EXPECT_THAT(batch->truncated, ::testing::ElementsAre(1, 1));
+  EXPECT_TRUE(batch->final_rows.empty());
 }
 
 TEST_F(ClientTest, ReceivedRowsThatAreNotRowsAreRefused) {
