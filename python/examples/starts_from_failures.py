@@ -69,7 +69,7 @@ def drive(starts: str, start_share: float, num_steps: int, seed: int) -> Outcome
             finishes = infos['end_reason'] == EndReason.FINISH
             finished += int((terminated & finishes).sum())
             driven += (places - begun_at)[terminated & ~finishes].tolist()
-    return Outcome(begun, kept, len(driven), finished, float(np.mean(driven)))
+    return Outcome(begun, kept, len(driven), finished, float(np.mean(driven)) if driven else 0.0)
 
 
 def main() -> None:
@@ -86,7 +86,10 @@ def main() -> None:
         failed.append(outcome.failed)
         print(f'{name:>24}{outcome.begun:>8}{outcome.kept:>8}{outcome.failed:>8}{outcome.finished:>10}'
               f'{f"{outcome.driven:.0%} of the track":>22}')
-    print(f'the same steps met {failed[1] / failed[0]:.1f} times as many failures')
+    if failed[0] == 0:
+        print('nothing has failed yet: drive more steps')
+    else:
+        print(f'the same steps met {failed[1] / failed[0]:.1f} times as many failures')
 
 
 if __name__ == '__main__':

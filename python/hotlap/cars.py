@@ -45,22 +45,22 @@ class Cars(NamedTuple):
         return speeds
 
     @staticmethod
-    def ask(client: Client) -> Cars:
-        """Those of the rows of a session that has nothing in flight, as they are after its latest request."""
-        instances = _instances(client)
+    def ask(client: Client, count: int | None = None) -> Cars:
+        """Those of the first so many rows (None: of all) of a session with nothing in flight, as its latest request left them."""
+        instances = _instances(client, client.num_rows if count is None else count)
         parts = [_ask_some(client, instances[first:first + _MOST]) for first in range(0, len(instances), _MOST)]
         return Cars(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _instances(client: Client) -> npt.NDArray[np.uint64]:
+def _instances(client: Client, count: int) -> npt.NDArray[np.uint64]:
     """The number of each row's game; 0: it has none just now."""
-    numbers = np.zeros(client.num_rows, np.uint64)
+    numbers = np.zeros(count, np.uint64)
     first, session = 0, client.hello.session
     while True:
         header, _ = client.ask('instances', first=first)
         try:
             for number, owner, row in zip(header['numbers'], header['sessions'], header['rows'], strict=True):
-                if owner == session:
+                if owner == session and row < count:
                     numbers[row] = number
             after = header['next']
         except (KeyError, IndexError, TypeError, ValueError) as error:

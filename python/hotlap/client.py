@@ -491,6 +491,7 @@ class Client:
                 os.sched_yield()
         left = until - now()
         if left < _SLICE_S and not self._socket.poll(max(0, int(left * 1000 + 1))):
+            self._wait_is_short = False
             return None
         try:
             frame = receive(0, False)  # waits for a slice
@@ -587,7 +588,7 @@ class Client:
 
     def _batch(self, reply: tuple[_Sent, dict[str, Any], list[Any]]) -> Batch:
         sent, _, frames = reply
-        return self._reader.read(frames, sent.rows, sent.op == 'recv')
+        return self._reader.read(frames, sent.rows, sent.op)
 
     def _ids(self, frames: list[Any], count: int) -> npt.NDArray[np.uint64]:
         if not frames:

@@ -23,7 +23,7 @@ from hotlap.evaluation_report import VERSION, Episode, Perturbation, Report, Tra
 from hotlap.policies import Policy
 from hotlap.protocol import Array, EndReason, EnvironmentSpec, Floats, RowStatus
 from hotlap.random_stream import RandomStream
-from hotlap.server import Server
+from hotlap.server import HasEndpoint
 from hotlap.track import Track
 from hotlap.vector_env import VectorEnv
 
@@ -40,7 +40,7 @@ _PART = 'episode_reward.'
 
 def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20, rows: int | None = None, seed: int = 1,
              perturbation: str = 'idle_start', noise: float = 0.005, max_ticks: int | None = None, policy_name: str = '',
-             policy_seed: int | None = None, server: str | Server | None = None, **arguments: Any) -> Report:
+             policy_seed: int | None = None, server: str | HasEndpoint | None = None, **arguments: Any) -> Report:
     """Lets a policy drive and reports how it did.
 
     Episodes of a track that would be the same run again are left out: a deterministic policy in an environment that draws
@@ -87,7 +87,9 @@ def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20,
         assert attached is not None
         if len(kinds := {kind for kind, _ in attached.kinds}) > 1:
             raise ValueError(f'kind is any, and rows are of {" and ".join(sorted(kinds))} games: say which')
-        bounds_ms = {name: Track.ask(env.client, name).lower_bound_ms for name in names}
+        # It is that of the server's own car as its settings are.
+        is_bound = kinds == {'simulated'} and not env.server_spec.randomisation
+        bounds_ms = {name: Track.ask(env.client, name).lower_bound_ms if is_bound else None for name in names}
         found = evaluation.drive()
     spec, terms = env.server_spec, tuple(spec.reward)
     return Report(
@@ -257,6 +259,8 @@ class _Evaluation:
             raise ValueError(f'the policy gave actions of shape {actions.shape}, must be {space.shape}')
         if not np.can_cast(actions.dtype, space.dtype, 'same_kind'):
             raise ValueError(f'the policy gave actions of {actions.dtype}, must be {space.dtype}')
+        if actions.dtype.kind in 'iu':
+            actions = np.clip(actions, -1, len(self._env.action_names))  # none of them becomes an action by being cut off
         for row, run in self._driving.items():
             if run.steps < run.start.idle_steps:
                 actions[row] = self._neutral

@@ -134,8 +134,9 @@ class TrackReport:
         end_reasons: episodes by what ended them, the finish included.
         finish_rate: with its interval.
         finish_time_ms: of those that finished.
-        lower_bound_ms: no car of the server's is faster on this track.
-        best_over_bound, median_over_bound: finish times over it; None without one.
+        lower_bound_ms: the server's own car cannot be faster on this track; None where others drive (games behind mapped buffers,
+            a randomised car).
+        best_over_bound, median_over_bound: finish times over it; None without either.
         splits_ms: by checkpoint.
         mean_progress_m, mean_checkpoints, mean_return: of an episode.
         mean_reward: the part of each term in the mean return.
@@ -149,7 +150,7 @@ class TrackReport:
     end_reasons: Mapping[str, int]
     finish_rate: FinishRate
     finish_time_ms: Times
-    lower_bound_ms: int
+    lower_bound_ms: int | None
     best_over_bound: float | None
     median_over_bound: float | None
     splits_ms: tuple[Split, ...]
@@ -159,7 +160,7 @@ class TrackReport:
     mean_reward: Mapping[str, float | None]
 
     @staticmethod
-    def of(track: str, episodes: Sequence[Episode], terms: Sequence[str], lower_bound_ms: int) -> TrackReport:
+    def of(track: str, episodes: Sequence[Episode], terms: Sequence[str], lower_bound_ms: int | None) -> TrackReport:
         """From the episodes of this track and the names of the reward terms."""
         driven = [episode for episode in episodes if episode.error is None]
         times = Times.of(episode.finish_time_ms for episode in driven if episode.finish_time_ms is not None)
@@ -284,8 +285,8 @@ def _mean(values: Sequence[float]) -> float | None:
     return total / len(values)
 
 
-def _over(time_ms: float | None, bound_ms: int) -> float | None:
-    return None if time_ms is None else time_ms / bound_ms
+def _over(time_ms: float | None, bound_ms: int | None) -> float | None:
+    return None if time_ms is None or bound_ms is None else time_ms / bound_ms
 
 
 def _splits(driven: Sequence[Episode]) -> tuple[Split, ...]:

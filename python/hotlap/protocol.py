@@ -349,10 +349,10 @@ class BatchReader:
         self._is_half = attached.observations == 'f16'
         self._places: dict[int, _Places] = {}  # by m; a learner has a few
 
-    def read(self, frames: Sequence[Any], rows: npt.NDArray[np.int32] | None, names_rows: bool) -> Batch:
-        """Of these rows (None: of all), or of those that the first frame names."""
+    def read(self, frames: Sequence[Any], rows: npt.NDArray[np.int32] | None, op: str) -> Batch:
+        """The reply to an operation on these rows (None: on all); that to `recv` names them itself."""
         first = 0
-        if names_rows:
+        if op == 'recv':
             if not frames:
                 raise BadReply("array 'rows' is missing")
             rows = array(frames[0], np.int32, 'rows', -1)
@@ -372,7 +372,8 @@ class BatchReader:
                       np.ndarray((m,), np.uint8, frame, places.status), self._info(frame, places.info, m), is_plain, rows)
         if not self._has_finals:
             return batch
-        ended = np.empty(0, np.int64) if is_plain else np.flatnonzero(terminated | truncated)
+        has_ends = not is_plain and op in ('step', 'recv')  # elsewhere nothing ends, but a game may be lost as an episode begins
+        ended = np.flatnonzero(terminated | truncated) if has_ends else np.empty(0, np.int64)
         k = len(ended)
         info_place = _in_lines(self._observations_size(k))
         finals = _frame(frames[first + 1], info_place + 4 * len(self._columns) * k, 'finals')

@@ -20,6 +20,7 @@ from typing import Any
 
 import gymnasium as gym
 import ray
+from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hotlap.errors import ServerNotStarted
@@ -63,14 +64,17 @@ class Servers:
         """Where the server of this process's node listens, as soon as it does.
 
         Raises:
-            ServerNotStarted: with what it printed; or they are gone by now.
+            ServerNotStarted: with what it printed; or they are gone by now, or just being started again.
         """
         try:
             directory = ray.get_actor(self._name)
         except ValueError:
             raise ServerNotStarted('the servers of this cluster have left') from None
-        server = ray.get(directory.server_on.remote(_node()))
-        endpoint: str = ray.get(server.endpoint.remote())
+        try:
+            server = ray.get(directory.server_on.remote(_node()))
+            endpoint: str = ray.get(server.endpoint.remote())
+        except RayActorError as error:
+            raise ServerNotStarted(f'the server of this node is not there now: {error}') from error
         return endpoint
 
     def stop(self) -> None:

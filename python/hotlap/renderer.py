@@ -81,7 +81,7 @@ class Renderer:
         if self._window is None:
             self._window = self._window_of(self._fps)
         if self._window.is_open:
-            self._window.show(self._drawing.follow(self._track(client, self._names[0]), Cars.ask(client), 0))
+            self._window.show(self._drawing.follow(self._track(client, self._names[0]), Cars.ask(client, 1), 0))
 
     def _follow(self, cars: Cars) -> None:
         if len(self._driven) != len(cars.known):

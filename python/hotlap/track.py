@@ -19,7 +19,7 @@ class Track(NamedTuple):
         name: of the track.
         length_m: of the line, on a circuit of one lap.
         closed: a circuit; then `laps` are driven.
-        lower_bound_ms: no car of the server's is faster from start to finish.
+        lower_bound_ms: no car with the settings of the server's own is faster from start to finish.
         points: float32 (p, 3), the middle of the road.
         lefts: float32 (p, 3), unit, across the road.
         half_widths: float32 (p, 2), to the left and to the right.

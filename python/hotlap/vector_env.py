@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -15,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from hotlap.backoff import Backoff
 from hotlap.client import Client
-from hotlap.errors import RowsRefused, SpecMismatch
+from hotlap.errors import LeaseExpired, RowsRefused, ServerLost, SpecMismatch
 from hotlap.protocol import Array, Batch, EnvironmentSpec, Flags, Floats, InfoColumns, RowStatus
 from hotlap.renderer import MODES, Renderer
 from hotlap.server import HasEndpoint, default_endpoint
@@ -29,6 +30,7 @@ _AUTORESET = {AutoresetMode.NEXT_STEP: 'next_step', AutoresetMode.SAME_STEP: 'sa
               AutoresetMode.DISABLED: 'disabled'}
 _OPTIONS = ('reset_mask', 'snapshot', 'starts', 'start_share')
 _MOST_PARTS = 16  # of the latest observations that are not put together
+_SUCCESSOR_WITHIN_S = 1.0  # ZeroMQ finds one at the same endpoint
 _LONG_SEED = 2**63  # base seeds are drawn below it when none is given
 
 _specs: dict[tuple[str, str, str], EnvironmentSpec] = {}  # that this process has asked for, by endpoint, environment, settings
@@ -188,8 +190,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         mask = self._mask(options.get('reset_mask'))
         snapshots = None if options.get('snapshot') is None else self._snapshots(options['snapshot'])
         client = self._living_client()
-        if client is not None and (client.session_is_lost
-                                   or (client.server_is_lost and client.endpoint != self._endpoint())):
+        if client is not None and self._is_gone(client):
             client.close()
             client = None
         is_first = client is None
@@ -370,6 +371,26 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             raise ValueError('server was not started: use it in a with block')
         return endpoint
 
+    def _is_gone(self, client: Client) -> bool:
+        """Whether its rows are nobody's any more. Where its server is lost this starts or finds a successor."""
+        if client.session_is_lost:
+            return True
+        if not client.server_is_lost:
+            return False
+        if client.endpoint != self._endpoint():
+            return True
+        deadline = time.monotonic() + _SUCCESSOR_WITHIN_S
+        while True:
+            try:
+                client.ping()
+                return False
+            except LeaseExpired:
+                return True
+            except ServerLost:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
     def _connect(self) -> Client:
         return Client(self._endpoint(), timeout_s=self._timeout_s, keys=self._keys, nick=self._nick, reconnect=self._reconnect)
 
@@ -498,7 +519,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         else:
             ended = terminated | truncated
             if self._is_disabled:
-                self._ended[slice(None) if rows is None else rows] = ended
+                self._ended[slice(None) if rows is None else rows] |= ended  # one that was refused stays as it was
             infos = self._infos(batch.info, done, None if self._is_same_step or not ended.any() else ended)
             if self._is_same_step and ended.any():
                 self._add_finals(infos, batch, ended)

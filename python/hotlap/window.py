@@ -26,8 +26,10 @@ class Window:
     @property
     def is_open(self) -> bool:
         """Nobody has closed it until now."""
-        if pygame.display.get_surface() is self._surface and pygame.event.get(pygame.QUIT):
-            pygame.display.quit()
+        if pygame.display.get_surface() is self._surface:
+            events = pygame.event.get()  # all of them: the queue would fill up
+            if any(event.type == pygame.QUIT for event in events):
+                pygame.display.quit()
         return pygame.display.get_surface() is self._surface
 
     def show(self, picture: Picture) -> None:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import tempfile
 
 import numpy as np
 import pytest
@@ -415,11 +416,13 @@ def test_a_reset_leases_again_when_the_session_is_gone(tmp_path):
         env.close()
 
 
-def test_a_reset_leases_of_the_server_that_has_taken_the_place_of_a_lost_one(tmp_path):
+@pytest.mark.parametrize('place', ['another', 'the_same'])
+def test_a_reset_leases_of_the_server_that_has_taken_the_place_of_a_lost_one(tmp_path, place):
     config = tmp_path / 'server.yaml'
     packaged = (ROOT / 'configs/servers/default.yaml').read_text()
     config.write_text(packaged.replace('../', f'{ROOT}/configs/').replace(' timeout_s: 5 ', ' timeout_s: 1 '))
-    with Server(simulated=8, config=config) as server:
+    endpoint = None if place == 'another' else f'ipc://{tempfile.gettempdir()}/hotlap-test-{os.getpid()}'
+    with Server(simulated=8, config=config, endpoint=endpoint) as server:
         env = VectorEnv('oval', 2, server=server)
         first, _ = env.reset(seed=1)
         env.step([0, 0])
