@@ -80,7 +80,7 @@ TEST_P(BatchLayoutTest, WhatIsWrittenInMemoryIsSent) {
   std::ranges::fill(view.status, std::uint8_t{4});
   const std::span<const std::byte> sent = layout.Sent(memory.data());
   const auto offset = [&](BatchArray array) { return layout.SentOffset(array, 0); };
-  std::vector<float> observations(kRows * kSize);
+  std::vector<float> observations(std::size_t{kRows} * kSize);
   if (GetParam() == ObservationType::kFloat16) {
     FromHalf(Read<std::uint16_t>(sent, offset(BatchArray::kObservations), observations.size()),
              observations);
@@ -103,9 +103,9 @@ TEST_P(BatchLayoutTest, FinalsAreThoseOfTheRowsThatEndedAlone) {
   const std::size_t info = layout.SentOffset(BatchArray::kFinalInfo, 2);
   EXPECT_EQ(info % 64, 0u);
   if (GetParam() == ObservationType::kFloat32) {
-    EXPECT_THAT(Read<float>(finals, 0, 2 * kSize), Each(2.0f));
+    EXPECT_THAT(Read<float>(finals, 0, std::size_t{2} * kSize), Each(2.0f));
   } else {
-    EXPECT_THAT(Read<std::uint16_t>(finals, 0, 2 * kSize), Each(0x4000));
+    EXPECT_THAT(Read<std::uint16_t>(finals, 0, std::size_t{2} * kSize), Each(0x4000));
   }
   EXPECT_THAT(Read<std::uint8_t>(finals, info, finals.size() - info), Each(7));
   EXPECT_EQ(finals.size() - info, 2u * kColumns * 4u);
