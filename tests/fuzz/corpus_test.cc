@@ -56,7 +56,7 @@ TEST_P(CorpusTest, IsReadWithoutHarm) {
   for (Bytes& input : FolderBytes(folder, "")) corpus.push_back(std::move(input));
   for (const Bytes& input : corpus) GetParam().run(input);
   GetParam().run({});
-  const int mutants = TestCount(300, 1000, 200000);
+  const int mutants = TestCount(300, 1000, 20000);
   for (int i = 0; i < mutants; ++i) GetParam().run(Mutant(corpus[Below(corpus.size())]));
 }
 
