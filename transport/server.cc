@@ -219,7 +219,8 @@ bool Server::Run() {
     Tick();
     EndSessions();
     DeliverEvents();
-    if (!has_worked_) short_wait_.Forget();  // pings of idle sessions are nothing to stay awake for
+    // Pings of idle sessions are nothing to stay awake for, and busy workers need all cores.
+    if (!has_worked_ || running_ >= settings_.threads) short_wait_.Forget();
     if (!stopping_.load()) continue;
     TellStopping();
     if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
