@@ -22,9 +22,14 @@ def torch():
     return pytest.importorskip('torch')
 
 
+def heed_interrupts():
+    """What runs in the background ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begin(name, *arguments):
     command = [sys.executable, str(EXAMPLES / f'{name}.py'), *map(str, arguments)]
-    return subprocess.Popen(command, env=outside_of_this_tree(), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=outside_of_this_tree(), stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
 
 
 def lines_of(name, *arguments):
