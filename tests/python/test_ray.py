@@ -98,6 +98,9 @@ class Rollout:
     def __init__(self, servers):
         self.env = VectorEnv('hairpins', 4, server=servers)
 
+    def pid(self):
+        return os.getpid()
+
     def place(self):
         """The server and the node that it is on."""
         self.env.reset()
@@ -137,10 +140,12 @@ def test_what_a_lost_node_did_is_done_again_elsewhere_and_the_rest_goes_on(clust
     (here, _), (there, node) = ray.get([staying.place.remote(), leaving.place.remote()])
     assert node == other_node.node_id
     pids = [pid_of(here), pid_of(there)]
+    left = ray.get(leaving.pid.remote())
     driven = [staying.drive.remote(1, gate), leaving.drive.remote(2, gate)]
     ray.get(gate.until_waiting.remote(2))
 
     cluster.remove_node(other_node, allow_graceful=False)
+    assert wait_until(lambda: not is_alive(left))  # what runs there outlives the node by a moment
     ray.get(gate.open.remote())
 
     plain = Rollout(servers)
