@@ -219,8 +219,9 @@ bool Server::Run() {
     Tick();
     EndSessions();
     DeliverEvents();
-    // Pings of idle sessions are nothing to stay awake for, and busy workers need all cores.
-    if (!has_worked_ || running_ >= settings_.threads) short_wait_.Forget();
+    // Pings of idle sessions are nothing to stay awake for, and where work waits for a worker these
+    // need all cores.
+    if (!has_worked_ || running_ > settings_.threads) short_wait_.Forget();
     if (!stopping_.load()) continue;
     TellStopping();
     if (stop_deadline_ == kNoDeadline) stop_deadline_ = DeadlineIn(settings_.stop_within);
