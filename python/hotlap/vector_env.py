@@ -512,8 +512,7 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
 
     def _stepped(self, batch: Batch, done: Flags) -> Step:
         observations, terminated, truncated, rows = batch.observations, batch.terminated, batch.truncated, batch.rows
-        if self._renderer is not None:
-            self._observe()
+        self._observe()
         if batch.is_plain:
             infos = self._infos(batch.info, done, None)
         else:

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/unwrap.h"
 #include "transport/client.h"
 
 namespace hotlap::transport {
@@ -22,12 +23,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kNumBatches = 16;  // of actions, drawn before the clock runs
-
-template <typename T>
-T Unwrap(tl::expected<T, Refusal> result) {
-  if (!result) throw std::runtime_error(result.error().text);
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
-}
 
 class Learner {
  public:

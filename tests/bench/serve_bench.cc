@@ -19,6 +19,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "tests/bench/unwrap.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
 #include "transport/game_pool.h"
@@ -83,12 +84,6 @@ std::vector<Rates> Measure(const std::vector<Exchange>& exchanges, double second
   for (const Samples& s : samples)
     rates.push_back({Median(s.rates), Median(s.p50s), Median(s.p99s)});
   return rates;
-}
-
-template <typename T>
-T Unwrap(tl::expected<T, Refusal> result) {
-  if (!result) throw std::runtime_error(result.error().text);
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
 // Answers every message with the same frames, on a thread of its own.

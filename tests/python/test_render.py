@@ -201,14 +201,16 @@ def test_record_video_films_a_vector(server, tmp_path, mode):
     assert film(filmed, np.zeros(4, np.int64)).stat().st_size > 1000
 
 
-def test_pillow_is_imported_for_pictures_alone():
+@pytest.mark.parametrize(('without', 'mode', 'library', 'extra'), [('ansi', 'rgb_array', 'PIL', 'render'),
+                                                                   ('rgb_array', 'human', 'pygame', 'human')])
+def test_a_library_is_imported_for_the_modes_that_draw_with_it_alone(without, mode, library, extra):
     script = ('import gymnasium, sys, hotlap.renderer\n'
-              'hotlap.renderer.Renderer("ansi", ["oval"], 20); assert "PIL" not in sys.modules\n'
-              'sys.modules["PIL"] = None\n'
-              'try: hotlap.renderer.Renderer("rgb_array", ["oval"], 20)\n'
+              f'hotlap.renderer.Renderer("{without}", ["oval"], 20); assert "{library}" not in sys.modules\n'
+              f'sys.modules["{library}"] = None\n'
+              f'try: hotlap.renderer.Renderer("{mode}", ["oval"], 20)\n'
               'except gymnasium.error.DependencyNotInstalled as error: print(error)\n')
     run = subprocess.run([sys.executable, '-c', script], env=environment(), capture_output=True, text=True, check=True)
-    assert 'pip install "hotlap[render]"' in run.stdout
+    assert f'pip install "hotlap[{extra}]"' in run.stdout
 
 
 def test_lower_roads_are_drawn_first():

@@ -1,14 +1,11 @@
 """Render mode "human": a window that SDL's dummy driver keeps from the screen."""
 
 import contextlib
-import subprocess
-import sys
 
 import gymnasium as gym
 import numpy as np
 import pygame
 import pytest
-from conftest import environment
 from gymnasium.error import ResetNeeded
 
 import hotlap
@@ -122,13 +119,3 @@ def test_gymnasium_leaves_the_window_to_us(server):
     rows.reset(seed=1)
     assert shown() is not None
     rows.close()
-
-
-def test_pygame_is_imported_for_a_window_alone():
-    script = ('import gymnasium, sys, hotlap.renderer\n'
-              'hotlap.renderer.Renderer("rgb_array", ["oval"], 20); assert "pygame" not in sys.modules\n'
-              'sys.modules["pygame"] = None\n'
-              'try: hotlap.renderer.Renderer("human", ["oval"], 20)\n'
-              'except gymnasium.error.DependencyNotInstalled as error: print(error)\n')
-    run = subprocess.run([sys.executable, '-c', script], env=environment(), capture_output=True, text=True, check=True)
-    assert 'pip install "hotlap[human]"' in run.stdout
