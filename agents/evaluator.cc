@@ -97,6 +97,7 @@ class Evaluation {
         EpisodeReport& episode = episodes_[episode_[row]];
         episode.row = static_cast<int>(row);
         episode.seed = seeds_[row];
+        policy_.BeginEpisode(episode.row, episode.seed);
         Observe(*batch, row);
       }
     }

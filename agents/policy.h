@@ -44,6 +44,10 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
+  // An episode of this base seed begins in the row: what the next Act is shown is its first
+  // observation. For policies that count steps or draw; it may be left out for others.
+  virtual void BeginEpisode(int /*row*/, std::uint64_t /*seed*/) {}
+
   // Chooses the action of every row. `observations` is [n, d], `actions` was made for n rows of the
   // same spec. Row i is the same environment in every call. Allocates nothing.
   virtual void Act(std::span<const float> observations, ActionBuffer& actions) = 0;
