@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -105,7 +106,7 @@ class LocalVenue : public Venue {
                                       .autoreset = Autoreset::kDisabled,
                                       .rows = flags_.num_rows(),
                                       .threads = flags_.threads},
-                                     **offered, catalogue_.vehicle());
+                                     std::span(&*offered, 1), catalogue_.vehicle());
     return *open_;
   }
 

@@ -14,13 +14,20 @@ InfoReader::InfoReader(const transport::LearnerEnvironment& environment, std::st
     throw std::invalid_argument("the info column '" + std::string(column) +
                                 "' is missing; it must be among those chosen");
   }
-  first_byte_ = static_cast<std::size_t>(found - columns.begin()) *
-                static_cast<std::size_t>(environment.num_rows()) * 4;
+  column_ = static_cast<std::size_t>(found - columns.begin());
+  num_rows_ = static_cast<std::size_t>(environment.num_rows());
   type_ = found->type;
 }
 
 double InfoReader::operator()(const transport::ConstBatchView& batch, std::size_t row) const {
-  const std::byte* const value = &batch.info[first_byte_ + row * 4];
+  return Read(&batch.info[(column_ * num_rows_ + row) * 4]);
+}
+
+double InfoReader::AtEnd(const transport::ConstBatchView& batch, std::size_t end) const {
+  return Read(&batch.final_info[(column_ * batch.final_rows.size() + end) * 4]);
+}
+
+double InfoReader::Read(const std::byte* value) const {
   if (type_ == InfoType::kInt32) {
     std::int32_t number = 0;
     std::memcpy(&number, value, sizeof number);

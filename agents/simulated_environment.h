@@ -1,11 +1,14 @@
-// Rows of simulated games on one track, in this process: what to evaluate on and learn from without
-// a server.
+// Rows of simulated games in this process: what to evaluate on and learn from without a server.
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "env/environment_config.h"
 #include "env/sim/vehicle_params.h"
+#include "env/state_archive.h"
 #include "transport/catalogue.h"
 #include "transport/learner_environment.h"
 
@@ -16,11 +19,16 @@ struct SimulatedEnvironmentSettings {
   Autoreset autoreset = Autoreset::kNextStep;
   int rows = 1;
   int threads = 1;
+  std::vector<std::string> info{};  // columns; empty: the default ones
+  ArchiveSettings archive{};        // of states for episodes to begin at
+  Starts starts{};
 };
 
-// The rows are dealt evenly to one group per thread.
+// The rows are dealt evenly to one group per thread; row i drives tracks[i % size]. REQUIRES: at
+// least one track.
 std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
-    const SimulatedEnvironmentSettings& settings, const transport::OfferedTrack& track,
+    const SimulatedEnvironmentSettings& settings,
+    std::span<const std::shared_ptr<const transport::OfferedTrack>> tracks,
     const sim::VehicleParams& vehicle);
 
 }  // namespace hotlap::agents

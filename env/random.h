@@ -14,6 +14,9 @@ enum class RandomPurpose : std::uint64_t {
   kStart = 7,             // where an episode begins
   kEvaluation = 8,        // seeds and perturbations of an evaluation, docs/evaluation.md
   kEvaluationNoise = 9,   // of an episode that is evaluated, likewise
+  kWeights = 10,          // of a network before it has learnt, a stream for each layer
+  kPolicy = 11,           // sampled actions
+  kMinibatch = 12,        // the order of examples in a pass over them
 };
 
 class RandomStream {

@@ -1,4 +1,4 @@
-// sin, cos, atan2 and exp in float32, the same bits on every machine: a C library picks variants by
+// sin, cos, atan2, exp and log in float32, the same bits on every machine: a C library picks variants by
 // processor. Only + - * / and conversions that truncate; nothing here depends on anything but the
 // arguments (with round-to-nearest, see floating_point_guard.h). Polynomials are fitted at
 // Chebyshev nodes of the reduced range; absolute errors stay below 3e-7 of results of size 1. sqrt
@@ -102,6 +102,25 @@ constexpr float Exp(float x) {
   // 2^k in two factors, so that k = 128 needs no exponent beyond the format.
   const auto power = [](int e) { return std::bit_cast<float>((e + 127) << 23); };
   return p * power(k / 2) * power(k - k / 2);
+}
+
+// -infinity at 0, NaN below; absolute error below 2e-7 plus 2^-24 of the result between the smallest
+// normal number and the largest; what is smaller counts as the smallest.
+constexpr float Log(float x) {
+  if (!(x >= 0)) return std::numeric_limits<float>::quiet_NaN();
+  if (x == 0) return -std::numeric_limits<float>::infinity();
+  if (x > std::numeric_limits<float>::max()) return x;
+  if (x < std::numeric_limits<float>::min()) x = std::numeric_limits<float>::min();
+  // x = 2^k m with m in [sqrt(1/2), sqrt(2)).
+  constexpr std::int32_t kSqrtHalf = 0x3F3504F3, kMantissa = 0x7FFFFF;
+  const std::int32_t bits = std::bit_cast<std::int32_t>(x) - kSqrtHalf;
+  const float m = std::bit_cast<float>((bits & kMantissa) + kSqrtHalf);
+  const float n = static_cast<float>(bits >> 23);
+  // log m = 2 artanh(s), the series to s^9.
+  const float s = (m - 1.0f) / (m + 1.0f);
+  const float u = s * s;
+  const float p = 0.66666667f + u * (0.4f + u * (0.28571429f + u * 0.22222222f));
+  return n * 0.693359375f + (n * -2.12194440e-4f + (2.0f * s + s * u * p));
 }
 
 }  // namespace hotlap::sim

@@ -1,0 +1,49 @@
+// What learns: gathers experience from rows and changes a policy by it, an iteration at a time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+#include "agents/actor_critic.h"
+#include "agents/rollout_worker.h"
+#include "transport/status.h"
+
+namespace hotlap::agents {
+
+// What one iteration did.
+struct IterationReport {
+  std::vector<EpisodeEnd> ends;                          // of the episodes that it finished
+  std::vector<std::pair<std::string, double>> measures;  // the learner's own: "entropy", ...
+  // Wall time: of all workers added up, of the update, and of the whole.
+  RolloutTimes rollout;
+  std::chrono::nanoseconds update{}, wall{};
+};
+
+// Not thread-safe.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  // After a refusal nothing has been learnt from what was under way, and the rows may be anywhere:
+  // the last checkpoint is the place to go on from.
+  virtual tl::expected<IterationReport, transport::Refusal> Iterate() = 0;
+
+  // Env steps so far, of all rows together.
+  virtual std::int64_t steps() const = 0;
+  // The policy as it is now.
+  virtual const Weights& weights() const = 0;
+
+  // Everything that decides how it goes on, the rows' states included, as an object for a file.
+  virtual tl::expected<nlohmann::json, transport::Refusal> Save() = 0;
+  // Goes on from there, bit for bit. Throws std::runtime_error that names the field which does not
+  // fit.
+  virtual tl::expected<void, transport::Refusal> Load(const nlohmann::json& saved) = 0;
+};
+
+}  // namespace hotlap::agents

@@ -1,0 +1,41 @@
+// Drives with a network that was learnt.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "agents/actor_critic.h"
+#include "agents/policy.h"
+
+namespace hotlap::agents {
+
+// The action of a row depends on what that row sees alone, bit for bit, for any number of rows and
+// on any processor.
+class MlpPolicy : public Policy {
+ public:
+  // Takes the most likely action; with a seed it draws: the action is a function of the seed, the
+  // seed of the row's episode and the number of the step in it.
+  // REQUIRES: weights.parameters.size() == network.num_parameters().
+  MlpPolicy(ActorCritic network, Weights weights, int rows,
+            std::optional<std::uint64_t> sampling_seed = {});
+
+  void BeginEpisode(int row, std::uint64_t seed) override;
+  void Act(std::span<const float> observations, ActionBuffer& actions) override;
+
+ private:
+  struct Place {  // of a row
+    std::uint64_t seed = 0, step = 0;
+  };
+
+  ActorCritic network_;
+  Weights weights_;
+  std::optional<std::uint64_t> sampling_seed_;
+  int rows_;
+  ActorCritic::Memory memory_;
+  std::vector<float> actions_, log_probabilities_;
+  std::vector<Place> places_;
+  std::vector<RandomStream> random_;
+};
+
+}  // namespace hotlap::agents

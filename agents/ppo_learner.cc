@@ -1,0 +1,199 @@
+#include "agents/ppo_learner.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "agents/record.h"
+#include "env/random.h"
+
+namespace hotlap::agents {
+
+using transport::Refusal;
+
+namespace {
+
+int NumRows(const std::vector<std::unique_ptr<RolloutWorker>>& workers) {
+  int rows = 0;
+  for (const auto& worker : workers) rows += worker->num_rows();
+  return rows;
+}
+
+}  // namespace
+
+PpoLearner::PpoLearner(const ActorCritic& network, const PpoLearnerSettings& settings,
+                       std::vector<std::unique_ptr<RolloutWorker>> workers)
+    : network_(network),
+      settings_(settings),
+      workers_(std::move(workers)),
+      threads_(static_cast<int>(workers_.size())),
+      update_(network, settings.ppo, threads_),
+      state_{network.Initial(settings.seed, settings.ppo.log_deviation),
+             AdamState(network.num_parameters())},
+      statistics_(network.observation_size()),
+      rollout_(settings.ppo.rollout_steps, NumRows(workers_), network.observation_size(),
+               network.head().action_size()) {}
+
+void PpoLearner::ChangeRows(std::vector<std::unique_ptr<RolloutWorker>> workers) {
+  if (NumRows(workers) != rollout_.rows || workers.size() != workers_.size()) {
+    throw std::invalid_argument("a training keeps its number of rows and workers");
+  }
+  workers_ = std::move(workers);
+  ++num_row_changes_;
+  has_begun_ = false;
+}
+
+template <typename Work>
+tl::expected<void, Refusal> PpoLearner::OnWorkers(const Work& work) {
+  std::vector<tl::expected<void, Refusal>> done(workers_.size());
+  threads_.Run(static_cast<int>(workers_.size()), [&](int i) {
+    const auto index = static_cast<std::size_t>(i);
+    done[index] = work(*workers_[index], index);
+  });
+  for (auto& outcome : done) {
+    if (!outcome) return outcome;
+  }
+  return {};
+}
+
+float PpoLearner::learning_rate() const {
+  const double share =
+      std::min(1.0, static_cast<double>(steps_) / static_cast<double>(settings_.total_steps));
+  const auto first = static_cast<double>(settings_.ppo.first_learning_rate);
+  const auto last = static_cast<double>(settings_.ppo.last_learning_rate);
+  return static_cast<float>(first + share * (last - first));
+}
+
+tl::expected<IterationReport, Refusal> PpoLearner::Iterate() {
+  const auto began = Clock::now();
+  if (!has_begun_) {
+    // Episodes of other seeds than those on the rows before.
+    const std::uint64_t seed = settings_.seed + static_cast<std::uint64_t>(num_row_changes_) *
+                                                    static_cast<std::uint64_t>(rollout_.rows);
+    if (auto done =
+            OnWorkers([&](RolloutWorker& worker, std::size_t) { return worker.Begin(seed); });
+        !done) {
+      return tl::unexpected(done.error());
+    }
+    has_begun_ = true;
+  }
+  const std::int64_t first_step = iterations_ * rollout_.steps;
+  const auto collected = OnWorkers([&](RolloutWorker& worker, std::size_t) {
+    return worker.Collect(network_, state_.weights, settings_.seed, first_step,
+                          settings_.ppo.discount, rollout_);
+  });
+  if (!collected) return tl::unexpected(collected.error());
+
+  const auto updating = Clock::now();
+  EstimateAdvantages(settings_.ppo.discount, settings_.ppo.gae_decay, rollout_);
+  const float rate = learning_rate();
+  const RandomStream seeds(settings_.seed, static_cast<std::uint64_t>(iterations_),
+                           RandomPurpose::kMinibatch);
+  const PpoReport done = update_.Run(rollout_, rate, seeds.Bits(0), state_);
+  if (settings_.scale_observations) {
+    statistics_.Add(rollout_.observations);
+    state_.weights.scale = statistics_.Scale();
+  }
+  ++iterations_;
+  steps_ += static_cast<std::int64_t>(rollout_.num_examples());
+
+  IterationReport report;
+  for (const auto& worker : workers_) {
+    report.ends.insert(report.ends.end(), worker->ends().begin(), worker->ends().end());
+    report.rollout.environment += worker->times().environment;
+    report.rollout.policy += worker->times().policy;
+  }
+  report.measures = {{"learning_rate", static_cast<double>(rate)},
+                     {"policy_loss", done.policy_loss},
+                     {"value_loss", done.value_loss},
+                     {"entropy", done.entropy},
+                     {"kl", done.kl},
+                     {"clipped_share", done.clipped_share},
+                     {"gradient_norm", done.gradient_norm},
+                     {"explained_variance", done.explained_variance}};
+  const auto now = Clock::now();
+  report.update = now - updating;
+  report.wall = now - began;
+  return report;
+}
+
+tl::expected<nlohmann::json, Refusal> PpoLearner::Save() {
+  nlohmann::json rows = nlohmann::json::array();
+  if (has_begun_) {
+    std::vector<std::vector<std::vector<std::byte>>> states(workers_.size());
+    const auto saved = OnWorkers([&](RolloutWorker& worker, std::size_t i) {
+      return worker.Save().map([&](auto&& found) { states[i] = std::move(found); });
+    });
+    if (!saved) return tl::unexpected(saved.error());
+    for (const auto& of_worker : states) {
+      for (const auto& state : of_worker) rows.push_back(PackArray(state));
+    }
+  }
+  return nlohmann::json{{"iterations", iterations_},
+                        {"steps", steps_},
+                        {"row_changes", num_row_changes_},
+                        {"parameters", PackArray(state_.weights.parameters)},
+                        {"scale_mean", PackArray(state_.weights.scale.mean)},
+                        {"scale_factor", PackArray(state_.weights.scale.factor)},
+                        {"adam_first", PackArray(state_.adam.first)},
+                        {"adam_second", PackArray(state_.adam.second)},
+                        {"adam_steps", state_.adam.steps},
+                        {"statistics_count", statistics_.count},
+                        {"statistics_mean", PackArray(statistics_.mean)},
+                        {"statistics_squares", PackArray(statistics_.squares)},
+                        {"rows", std::move(rows)}};
+}
+
+tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
+  const std::size_t size = network_.num_parameters();
+  const auto columns = static_cast<std::size_t>(network_.observation_size());
+  PpoState state;
+  state.weights.parameters = UnpackArray<float>(saved, "parameters", size);
+  state.weights.scale.mean = UnpackArray<float>(saved, "scale_mean", columns);
+  state.weights.scale.factor = UnpackArray<float>(saved, "scale_factor", columns);
+  state.adam.first = UnpackArray<float>(saved, "adam_first", size);
+  state.adam.second = UnpackArray<float>(saved, "adam_second", size);
+  state.adam.steps = UnpackInt(saved, "adam_steps", 0, kMost);
+  ObservationStatistics statistics;
+  statistics.count = UnpackNumber(saved, "statistics_count");
+  statistics.mean = UnpackArray<double>(saved, "statistics_mean", columns);
+  statistics.squares = UnpackArray<double>(saved, "statistics_squares", columns);
+  const std::int64_t iterations = UnpackInt(saved, "iterations", 0, kMost);
+  const std::int64_t steps = UnpackInt(saved, "steps", 0, kMost);
+  const std::int64_t row_changes = UnpackInt(saved, "row_changes", 0, kMost);
+
+  const nlohmann::json& rows = Field(saved, "rows");
+  if (!rows.is_array() ||
+      (!rows.empty() && rows.size() != static_cast<std::size_t>(rollout_.rows))) {
+    throw std::runtime_error("the field 'rows' has not the states of " +
+                             std::to_string(rollout_.rows) + " rows");
+  }
+  if (!rows.empty()) {
+    std::vector<std::vector<std::vector<std::byte>>> states(workers_.size());
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      for (int k = 0; k < workers_[i]->num_rows(); ++k, ++row) {
+        if (!rows[row].is_binary()) throw std::runtime_error("the field 'rows' has no bytes");
+        const auto& bytes = rows[row].get_binary();
+        const auto* const first = reinterpret_cast<const std::byte*>(bytes.data());
+        states[i].emplace_back(first, first + bytes.size());
+      }
+    }
+    const auto restored =
+        OnWorkers([&](RolloutWorker& worker, std::size_t i) { return worker.Restore(states[i]); });
+    if (!restored) return restored;
+  }
+  state_ = std::move(state);
+  statistics_ = std::move(statistics);
+  iterations_ = iterations;
+  steps_ = steps;
+  num_row_changes_ = row_changes;
+  has_begun_ = !rows.empty();
+  return {};
+}
+
+}  // namespace hotlap::agents

@@ -1,0 +1,158 @@
+#include "agents/rollout_worker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "env/random.h"
+
+namespace hotlap::agents {
+
+using transport::ConstBatchView;
+using transport::Refusal;
+
+RolloutWorker::RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> environment,
+                             int first_row, const ActorCritic& network,
+                             std::chrono::milliseconds timeout)
+    : environment_(std::move(environment)),
+      first_row_(first_row),
+      timeout_(timeout),
+      observation_size_(static_cast<std::size_t>(environment_->spec().observation_size())),
+      end_reason_(*environment_, "end_reason"),
+      length_(*environment_, "episode_length"),
+      return_(*environment_, "episode_return"),
+      finish_time_(*environment_, "finish_time"),
+      full_lap_(*environment_, "full_lap"),
+      memory_(network.MakeMemory(environment_->num_rows(), false)),
+      actions_(environment_->spec().action, environment_->num_rows()),
+      observations_(static_cast<std::size_t>(environment_->num_rows()) * observation_size_) {
+  if (environment_->autoreset() != Autoreset::kSameStep) {
+    throw std::invalid_argument("learning needs rows that reset in the same step");
+  }
+}
+
+// The observations; refused where a row was.
+tl::expected<void, Refusal> RolloutWorker::Take(const ConstBatchView& batch) {
+  for (std::size_t row = 0; row < batch.status.size(); ++row) {
+    if (batch.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) continue;
+    return transport::Refuse(transport::Status::kUnknownError,
+                             "row " + std::to_string(first_row_ + static_cast<int>(row)) +
+                                 " was refused with row status " +
+                                 std::to_string(batch.status[row]));
+  }
+  std::ranges::copy(batch.observations, observations_.begin());
+  return {};
+}
+
+tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed) {
+  std::vector<std::uint64_t> seeds;
+  for (int row = 0; row < num_rows(); ++row) {
+    seeds.push_back(seed + static_cast<std::uint64_t>(first_row_ + row));
+  }
+  return environment_->Reset({.mask = {}, .seeds = seeds, .snapshots = {}}, deadline())
+      .and_then([this](const ConstBatchView& batch) { return Take(batch); });
+}
+
+tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
+                                                   const Weights& weights, std::uint64_t seed,
+                                                   std::int64_t first_step, float discount,
+                                                   Rollout& rollout) {
+  const std::span<const float> all(weights.parameters);
+  const auto rows = static_cast<std::size_t>(num_rows());
+  const auto all_rows = static_cast<std::size_t>(rollout.rows);
+  const auto action_size = static_cast<std::size_t>(rollout.action_size);
+  const std::size_t value_width = PaddedWidth(1);
+  const auto estimate = [&](std::span<const float> observations, std::size_t count) {
+    const std::span<float> scaled = std::span(memory_.scaled).first(count * observation_size_);
+    weights.scale.Apply(observations, scaled);
+    return network.critic().Forward(network.CriticPart(all), scaled.data(), observation_size_,
+                                    static_cast<int>(count), memory_.critic);
+  };
+  ends_.clear();
+  times_ = {};
+  auto clock = Clock::now();
+  const auto lap = [&clock](std::chrono::nanoseconds& time) {
+    const auto now = Clock::now();
+    time += now - clock;
+    clock = now;
+  };
+  for (std::size_t step = 0; step < static_cast<std::size_t>(rollout.steps); ++step) {
+    const std::size_t first = step * all_rows + static_cast<std::size_t>(first_row_);
+    std::ranges::copy(observations_, &rollout.observations[first * observation_size_]);
+    const auto values = estimate(observations_, rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      rollout.values[first + row] = values[row * value_width];
+    }
+    const auto outputs = network.actor().Forward(network.ActorPart(all), memory_.scaled.data(),
+                                                 observation_size_, num_rows(), memory_.actor);
+    const std::uint64_t step_number =
+        static_cast<std::uint64_t>(first_step) + static_cast<std::uint64_t>(step);
+    random_.clear();
+    for (std::size_t row = 0; row < rows; ++row) {
+      random_.emplace_back(seed + static_cast<std::uint64_t>(first_row_) + row, step_number,
+                           RandomPurpose::kPolicy);
+    }
+    const auto drawn = std::span(rollout.actions).subspan(first * action_size, rows * action_size);
+    network.head().Draw(outputs, network.HeadPart(all), num_rows(), random_, memory_.head, drawn,
+                        std::span(rollout.log_probabilities).subspan(first, rows));
+    network.head().Write(drawn, num_rows(), actions_);
+    lap(times_.policy);
+
+    const auto batch = environment_->Step(actions_.view(), deadline());
+    if (!batch) return tl::unexpected(batch.error());
+    if (auto fine = Take(*batch); !fine) return fine;
+    lap(times_.environment);
+
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t i = first + row;
+      rollout.rewards[i] = batch->rewards[row];
+      rollout.ended[i] = batch->terminated[row] | batch->truncated[row];
+    }
+    const std::size_t num_ends = batch->final_rows.size();
+    if (num_ends == 0) continue;
+    const auto final_values = estimate(batch->final_observations, num_ends);
+    for (std::size_t end = 0; end < num_ends; ++end) {
+      const auto row = static_cast<std::size_t>(batch->final_rows[end]);
+      if (batch->truncated[row] != 0) {
+        rollout.rewards[first + row] += discount * final_values[end * value_width];
+      }
+      EpisodeEnd& told = ends_.emplace_back();
+      told.row = first_row_ + static_cast<int>(row);
+      told.reason = static_cast<EndReason>(std::lround(end_reason_.AtEnd(*batch, end)));
+      told.steps = static_cast<int>(length_.AtEnd(*batch, end));
+      told.episode_return = return_.AtEnd(*batch, end);
+      told.finish_time_ms = static_cast<int>(finish_time_.AtEnd(*batch, end));
+      told.is_full_lap = full_lap_.AtEnd(*batch, end) != 0;
+    }
+  }
+  const auto values = estimate(observations_, rows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    rollout.last_values[static_cast<std::size_t>(first_row_) + row] = values[row * value_width];
+  }
+  lap(times_.policy);
+  return {};
+}
+
+tl::expected<std::vector<std::vector<std::byte>>, Refusal> RolloutWorker::Save() {
+  const auto ids = environment_->Save({}, deadline());
+  if (!ids) return tl::unexpected(ids.error());
+  auto states = environment_->Export(*ids, deadline());
+  if (auto dropped = environment_->Drop(*ids, deadline()); !dropped) {
+    return tl::unexpected(dropped.error());
+  }
+  return states;
+}
+
+tl::expected<void, Refusal> RolloutWorker::Restore(std::span<const std::vector<std::byte>> states) {
+  const auto ids = environment_->Import(states, deadline());
+  if (!ids) return tl::unexpected(ids.error());
+  const auto taken =
+      environment_->Restore(*ids, deadline()).and_then([this](const ConstBatchView& batch) {
+        return Take(batch);
+      });
+  if (!taken) return taken;
+  return environment_->Drop(*ids, deadline());
+}
+
+}  // namespace hotlap::agents

@@ -1,0 +1,81 @@
+// Steps rows with a policy that draws its actions, and writes what comes of it into its columns of
+// a rollout. One thread's; several workers share a training's rows.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "agents/actor_critic.h"
+#include "agents/info_reader.h"
+#include "agents/policy.h"
+#include "agents/rollout.h"
+#include "env/deadline.h"
+#include "transport/learner_environment.h"
+
+namespace hotlap::agents {
+
+// How an episode of training ended.
+struct EpisodeEnd {
+  int row = 0;  // of the training
+  EndReason reason = EndReason::kNone;
+  int steps = 0;
+  double episode_return = 0;
+  int finish_time_ms = 0;    // of a finish
+  bool is_full_lap = false;  // began at s(0)
+};
+
+// Where the wall time of a rollout went. For benchmarks and progress; nothing depends on it.
+struct RolloutTimes {
+  std::chrono::nanoseconds environment{}, policy{};
+};
+
+class RolloutWorker {
+ public:
+  // Rows [first_row, first_row + environment->num_rows()) of the training. Throws
+  // std::invalid_argument unless the environment resets in the same step and tells the info columns
+  // of an end. `timeout`: for each call.
+  RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> environment, int first_row,
+                const ActorCritic& network, std::chrono::milliseconds timeout);
+
+  int first_row() const { return first_row_; }
+  int num_rows() const { return environment_->num_rows(); }
+
+  // Begins an episode in each row, of base seed `seed` + number of the row.
+  tl::expected<void, transport::Refusal> Begin(std::uint64_t seed);
+  // All steps of the rollout. The action of a row in step t of the training is a function of
+  // `seed`, t, its number and what it sees: nothing depends on how rows are shared out. After a
+  // refusal the rollout is of no use.
+  tl::expected<void, transport::Refusal> Collect(const ActorCritic& network, const Weights& weights,
+                                                 std::uint64_t seed, std::int64_t first_step,
+                                                 float discount, Rollout& rollout);
+  // Of the last Collect.
+  std::span<const EpisodeEnd> ends() const { return ends_; }
+  const RolloutTimes& times() const { return times_; }
+
+  // States of all rows, and going on from them as if nothing had been between.
+  tl::expected<std::vector<std::vector<std::byte>>, transport::Refusal> Save();
+  tl::expected<void, transport::Refusal> Restore(std::span<const std::vector<std::byte>> states);
+
+ private:
+  Deadline deadline() const { return DeadlineIn(timeout_); }
+  tl::expected<void, transport::Refusal> Take(const transport::ConstBatchView& batch);
+
+  std::unique_ptr<transport::LearnerEnvironment> environment_;
+  int first_row_;
+  std::chrono::milliseconds timeout_;
+  std::size_t observation_size_;
+  InfoReader end_reason_, length_, return_, finish_time_, full_lap_;
+  ActorCritic::Memory memory_;
+  ActionBuffer actions_;
+  std::vector<float> observations_;  // [rows, d], the latest
+  std::vector<RandomStream> random_;
+  std::vector<EpisodeEnd> ends_;
+  RolloutTimes times_;
+};
+
+}  // namespace hotlap::agents

@@ -1,0 +1,217 @@
+// Program hotlap-train: learns a policy, in this process or on a server.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "agents/evaluation_report.h"
+#include "agents/progress_line.h"
+#include "agents/row_source.h"
+#include "agents/training.h"
+#include "transport/installed_configs.h"
+
+namespace hotlap::agents {
+namespace {
+
+using transport::Refusal;
+
+struct Flags {
+  std::filesystem::path config, out, configs, server_key, key;
+  bool resume = false;
+  std::optional<std::uint64_t> seed;
+  std::optional<double> minutes;
+  int workers = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::string server, kind = "any";
+  double deadline_s = 30;
+};
+
+std::atomic<bool> stops = false;
+
+// The first time it asks the training to save and end, the second time it ends at once.
+void OnSignal(int) {
+  if (stops.exchange(true)) std::_Exit(130);
+}
+
+std::string ReadText(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path.string());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::unique_ptr<RowSource> Source(const Flags& flags) {
+  if (flags.server.empty()) {
+    const auto configs =
+        flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
+    return std::make_unique<LocalRowSource>(transport::CataloguePaths{
+        configs / "environments", configs / "tracks", configs / "vehicles" / "stadium.yaml"});
+  }
+  if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
+    throw std::invalid_argument("--server: '" + flags.server +
+                                "' is no endpoint; allowed: tcp://address:port, ipc://path");
+  }
+  transport::ConnectOptions options;
+  options.endpoint = flags.server;
+  if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
+  const auto kind = flags.kind == "simulated"     ? transport::GameKind::kSimulated
+                    : flags.kind == "tminterface" ? transport::GameKind::kTMInterface
+                                                  : transport::GameKind::kAny;
+  return std::make_unique<RemoteRowSource>(
+      options, kind, std::chrono::milliseconds(static_cast<std::int64_t>(flags.deadline_s * 1000)));
+}
+
+std::string Fixed(double value, int decimals) {
+  if (!std::isfinite(value)) return "-";
+  std::ostringstream text;
+  text.setf(std::ios::fixed);
+  text.precision(decimals);
+  text << value;
+  return text.str();
+}
+
+std::string DescribeTrial(const std::vector<TrialLap>& trial) {
+  int finishes = 0;
+  double time_s = 0;
+  for (const TrialLap& lap : trial) {
+    finishes += lap.reason == EndReason::kFinish ? 1 : 0;
+    time_s += lap.finish_time_ms / 1000.0;
+  }
+  if (trial.size() == 1) return finishes == 0 ? "no finish" : FormatTime(time_s);
+  std::string text = std::to_string(finishes) + '/' + std::to_string(trial.size());
+  if (finishes > 0) text += ", mean " + FormatTime(time_s / finishes);
+  return text;
+}
+
+std::string Describe(const TrainingProgress& progress) {
+  const double share =
+      static_cast<double>(progress.steps) / static_cast<double>(progress.total_steps);
+  std::string text =
+      ProgressBar(share, 20) + ' ' + Fixed(static_cast<double>(progress.steps) / 1e6, 2) +
+      " M steps, " + Fixed(progress.steps_per_s / 1000, 0) + " k/s, return " +
+      Fixed(progress.mean_return, 2) + ", finished " + Fixed(progress.finish_rate * 100, 0) +
+      " %, best " + (progress.best_time_ms == 0 ? "-" : FormatTime(progress.best_time_ms / 1000.0));
+  if (!progress.trial.empty()) text += ", trial " + DescribeTrial(progress.trial);
+  if (progress.num_stages > 1) {
+    text +=
+        ", stage " + std::to_string(progress.stage + 1) + '/' + std::to_string(progress.num_stages);
+  }
+  return text;
+}
+
+int Run(const Flags& flags) {
+  TrainingSettings settings;
+  settings.directory = flags.out;
+  settings.resumes = flags.resume;
+  const std::filesystem::path file = flags.resume ? flags.out / "config.yaml" : flags.config;
+  settings.config_text = ReadText(file);
+  settings.config = ParseTrainingConfig(settings.config_text, file.string());
+  if (!flags.resume && std::filesystem::exists(flags.out / "checkpoint")) {
+    throw std::invalid_argument("--out: " + flags.out.string() +
+                                " has a training already; --resume goes on with it");
+  }
+  if (flags.seed) {
+    settings.config.seed = *flags.seed;
+    // For --resume.
+    std::istringstream lines(settings.config_text);
+    std::string text;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("seed:")) text += line + '\n';
+    }
+    settings.config_text = text + "seed: " + std::to_string(*flags.seed) + '\n';
+  }
+  settings.workers = std::min(flags.workers, settings.config.rows);
+  if (flags.minutes) settings.time_limit = std::chrono::duration<double>(*flags.minutes * 60);
+  settings.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.deadline_s * 1000));
+  const std::unique_ptr<RowSource> source = Source(flags);
+
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGTERM, OnSignal);
+  ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
+  const auto trained = Train(settings, *source, stops, [&](const TrainingProgress& progress) {
+    const auto now = Clock::now();
+    if (line.IsDue(now)) line.Show(now, Describe(progress));
+  });
+  line.Clear();
+  if (!trained) {
+    std::fprintf(stderr, "hotlap-train: %s: %s\n", transport::StatusName(trained.error().status),
+                 trained.error().text.c_str());
+    return 1;
+  }
+  std::cout << "steps: " << trained->steps << "\ntrained: " << Fixed(trained->wall_s, 1)
+            << " s\nbest trial: " << DescribeTrial(trained->best_trial)
+            << "\npolicy: " << (flags.out / "best.weights").string()
+            << "\ncurves: " << (flags.out / "curves.svg").string() << '\n';
+  if (trained->steps < settings.config.steps) {
+    std::cout << "go on: hotlap-train --resume --out " << flags.out.string() << '\n';
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace hotlap::agents
+
+int main(int argc, char** argv) {
+  hotlap::agents::Flags flags;
+  CLI::App app("Learns a policy and keeps its weights, curves and a checkpoint to go on from.");
+  app.name("hotlap-train");
+  app.footer(
+      "Ctrl-C saves and ends; --resume goes on. Exit status: 0 when all is saved, 1 when "
+      "something\n"
+      "went wrong on the way (no answer from the server: the last checkpoint is there), 2 when a\n"
+      "flag or a file is wrong.");
+  auto* config = app.add_option("config", flags.config, "YAML as in configs/agents");
+  app.add_option("--out", flags.out, "directory for what remains of it")->required();
+  auto* resume = app.add_flag("--resume", flags.resume, "goes on with the training in --out");
+  config->excludes(resume);
+  auto* seed = app.add_option("--seed", flags.seed, "in place of the config's")
+                   ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{2'000'000'000}));
+  seed->excludes(resume);
+  app.add_option("--minutes", flags.minutes, "of wall time, then it saves and ends")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option(
+         "--workers", flags.workers,
+         "threads that drive and learn (default: the cores); what is learnt does not depend "
+         "on their number")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--server", flags.server,
+                 "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
+  auto* server_key = app.add_option("--server-key", flags.server_key,
+                                    "file with the public key of the server (server.pub)");
+  auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
+  server_key->needs(key);
+  key->needs(server_key);
+  app.add_option("--kind", flags.kind, "which games to drive (default: any)")
+      ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
+  app.add_option(
+      "--configs", flags.configs,
+      "directory with environments/, tracks/ and vehicles/ (default: beside the program)");
+  app.add_option("--deadline", flags.deadline_s, "s, for each answer of the server (default: 30)")
+      ->check(CLI::Range(0.1, 3600.0));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    if (!flags.resume && flags.config.empty()) {
+      throw std::invalid_argument("config: a file is needed, or --resume");
+    }
+    return hotlap::agents::Run(flags);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hotlap-train: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,371 @@
+#include "agents/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <stdexcept>
+
+#include "agents/ppo_learner.h"
+#include "agents/record.h"
+#include "agents/training_log.h"
+#include "agents/training_picture.h"
+#include "agents/weights_file.h"
+#include "agents/whole_file.h"
+
+namespace hotlap::agents {
+namespace {
+
+using transport::Refusal;
+
+constexpr const char* kCheckpointKind = "checkpoint";
+constexpr int kCheckpointVersion = 1;
+constexpr int kMaxLogRows = 500;
+constexpr std::size_t kMaxTrialTracks = 64;
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+double Seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+// Episodes that ended lately: how many is enough to say something of the policy as it is.
+class RecentEpisodes {
+ public:
+  explicit RecentEpisodes(int rows) : capacity_(std::max(200, rows)) {}
+  void Add(const EpisodeEnd& end) {
+    ends_.push_back(end);
+    if (ends_.size() > static_cast<std::size_t>(capacity_)) ends_.pop_front();
+  }
+  void Clear() { ends_.clear(); }
+  bool is_full() const { return ends_.size() == static_cast<std::size_t>(capacity_); }
+  double finish_rate() const {
+    if (ends_.empty()) return kUnknown;
+    const auto finishes = std::ranges::count(ends_, EndReason::kFinish, &EpisodeEnd::reason);
+    return static_cast<double>(finishes) / static_cast<double>(ends_.size());
+  }
+  double mean_return() const {
+    if (ends_.empty()) return kUnknown;
+    double sum = 0;
+    for (const EpisodeEnd& end : ends_) sum += end.episode_return;
+    return sum / static_cast<double>(ends_.size());
+  }
+
+ private:
+  int capacity_;
+  std::deque<EpisodeEnd> ends_;
+};
+
+// What has come together since the last row of the log.
+struct Gathered {
+  void Add(const IterationReport& report) {
+    for (const EpisodeEnd& end : report.ends) {
+      ++episodes;
+      returns += end.episode_return;
+      finishes += end.reason == EndReason::kFinish ? 1 : 0;
+      if (end.reason == EndReason::kFinish && end.is_full_lap) {
+        times_ms.push_back(end.finish_time_ms);
+      }
+    }
+    if (iterations == 0) {
+      measures = report.measures;
+    } else {
+      for (std::size_t i = 0; i < measures.size(); ++i) {
+        measures[i].second += report.measures[i].second;
+      }
+    }
+    ++iterations;
+    environment_s += Seconds(report.rollout.environment);
+    policy_s += Seconds(report.rollout.policy);
+    update_s += Seconds(report.update);
+    wall_s += Seconds(report.wall);
+  }
+
+  double episodes = 0, returns = 0, finishes = 0, iterations = 0;
+  double environment_s = 0, policy_s = 0, update_s = 0, wall_s = 0;
+  std::vector<int> times_ms;
+  std::vector<std::pair<std::string, double>> measures;  // sums
+};
+
+class Training {
+ public:
+  Training(const TrainingSettings& settings, RowSource& source, EnvironmentSpec spec)
+      : settings_(settings),
+        config_(settings.config),
+        source_(source),
+        spec_(std::move(spec)),
+        network_(spec_, config_.network),
+        recent_(config_.rows) {}
+
+  tl::expected<TrainingResult, Refusal> Run(
+      const std::atomic<bool>& stops,
+      const std::function<void(const TrainingProgress&)>& on_progress) {
+    if (auto begun = Begin(); !begun) return tl::unexpected(begun.error());
+    auto latest = Clock::now();
+    const auto until =
+        settings_.time_limit
+            ? latest + std::chrono::duration_cast<Clock::duration>(*settings_.time_limit)
+            : kNoDeadline;
+    auto saved_at = latest;
+    while (learner_->steps() < config_.steps && !stops && latest < until) {
+      const std::int64_t before = learner_->steps();
+      const auto report = learner_->Iterate();
+      if (!report) return tl::unexpected(report.error());
+      Take(*report);
+      const auto passed = [&](std::int64_t interval) {
+        return learner_->steps() / interval != before / interval;
+      };
+      if (passed(config_.trial_steps)) {
+        if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
+      }
+      const auto now = Clock::now();
+      wall_s_ += Seconds(now - latest);
+      latest = now;
+      if (passed(std::max<std::int64_t>(1, config_.steps / kMaxLogRows))) Log();
+      if (now - saved_at > settings_.checkpoint_interval) {
+        if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
+        saved_at = now;
+      }
+      if (auto moved = MoveOn(); !moved) return tl::unexpected(moved.error());
+      if (on_progress) on_progress(Progress(report->wall, learner_->steps() - before));
+    }
+    if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
+    Log();
+    if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
+    return TrainingResult{learner_->steps(), wall_s_, best_trial_};
+  }
+
+ private:
+  std::filesystem::path File(const char* name) const { return settings_.directory / name; }
+
+  tl::expected<void, Refusal> Begin() {
+    nlohmann::json checkpoint;
+    std::int64_t resume_after = -1;
+    if (settings_.resumes) {
+      checkpoint = ReadRecord(File("checkpoint"), kCheckpointKind, kCheckpointVersion);
+      stage_ = static_cast<int>(UnpackInt(checkpoint, "stage", 0, NumStages(config_) - 1));
+    }
+    auto workers = OpenWorkers();
+    if (!workers) return tl::unexpected(workers.error());
+    learner_ = std::make_unique<PpoLearner>(
+        network_,
+        PpoLearnerSettings{config_.ppo, config_.seed, config_.steps, config_.scale_observations},
+        std::move(*workers));
+    if (settings_.resumes) {
+      if (auto loaded = Load(checkpoint); !loaded) return loaded;
+      resume_after = learner_->steps();
+    } else {
+      std::filesystem::create_directories(settings_.directory);
+      WriteWholeFile(File("config.yaml"), settings_.config_text);
+    }
+    log_.emplace(File("progress.csv"), resume_after);
+    return OpenTrial();
+  }
+
+  tl::expected<std::vector<std::unique_ptr<RolloutWorker>>, Refusal> OpenWorkers() {
+    const std::vector<std::string> tracks = TracksOf(config_, stage_);
+    std::vector<std::unique_ptr<RolloutWorker>> workers;
+    for (int i = 0; i < settings_.workers; ++i) {
+      const int first = config_.rows * i / settings_.workers;
+      RowRequest request;
+      request.environment = config_.environment;
+      request.rows = config_.rows * (i + 1) / settings_.workers - first;
+      // The row drives the track that its number in the training says.
+      request.tracks = tracks;
+      std::ranges::rotate(request.tracks,
+                          request.tracks.begin() + first % static_cast<int>(tracks.size()));
+      request.info = {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap"};
+      request.keep_every_m = config_.keep_every_m;
+      request.starts = config_.starts;
+      auto rows = source_.Open(request);
+      if (!rows) return tl::unexpected(rows.error());
+      workers.push_back(
+          std::make_unique<RolloutWorker>(std::move(*rows), first, network_, settings_.timeout));
+    }
+    return workers;
+  }
+
+  tl::expected<void, Refusal> OpenTrial() {
+    RowRequest request;
+    request.environment = config_.environment;
+    request.tracks = TracksOf(config_, stage_);
+    // Of many tracks, some that are spread evenly.
+    if (request.tracks.size() > kMaxTrialTracks) {
+      std::vector<std::string> some;
+      for (std::size_t i = 0; i < kMaxTrialTracks; ++i) {
+        some.push_back(request.tracks[i * request.tracks.size() / kMaxTrialTracks]);
+      }
+      request.tracks = std::move(some);
+    }
+    request.rows = static_cast<int>(request.tracks.size());
+    request.autoreset = Autoreset::kDisabled;
+    request.info = {"end_reason", "finish_time", "progress"};
+    auto rows = source_.Open(request);
+    if (!rows) return tl::unexpected(rows.error());
+    trial_rows_ = std::move(*rows);
+    return {};
+  }
+
+  void Take(const IterationReport& report) {
+    gathered_.Add(report);
+    for (const EpisodeEnd& end : report.ends) {
+      recent_.Add(end);
+      if (end.reason != EndReason::kFinish || !end.is_full_lap) continue;
+      if (best_time_ms_ == 0 || end.finish_time_ms < best_time_ms_) {
+        best_time_ms_ = end.finish_time_ms;
+      }
+    }
+  }
+
+  WeightsFile Learnt() const {
+    return {config_.environment, spec_.policy_hash, spec_.task_hash,
+            learner_->steps(),   config_.network,   learner_->weights()};
+  }
+
+  tl::expected<void, Refusal> Try() {
+    auto trial = DriveTrial(*trial_rows_, network_, learner_->weights(), settings_.timeout);
+    if (!trial) return tl::unexpected(trial.error());
+    trial_ = std::move(*trial);
+    if (best_trial_.empty() || IsBetter(trial_, best_trial_)) {
+      best_trial_ = trial_;
+      WriteWeights(File("best.weights"), Learnt(), network_);
+    }
+    return {};
+  }
+
+  // Harder tracks, when these are finished.
+  tl::expected<void, Refusal> MoveOn() {
+    if (!config_.generated || stage_ + 1 >= config_.generated->stages || !recent_.is_full() ||
+        recent_.finish_rate() < static_cast<double>(config_.generated->finish_rate)) {
+      return {};
+    }
+    ++stage_;
+    auto workers = OpenWorkers();
+    if (!workers) return tl::unexpected(workers.error());
+    learner_->ChangeRows(std::move(*workers));
+    recent_.Clear();
+    best_trial_.clear();  // other tracks, other times
+    return OpenTrial();
+  }
+
+  void Log() {
+    if (gathered_.iterations == 0) return;
+    int trial_finishes = 0;
+    double trial_time_s = 0;
+    for (const TrialLap& lap : trial_) {
+      trial_finishes += lap.reason == EndReason::kFinish ? 1 : 0;
+      trial_time_s += lap.finish_time_ms / 1000.0;
+    }
+    const auto share = [](double part, double of) { return of > 0 ? part / of : kUnknown; };
+    std::vector<int>& times = gathered_.times_ms;
+    std::ranges::sort(times);
+    // Workers run beside each other: their times are shared by their number.
+    const double workers_wall_s = gathered_.wall_s * settings_.workers;
+    TrainingRow row = {
+        {"steps", static_cast<double>(learner_->steps())},
+        {"wall_s", wall_s_},
+        {"stage", stage_},
+        {"episodes", gathered_.episodes},
+        {"mean_return", share(gathered_.returns, gathered_.episodes)},
+        {"finish_rate", share(gathered_.finishes, gathered_.episodes)},
+        {"median_time_s", times.empty() ? kUnknown : times[times.size() / 2] / 1000.0},
+        {"best_time_s", best_time_ms_ == 0 ? kUnknown : best_time_ms_ / 1000.0},
+        {"trial_finish_rate", share(trial_finishes, static_cast<double>(trial_.size()))},
+        {"trial_time_s", share(trial_time_s, trial_finishes)},
+        {"steps_per_s",
+         share(static_cast<double>(learner_->steps() - logged_steps_), gathered_.wall_s)},
+        {"environment_share", share(gathered_.environment_s, workers_wall_s)},
+        {"policy_share", share(gathered_.policy_s, workers_wall_s)},
+        {"update_share", share(gathered_.update_s, gathered_.wall_s)}};
+    for (const auto& [name, sum] : gathered_.measures) {
+      row.emplace_back(name, sum / gathered_.iterations);
+    }
+    log_->Add(row);
+    logged_steps_ = learner_->steps();
+    gathered_ = {};
+  }
+
+  TrainingProgress Progress(std::chrono::nanoseconds wall, std::int64_t steps) const {
+    return {.steps = learner_->steps(),
+            .total_steps = config_.steps,
+            .steps_per_s = static_cast<double>(steps) / Seconds(wall),
+            .mean_return = recent_.mean_return(),
+            .finish_rate = recent_.finish_rate(),
+            .best_time_ms = best_time_ms_,
+            .trial = trial_,
+            .stage = stage_,
+            .num_stages = NumStages(config_)};
+  }
+
+  tl::expected<void, Refusal> Save() {
+    auto saved = learner_->Save();
+    if (!saved) return tl::unexpected(saved.error());
+    nlohmann::json best = nlohmann::json::array();
+    for (const TrialLap& lap : best_trial_) {
+      best.push_back({{"end_reason", static_cast<int>(lap.reason)},
+                      {"finish_time_ms", lap.finish_time_ms},
+                      {"progress_m", lap.progress_m}});
+    }
+    WriteWeights(File("latest.weights"), Learnt(), network_);
+    WriteRecord(File("checkpoint"), kCheckpointKind, kCheckpointVersion,
+                {{"policy_hash", Hex(spec_.policy_hash)},
+                 {"stage", stage_},
+                 {"wall_s", wall_s_},
+                 {"best_time_ms", best_time_ms_},
+                 {"best_trial", std::move(best)},
+                 {"learner", std::move(*saved)}});
+    WriteTrainingPicture(File("curves.svg"), *log_);
+    return {};
+  }
+
+  tl::expected<void, Refusal> Load(const nlohmann::json& checkpoint) {
+    try {
+      if (UnpackHex(checkpoint, "policy_hash") != spec_.policy_hash) {
+        throw std::runtime_error("the environment '" + config_.environment +
+                                 "' is not the one that it was trained on");
+      }
+      best_time_ms_ = static_cast<int>(UnpackInt(checkpoint, "best_time_ms", 0, 1 << 30));
+      wall_s_ = UnpackNumber(checkpoint, "wall_s");
+      const nlohmann::json& best = Field(checkpoint, "best_trial");
+      if (!best.is_array()) throw std::runtime_error("the field 'best_trial' is no list");
+      for (const nlohmann::json& lap : best) {
+        best_trial_.push_back({static_cast<EndReason>(UnpackInt(lap, "end_reason", 0, 7)),
+                               static_cast<int>(UnpackInt(lap, "finish_time_ms", 0, 1 << 30)),
+                               UnpackNumber(lap, "progress_m")});
+      }
+      auto loaded = learner_->Load(Field(checkpoint, "learner"));
+      logged_steps_ = learner_->steps();
+      return loaded;
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(File("checkpoint").string() + ": " + error.what());
+    }
+  }
+
+  const TrainingSettings& settings_;
+  const TrainingConfig& config_;
+  RowSource& source_;
+  EnvironmentSpec spec_;
+  ActorCritic network_;
+  std::unique_ptr<PpoLearner> learner_;
+  std::unique_ptr<transport::LearnerEnvironment> trial_rows_;
+  std::optional<TrainingLog> log_;
+  Gathered gathered_;
+  RecentEpisodes recent_;
+  std::vector<TrialLap> trial_, best_trial_;
+  std::int64_t logged_steps_ = 0;
+  double wall_s_ = 0;
+  int best_time_ms_ = 0, stage_ = 0;
+};
+
+}  // namespace
+
+tl::expected<TrainingResult, Refusal> Train(
+    const TrainingSettings& settings, RowSource& rows, const std::atomic<bool>& stops,
+    const std::function<void(const TrainingProgress&)>& on_progress) {
+  auto spec = rows.Spec(settings.config.environment);
+  if (!spec) return tl::unexpected(spec.error());
+  return Training(settings, rows, std::move(*spec)).Run(stops, on_progress);
+}
+
+}  // namespace hotlap::agents

@@ -1,0 +1,117 @@
+#include "agents/training_config.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace hotlap::agents {
+namespace {
+
+constexpr int kMaxInt = 2'000'000'000;
+
+MlpSettings ReadNetwork(const ConfigMap& config, const MlpSettings& base) {
+  MlpSettings network = base;
+  if (config.Has("hidden")) {
+    network.hidden.clear();
+    for (const float size : config.Floats("hidden", 0, 8, 1, 4096)) {
+      if (size != std::floor(size)) config.Fail("hidden", "sizes are whole numbers");
+      network.hidden.push_back(static_cast<int>(size));
+    }
+  }
+  network.activation = static_cast<Activation>(
+      config.Choice("activation", {"tanh", "relu"}, static_cast<std::size_t>(base.activation)));
+  return network;
+}
+
+PpoSettings ReadPpo(const ConfigMap& config, const PpoSettings& base) {
+  PpoSettings ppo = base;
+  ppo.rollout_steps = config.Int("rollout_steps", 1, 100'000, base.rollout_steps);
+  ppo.epochs = config.Int("epochs", 1, 1000, base.epochs);
+  ppo.minibatch = config.Int("minibatch", 1, 1'000'000, base.minibatch);
+  ppo.discount = config.Float("discount", 0, 1, base.discount);
+  ppo.gae_decay = config.Float("gae_decay", 0, 1, base.gae_decay);
+  ppo.clip = config.Float("clip", 1e-3f, 1, base.clip);
+  ppo.value_clip = config.Float("value_clip", 0, 1e6f, base.value_clip);
+  ppo.value_weight = config.Float("value_weight", 0, 1000, base.value_weight);
+  ppo.entropy_weight = config.Float("entropy_weight", 0, 1000, base.entropy_weight);
+  ppo.max_gradient_norm = config.Float("max_gradient_norm", 0, 1e6f, base.max_gradient_norm);
+  ppo.target_kl = config.Float("target_kl", 0, 1000, base.target_kl);
+  ppo.first_learning_rate = config.Float("first_learning_rate", 0, 1, base.first_learning_rate);
+  ppo.last_learning_rate = config.Float("last_learning_rate", 0, 1, base.last_learning_rate);
+  ppo.log_deviation = config.Float("log_deviation", -10, 2, base.log_deviation);
+  return ppo;
+}
+
+GeneratedStages ReadStages(const ConfigMap& config) {
+  GeneratedStages stages;
+  stages.tracks = config.Int("tracks", 1, 512, stages.tracks);
+  stages.first_difficulty = config.Float("first_difficulty", 0, 1, stages.first_difficulty);
+  stages.last_difficulty = config.Float("last_difficulty", 0, 1, stages.last_difficulty);
+  stages.stages = config.Int("stages", 1, 100, stages.stages);
+  stages.finish_rate = config.Float("finish_rate", 0, 1, stages.finish_rate);
+  stages.first_seed = config.Int("first_seed", 0, kMaxInt, static_cast<int>(stages.first_seed));
+  return stages;
+}
+
+TrainingConfig Read(const ConfigMap& config) {
+  TrainingConfig result;
+  result.environment = config.String("environment", result.environment);
+  if (config.Has("tracks") == config.Has("generated")) {
+    config.Fail("tracks", "one of tracks and generated says what is driven, not both or none");
+  }
+  if (config.Has("tracks")) result.tracks = config.Strings("tracks", 1, 4096);
+  if (config.Has("generated")) result.generated = ReadStages(config.Map("generated"));
+  result.rows = config.Int("rows", 1, 65536, result.rows);
+  result.steps = config.Int("steps", 1, kMaxInt, static_cast<int>(result.steps));
+  result.seed =
+      static_cast<std::uint64_t>(config.Int("seed", 0, kMaxInt, static_cast<int>(result.seed)));
+  result.network = ReadNetwork(config.Map("network"), result.network);
+  result.scale_observations = config.Bool("scale_observations", result.scale_observations);
+  result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
+  const ConfigMap starts = config.Map("starts");
+  constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
+  result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
+  result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);
+  result.keep_every_m =
+      starts.Float("every_m", 1, 10000, result.starts.at == StartPlace::kStart ? 0.0f : 20.0f);
+  result.trial_steps = config.Int("trial_steps", 1, kMaxInt, static_cast<int>(result.trial_steps));
+  config.Finish();
+  return result;
+}
+
+std::string Tenthousandths(float value) {
+  std::array<char, 32> text;
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), std::round(value * 1e4f) / 1e4f,
+                    std::chars_format::fixed);
+  return error == std::errc() ? std::string(text.data(), end) : "0";
+}
+
+}  // namespace
+
+TrainingConfig LoadTrainingConfig(const std::filesystem::path& path) {
+  return Read(ConfigMap::Load(path));
+}
+
+TrainingConfig ParseTrainingConfig(std::string_view text, std::string_view name) {
+  return Read(ConfigMap::Parse(text, name));
+}
+
+std::vector<std::string> TracksOf(const TrainingConfig& config, int stage) {
+  if (!config.generated) return config.tracks;
+  const GeneratedStages& stages = *config.generated;
+  const float share =
+      stages.stages == 1 ? 1.0f : static_cast<float>(stage) / static_cast<float>(stages.stages - 1);
+  const float hardest =
+      stages.first_difficulty + share * (stages.last_difficulty - stages.first_difficulty);
+  std::vector<std::string> tracks;
+  for (int i = 0; i < stages.tracks; ++i) {
+    const float difficulty =
+        hardest * (static_cast<float>(i) + 0.5f) / static_cast<float>(stages.tracks);
+    const std::int64_t seed = stages.first_seed + std::int64_t{stage} * stages.tracks + i;
+    tracks.push_back("generated:" + std::to_string(seed) + ':' + Tenthousandths(difficulty));
+  }
+  return tracks;
+}
+
+}  // namespace hotlap::agents

@@ -1,0 +1,63 @@
+#include "agents/trial.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <tuple>
+
+#include "agents/info_reader.h"
+#include "agents/mlp_policy.h"
+
+namespace hotlap::agents {
+
+tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
+    transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
+    std::chrono::milliseconds timeout) {
+  const InfoReader end_reason(environment, "end_reason"), finish_time(environment, "finish_time"),
+      progress(environment, "progress");
+  const int rows = environment.num_rows();
+  std::vector<TrialLap> laps(static_cast<std::size_t>(rows));
+  std::vector<float> observations;
+  ActionBuffer actions(environment.spec().action, rows);
+  MlpPolicy policy(network, weights, rows);
+  auto batch = environment.Reset({}, DeadlineIn(timeout));
+  std::size_t num_left = laps.size();
+  while (true) {
+    if (!batch) return tl::unexpected(batch.error());
+    // What an ended row shows is nothing: zeros do as well.
+    observations.assign(batch->observations.begin(), batch->observations.end());
+    for (std::size_t row = 0; row < laps.size(); ++row) {
+      TrialLap& lap = laps[row];
+      if (lap.reason != EndReason::kNone) continue;
+      if (batch->status[row] != static_cast<std::uint8_t>(RowStatus::kOk)) {
+        return transport::Refuse(transport::Status::kUnknownError,
+                                 "row " + std::to_string(row) + " was refused with row status " +
+                                     std::to_string(batch->status[row]));
+      }
+      lap.progress_m = progress(*batch, row);
+      if (batch->terminated[row] == 0 && batch->truncated[row] == 0) continue;
+      lap.reason = static_cast<EndReason>(std::lround(end_reason(*batch, row)));
+      lap.finish_time_ms = static_cast<int>(finish_time(*batch, row));
+      --num_left;
+    }
+    if (num_left == 0) return laps;
+    policy.Act(observations, actions);
+    batch = environment.Step(actions.view(), DeadlineIn(timeout));
+  }
+}
+
+bool IsBetter(const std::vector<TrialLap>& trial, const std::vector<TrialLap>& other) {
+  const auto worth = [](const std::vector<TrialLap>& laps) {
+    std::int64_t finishes = 0, time_ms = 0;
+    double progress_m = 0;
+    for (const TrialLap& lap : laps) {
+      finishes += lap.reason == EndReason::kFinish ? 1 : 0;
+      time_ms += lap.finish_time_ms;
+      progress_m += lap.progress_m;
+    }
+    return std::tuple(finishes, -time_ms, progress_m);
+  };
+  return worth(trial) > worth(other);
+}
+
+}  // namespace hotlap::agents

@@ -1,0 +1,28 @@
+// A lap without random actions on each row's track: how good a policy is while it still learns.
+#pragma once
+
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "agents/actor_critic.h"
+#include "env/deadline.h"
+#include "transport/learner_environment.h"
+
+namespace hotlap::agents {
+
+struct TrialLap {
+  EndReason reason = EndReason::kNone;
+  int finish_time_ms = 0;  // of a finish
+  double progress_m = 0;
+};
+
+// One of each row, from the start. `environment` has autoreset disabled.
+tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
+    transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
+    std::chrono::milliseconds timeout);
+
+// Whether a trial is better than another of the same tracks: more finishes, then less time of those
+// in all, then more metres.
+bool IsBetter(const std::vector<TrialLap>& trial, const std::vector<TrialLap>& other);
+
+}  // namespace hotlap::agents
