@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -41,6 +42,11 @@ class RolloutWorker {
   // of an end. `timeout`: for each call.
   RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> environment, int first_row,
                 const ActorCritic& network, std::chrono::milliseconds timeout);
+
+  // That it needs.
+  static std::vector<std::string> InfoColumns() {
+    return {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap"};
+  }
 
   int first_row() const { return first_row_; }
   int num_rows() const { return environment_->num_rows(); }

@@ -175,7 +175,7 @@ class Training {
       request.tracks = tracks;
       std::ranges::rotate(request.tracks,
                           request.tracks.begin() + first % static_cast<int>(tracks.size()));
-      request.info = {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap"};
+      request.info = RolloutWorker::InfoColumns();
       request.keep_every_m = config_.keep_every_m;
       request.starts = config_.starts;
       auto rows = source_.Open(request);

@@ -22,7 +22,7 @@ def main():
 
     google = ['sim_bench', 'environment_bench']
     tables = {'handshake_bench': ['--python', arguments.python], 'serve_bench': [], 'idle_bench': [],
-              'flood_bench': []}
+              'flood_bench': [], 'train_bench': []}
     results = {'machine': {'cpu': cpu_name(), 'system': platform.platform()}}
     with tempfile.TemporaryDirectory() as directory:
         for name in [*google, *tables]:
