@@ -57,11 +57,21 @@ HWY_INLINE void MultiplyTile(const MatrixProduct& p, int i, int j) {
   }
 }
 
+// The rows from i on, at most so many, in one tile.
+template <int kMostRows>
+HWY_INLINE void MultiplyRest(const MatrixProduct& p, int i, int j) {
+  if (p.rows - i == kMostRows) {
+    MultiplyTile<kMostRows>(p, i, j);
+  } else if constexpr (kMostRows > 1) {
+    MultiplyRest<kMostRows - 1>(p, i, j);
+  }
+}
+
 void MultiplyAll(const MatrixProduct& p) {
   for (int j = 0; j < p.columns; j += kWidthUnit) {
     int i = 0;
     for (; i + kTileRows <= p.rows; i += kTileRows) MultiplyTile<kTileRows>(p, i, j);
-    for (; i < p.rows; ++i) MultiplyTile<1>(p, i, j);
+    MultiplyRest<kTileRows - 1>(p, i, j);
   }
 }
 
