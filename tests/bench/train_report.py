@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Trains from scratch, judges what was learnt with hotlap-eval, and prints the tables of docs/training.md.
+
+    train_report.py sprint      one short training for each of ten seeds on short_sprint
+    train_report.py tracks      one longer training on each of some built-in tracks
+    train_report.py generated   one training on generated tracks, judged on 200 that it has not seen
+
+Nothing is taken from the training itself but the weights of its best trial: the times are those of hotlap-eval.
+"""
+import argparse
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+UNSEEN = [f'generated:{seed}:0.5' for seed in range(1_000_001, 1_000_201)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('what', choices=['sprint', 'tracks', 'generated'])
+    parser.add_argument('--programs', type=pathlib.Path, required=True, help='directory of the built programs')
+    parser.add_argument('--out', type=pathlib.Path, required=True, help='directory for the trainings')
+    parser.add_argument('--minutes', type=float, help='of each training (default: 3, 20, 60)')
+    parser.add_argument('--seeds', type=int, default=10, help='of sprint (default: 10)')
+    parser.add_argument('--tracks', nargs='+', help='names (default: those that have a config in configs/agents/tracks)')
+    arguments = parser.parse_args()
+    table = {'sprint': sprint, 'tracks': tracks, 'generated': generated}[arguments.what](arguments)
+    print('\n' + '\n'.join(table))
+
+
+def sprint(arguments):
+    table = header('seed', 'first finish of a trial after', 'steps until then', 'best trial after the whole', 'steps/s')
+    for seed in range(1, arguments.seeds + 1):
+        out = arguments.out / f'sprint-{seed}'
+        train(arguments, ROOT / 'configs/agents/ppo_sprint.yaml', out, arguments.minutes or 3, seed)
+        first = next((row for row in rows(out) if row['trial_finish_rate'] == '1'), None)
+        last = rows(out)[-1]
+        time = judge(arguments, out, ['short_sprint'])['tracks'][0]['finish_time_ms']
+        table.append(f'| {seed} | {float(first["wall_s"]):.0f} s | {float(first["steps"]) / 1e6:.1f} million | '
+                     f'{seconds(time and time["best"])} | {float(last["steps"]) / float(last["wall_s"]):,.0f} |'
+                     if first else f'| {seed} | never | | {seconds(time and time["best"])} | |')
+    return table
+
+
+def tracks(arguments):
+    names = arguments.tracks or sorted(path.stem for path in (ROOT / 'configs/agents/tracks').glob('*.yaml'))
+    table = header('track', 'lower bound', '`pursuit`', 'learnt', 'of the bound', 'of `pursuit`', 'trained')
+    for name in names:
+        out = arguments.out / name
+        train(arguments, ROOT / f'configs/agents/tracks/{name}.yaml', out, arguments.minutes or 20)
+        learnt = judge(arguments, out, [name])['tracks'][0]
+        pursuit = evaluate(arguments, out / 'pursuit', ['--policy', 'pursuit', '--track', name])['tracks'][0]
+        best, scripted = (found['finish_time_ms'] and found['finish_time_ms']['best'] for found in (learnt, pursuit))
+        bound = learnt['lower_bound_ms']
+        last = rows(out)[-1]
+        table.append(f'| `{name}` | {seconds(bound)} | {seconds(scripted)} | {seconds(best)} | {ratio(best, bound)} | '
+                     f'{ratio(best, scripted)} | {spent(last)} |')
+    return table
+
+
+def generated(arguments):
+    out = arguments.out / 'generated'
+    train(arguments, ROOT / 'configs/agents/ppo_generated.yaml', out, arguments.minutes or 60)
+    report = judge(arguments, out, UNSEEN, weights='latest.weights')
+    finished = sum(track['finished'] for track in report['tracks'])
+    last = rows(out)[-1]
+    return [*header('unseen tracks of difficulty 0.5', 'finished', 'share', 'trained'),
+            f'| {len(UNSEEN)} | {finished} | {finished / len(UNSEEN):.1%} | {spent(last)} |']
+
+
+def train(arguments, config, out, minutes, seed=None):
+    """Goes on with what is there already, up to the same minutes in all."""
+    done = (out / 'checkpoint').exists()
+    left = minutes - (float(rows(out)[-1]['wall_s']) / 60 if done else 0)
+    if left <= 0.05:
+        return
+    command = [str(arguments.programs / 'hotlap-train'), '--out', str(out), '--minutes', f'{left:.2f}']
+    command += ['--resume'] if done else [str(config), *(['--seed', str(seed)] if seed is not None else [])]
+    print(f'{out.name}: {left:.1f} min', flush=True)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def judge(arguments, out, names, weights='best.weights'):
+    flags = ['--policy', str(out / weights)]
+    for name in names:
+        flags += ['--track', name]
+    return evaluate(arguments, out / 'evaluation', flags)
+
+
+def evaluate(arguments, out, flags):
+    subprocess.run([str(arguments.programs / 'hotlap-eval'), '--episodes', '1', '--out', str(out), *flags], check=True,
+                   stdout=subprocess.DEVNULL)
+    return json.loads((out / 'report.json').read_text())
+
+
+def rows(out):
+    with (out / 'progress.csv').open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def header(*names):
+    return ['| ' + ' | '.join(names) + ' |', '|' + '---|' * len(names)]
+
+
+def spent(row):
+    return f'{float(row["steps"]) / 1e6:.1f} million steps, {float(row["wall_s"]) / 60:.1f} min'
+
+
+def seconds(ms):
+    return '-' if ms is None else f'{ms / 1000:.2f} s'
+
+
+def ratio(time, other):
+    return '-' if time is None or not other else f'{time / other:.3f}'
+
+
+if __name__ == '__main__':
+    sys.exit(main())
