@@ -8,15 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "agents/evaluation_report.h"
 #include "agents/progress_line.h"
@@ -32,6 +31,7 @@ using transport::Refusal;
 struct Flags {
   std::filesystem::path config, out, configs, server_key, key;
   bool resume = false;
+  std::vector<std::string> tracks;
   std::optional<std::uint64_t> seed;
   std::optional<double> minutes;
   int workers = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -44,12 +44,6 @@ std::atomic<bool> stops = false;
 // The first time it asks the training to save and end, the second time it ends at once.
 void OnSignal(int) {
   if (stops.exchange(true)) std::_Exit(130);
-}
-
-std::string ReadText(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::unique_ptr<RowSource> Source(const Flags& flags) {
@@ -116,21 +110,15 @@ int Run(const Flags& flags) {
   settings.directory = flags.out;
   settings.resumes = flags.resume;
   const std::filesystem::path file = flags.resume ? flags.out / "config.yaml" : flags.config;
-  settings.config_text = ReadText(file);
-  settings.config = ParseTrainingConfig(settings.config_text, file.string());
+  settings.config = LoadTrainingConfig(file);
   if (!flags.resume && std::filesystem::exists(flags.out / "checkpoint")) {
     throw std::invalid_argument("--out: " + flags.out.string() +
                                 " has a training already; --resume goes on with it");
   }
-  if (flags.seed) {
-    settings.config.seed = *flags.seed;
-    // For --resume.
-    std::istringstream lines(settings.config_text);
-    std::string text;
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("seed:")) text += line + '\n';
-    }
-    settings.config_text = text + "seed: " + std::to_string(*flags.seed) + '\n';
+  if (flags.seed) settings.config.seed = *flags.seed;
+  if (!flags.tracks.empty()) {
+    settings.config.tracks = flags.tracks;
+    settings.config.generated.reset();
   }
   settings.workers = std::min(flags.workers, settings.config.rows);
   if (flags.minutes) settings.time_limit = std::chrono::duration<double>(*flags.minutes * 60);
@@ -176,6 +164,9 @@ int main(int argc, char** argv) {
   app.add_option("--out", flags.out, "directory for what remains of it")->required();
   auto* resume = app.add_flag("--resume", flags.resume, "goes on with the training in --out");
   config->excludes(resume);
+  auto* tracks = app.add_option("--track", flags.tracks,
+                                "name of a track, in place of the config's; repeatable");
+  tracks->excludes(resume);
   auto* seed = app.add_option("--seed", flags.seed, "in place of the config's")
                    ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{2'000'000'000}));
   seed->excludes(resume);

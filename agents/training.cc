@@ -157,7 +157,7 @@ class Training {
       resume_after = learner_->steps();
     } else {
       std::filesystem::create_directories(settings_.directory);
-      WriteWholeFile(File("config.yaml"), settings_.config_text);
+      WriteWholeFile(File("config.yaml"), ToYaml(config_));
     }
     log_.emplace(File("progress.csv"), resume_after);
     return OpenTrial();

@@ -29,7 +29,6 @@ namespace hotlap::agents {
 
 struct TrainingSettings {
   TrainingConfig config;
-  std::string config_text;  // of its file, for the directory
   std::filesystem::path directory;
   bool resumes = false;
   int workers = 1;                                          // threads; not more than rows

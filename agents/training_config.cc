@@ -1,13 +1,18 @@
 #include "agents/training_config.h"
 
+#include <yaml-cpp/yaml.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
 
 namespace hotlap::agents {
 namespace {
 
 constexpr int kMaxInt = 2'000'000'000;
+constexpr std::array<std::string_view, 2> kActivations = {"tanh", "relu"};
+constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
 
 MlpSettings ReadNetwork(const ConfigMap& config, const MlpSettings& base) {
   MlpSettings network = base;
@@ -19,7 +24,7 @@ MlpSettings ReadNetwork(const ConfigMap& config, const MlpSettings& base) {
     }
   }
   network.activation = static_cast<Activation>(
-      config.Choice("activation", {"tanh", "relu"}, static_cast<std::size_t>(base.activation)));
+      config.Choice("activation", kActivations, static_cast<std::size_t>(base.activation)));
   return network;
 }
 
@@ -69,7 +74,6 @@ TrainingConfig Read(const ConfigMap& config) {
   result.scale_observations = config.Bool("scale_observations", result.scale_observations);
   result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
   const ConfigMap starts = config.Map("starts");
-  constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
   result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
   result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);
   result.keep_every_m =
@@ -79,11 +83,11 @@ TrainingConfig Read(const ConfigMap& config) {
   return result;
 }
 
-std::string Tenthousandths(float value) {
-  std::array<char, 32> text;
+// The shortest text that reads as the same number.
+std::string Shortest(float value) {
+  std::array<char, 64> text;
   const auto [end, error] =
-      std::to_chars(text.data(), text.data() + text.size(), std::round(value * 1e4f) / 1e4f,
-                    std::chars_format::fixed);
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   return error == std::errc() ? std::string(text.data(), end) : "0";
 }
 
@@ -95,6 +99,67 @@ TrainingConfig LoadTrainingConfig(const std::filesystem::path& path) {
 
 TrainingConfig ParseTrainingConfig(std::string_view text, std::string_view name) {
   return Read(ConfigMap::Parse(text, name));
+}
+
+std::string ToYaml(const TrainingConfig& config) {
+  YAML::Emitter out;
+  const auto put = [&out](const char* key, const auto& value) {
+    out << YAML::Key << key << YAML::Value;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, float>) {
+      out << Shortest(value);
+    } else {
+      out << value;
+    }
+  };
+  const auto text = [](std::string_view value) { return std::string(value); };
+  out << YAML::BeginMap;
+  put("environment", config.environment);
+  if (config.generated) {
+    const GeneratedStages& stages = *config.generated;
+    out << YAML::Key << "generated" << YAML::Value << YAML::BeginMap;
+    put("tracks", stages.tracks);
+    put("first_difficulty", stages.first_difficulty);
+    put("last_difficulty", stages.last_difficulty);
+    put("stages", stages.stages);
+    put("finish_rate", stages.finish_rate);
+    put("first_seed", stages.first_seed);
+    out << YAML::EndMap;
+  } else {
+    put("tracks", config.tracks);
+  }
+  put("rows", config.rows);
+  put("steps", config.steps);
+  put("seed", config.seed);
+  out << YAML::Key << "network" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "hidden" << YAML::Value << YAML::Flow << config.network.hidden;
+  put("activation", text(kActivations[static_cast<std::size_t>(config.network.activation)]));
+  out << YAML::EndMap;
+  put("scale_observations", config.scale_observations);
+  const PpoSettings& ppo = config.ppo;
+  out << YAML::Key << "ppo" << YAML::Value << YAML::BeginMap;
+  put("rollout_steps", ppo.rollout_steps);
+  put("epochs", ppo.epochs);
+  put("minibatch", ppo.minibatch);
+  put("discount", ppo.discount);
+  put("gae_decay", ppo.gae_decay);
+  put("clip", ppo.clip);
+  put("value_clip", ppo.value_clip);
+  put("value_weight", ppo.value_weight);
+  put("entropy_weight", ppo.entropy_weight);
+  put("max_gradient_norm", ppo.max_gradient_norm);
+  put("target_kl", ppo.target_kl);
+  put("first_learning_rate", ppo.first_learning_rate);
+  put("last_learning_rate", ppo.last_learning_rate);
+  put("log_deviation", ppo.log_deviation);
+  out << YAML::EndMap;
+  out << YAML::Key << "starts" << YAML::Value << YAML::BeginMap;
+  put("at", text(kPlaces[static_cast<std::size_t>(config.starts.at)]));
+  put("start_share", config.starts.start_share);
+  if (config.keep_every_m > 0) put("every_m", config.keep_every_m);
+  out << YAML::EndMap;
+  put("trial_steps", config.trial_steps);
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + '\n';
 }
 
 std::vector<std::string> TracksOf(const TrainingConfig& config, int stage) {
@@ -109,7 +174,8 @@ std::vector<std::string> TracksOf(const TrainingConfig& config, int stage) {
     const float difficulty =
         hardest * (static_cast<float>(i) + 0.5f) / static_cast<float>(stages.tracks);
     const std::int64_t seed = stages.first_seed + std::int64_t{stage} * stages.tracks + i;
-    tracks.push_back("generated:" + std::to_string(seed) + ':' + Tenthousandths(difficulty));
+    tracks.push_back("generated:" + std::to_string(seed) + ':' +
+                     Shortest(std::round(difficulty * 1e4f) / 1e4f));
   }
   return tracks;
 }

@@ -44,6 +44,8 @@ struct TrainingConfig {
 // Throw ConfigError.
 TrainingConfig LoadTrainingConfig(const std::filesystem::path& path);
 TrainingConfig ParseTrainingConfig(std::string_view text, std::string_view name);
+// As YAML, every key: what is read from it is the same config.
+std::string ToYaml(const TrainingConfig& config);
 
 // The tracks of a stage; those of the config when none are generated.
 std::vector<std::string> TracksOf(const TrainingConfig& config, int stage);

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TRACKS = ['short_sprint', 'hairpins', 'oval', 's_curves', 'banked', 'chicanes']
 UNSEEN = [f'generated:{seed}:0.5' for seed in range(1_000_001, 1_000_201)]
 
 
@@ -25,7 +26,7 @@ def main():
     parser.add_argument('--out', type=pathlib.Path, required=True, help='directory for the trainings')
     parser.add_argument('--minutes', type=float, help='of each training (default: 3, 20, 60)')
     parser.add_argument('--seeds', type=int, default=10, help='of sprint (default: 10)')
-    parser.add_argument('--tracks', nargs='+', help='names (default: those that have a config in configs/agents/tracks)')
+    parser.add_argument('--tracks', nargs='+', default=TRACKS, help=f'names (default: {" ".join(TRACKS)})')
     arguments = parser.parse_args()
     table = {'sprint': sprint, 'tracks': tracks, 'generated': generated}[arguments.what](arguments)
     print('\n' + '\n'.join(table))
@@ -35,7 +36,7 @@ def sprint(arguments):
     table = header('seed', 'first finish of a trial after', 'steps until then', 'best trial after the whole', 'steps/s')
     for seed in range(1, arguments.seeds + 1):
         out = arguments.out / f'sprint-{seed}'
-        train(arguments, ROOT / 'configs/agents/ppo_sprint.yaml', out, arguments.minutes or 3, seed)
+        train(arguments, 'ppo_sprint', out, arguments.minutes or 3, '--seed', str(seed))
         first = next((row for row in rows(out) if row['trial_finish_rate'] == '1'), None)
         last = rows(out)[-1]
         time = judge(arguments, out, ['short_sprint'])['tracks'][0]['finish_time_ms']
@@ -46,11 +47,10 @@ def sprint(arguments):
 
 
 def tracks(arguments):
-    names = arguments.tracks or sorted(path.stem for path in (ROOT / 'configs/agents/tracks').glob('*.yaml'))
     table = header('track', 'lower bound', '`pursuit`', 'learnt', 'of the bound', 'of `pursuit`', 'trained')
-    for name in names:
+    for name in arguments.tracks:
         out = arguments.out / name
-        train(arguments, ROOT / f'configs/agents/tracks/{name}.yaml', out, arguments.minutes or 20)
+        train(arguments, 'ppo_track', out, arguments.minutes or 20, '--track', name)
         learnt = judge(arguments, out, [name])['tracks'][0]
         pursuit = evaluate(arguments, out / 'pursuit', ['--policy', 'pursuit', '--track', name])['tracks'][0]
         best, scripted = (found['finish_time_ms'] and found['finish_time_ms']['best'] for found in (learnt, pursuit))
@@ -63,7 +63,7 @@ def tracks(arguments):
 
 def generated(arguments):
     out = arguments.out / 'generated'
-    train(arguments, ROOT / 'configs/agents/ppo_generated.yaml', out, arguments.minutes or 60)
+    train(arguments, 'ppo_generated', out, arguments.minutes or 60)
     report = judge(arguments, out, UNSEEN, weights='latest.weights')
     finished = sum(track['finished'] for track in report['tracks'])
     last = rows(out)[-1]
@@ -71,14 +71,14 @@ def generated(arguments):
             f'| {len(UNSEEN)} | {finished} | {finished / len(UNSEEN):.1%} | {spent(last)} |']
 
 
-def train(arguments, config, out, minutes, seed=None):
+def train(arguments, config, out, minutes, *flags):
     """Goes on with what is there already, up to the same minutes in all."""
     done = (out / 'checkpoint').exists()
     left = minutes - (float(rows(out)[-1]['wall_s']) / 60 if done else 0)
     if left <= 0.05:
         return
     command = [str(arguments.programs / 'hotlap-train'), '--out', str(out), '--minutes', f'{left:.2f}']
-    command += ['--resume'] if done else [str(config), *(['--seed', str(seed)] if seed is not None else [])]
+    command += ['--resume'] if done else [str(ROOT / f'configs/agents/{config}.yaml'), *flags]
     print(f'{out.name}: {left:.1f} min', flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
