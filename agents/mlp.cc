@@ -1,6 +1,5 @@
 #include "agents/mlp.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -10,22 +9,34 @@
 namespace hotlap::agents {
 namespace {
 
-// [inputs, outputs], orthonormal columns or rows, whichever are fewer.
-Eigen::MatrixXf OrthogonalMatrix(int inputs, int outputs, const RandomStream& random) {
-  const int longer = std::max(inputs, outputs), shorter = std::min(inputs, outputs);
-  Eigen::MatrixXf drawn(longer, shorter);
-  std::uint64_t draw = 0;
-  for (int i = 0; i < longer; ++i) {
-    for (int j = 0; j < shorter; ++j) drawn(i, j) = NormalDraw(random, draw++);
+// [longer, shorter] with orthonormal columns, even over all such matrices: normal draws, each
+// column made a unit and then taken out of those behind it (Gram and Schmidt). In double precision
+// and in an order of its own: a library's depends on the processor's caches.
+std::vector<double> OrthonormalColumns(std::size_t longer, std::size_t shorter,
+                                       const RandomStream& random) {
+  std::vector<double> columns(longer * shorter);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    columns[i] = static_cast<double>(NormalDraw(random, i));
   }
-  const Eigen::HouseholderQR<Eigen::MatrixXf> qr(drawn);
-  Eigen::MatrixXf q = qr.householderQ() * Eigen::MatrixXf::Identity(longer, shorter);
-  // The signs of R's diagonal make the draw even over all orthogonal matrices.
-  for (int j = 0; j < shorter; ++j) {
-    if (qr.matrixQR()(j, j) < 0) q.col(j) = -q.col(j);
+  std::vector<double> overlaps(shorter);
+  for (std::size_t j = 0; j < shorter; ++j) {
+    double square = 0;
+    for (std::size_t i = 0; i < longer; ++i) {
+      square += columns[i * shorter + j] * columns[i * shorter + j];
+    }
+    const double length = std::sqrt(square);
+    std::ranges::fill(overlaps, 0.0);
+    for (std::size_t i = 0; i < longer; ++i) {
+      double* const row = &columns[i * shorter];
+      row[j] /= length;
+      for (std::size_t k = j + 1; k < shorter; ++k) overlaps[k] += row[j] * row[k];
+    }
+    for (std::size_t i = 0; i < longer; ++i) {
+      double* const row = &columns[i * shorter];
+      for (std::size_t k = j + 1; k < shorter; ++k) row[k] -= row[j] * overlaps[k];
+    }
   }
-  if (inputs < outputs) q.transposeInPlace();
-  return q;
+  return columns;
 }
 
 }  // namespace
@@ -49,11 +60,18 @@ void Mlp::Initialise(std::uint64_t seed, float output_gain, std::span<float> par
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
     const float gain = l + 1 < layers_.size() ? std::sqrt(2.0f) : output_gain;
-    const Eigen::MatrixXf weights = OrthogonalMatrix(
-        layer.inputs, layer.outputs, RandomStream(seed, l, RandomPurpose::kWeights));
-    for (int i = 0; i < layer.inputs; ++i) {
-      float* const row = &parameters[layer.weights + static_cast<std::size_t>(i) * layer.width()];
-      for (int j = 0; j < layer.outputs; ++j) row[j] = gain * weights(i, j);
+    const auto inputs = static_cast<std::size_t>(layer.inputs);
+    const auto outputs = static_cast<std::size_t>(layer.outputs);
+    const std::size_t shorter = std::min(inputs, outputs);
+    const std::vector<double> columns = OrthonormalColumns(
+        std::max(inputs, outputs), shorter, RandomStream(seed, l, RandomPurpose::kWeights));
+    for (std::size_t i = 0; i < inputs; ++i) {
+      float* const row = &parameters[layer.weights + i * layer.width()];
+      for (std::size_t j = 0; j < outputs; ++j) {
+        const double weight =
+            inputs < outputs ? columns[j * shorter + i] : columns[i * shorter + j];
+        row[j] = gain * static_cast<float>(weight);
+      }
     }
   }
 }

@@ -46,9 +46,10 @@ class Mlp {
   std::size_t num_parameters() const { return num_parameters_; }  // padding included
   std::span<const Layer> layers() const { return layers_; }
 
-  // Draws orthogonal weights (Saxe, McClelland, Ganguli 2014) and zero biases from the seed. Gains:
-  // sqrt(2) between, `output_gain` in the last layer. REQUIRES: parameters.size() ==
-  // num_parameters().
+  // Draws orthogonal weights (Saxe, McClelland, Ganguli 2014) and zero biases from the seed, the
+  // same bits on every machine: a layer's columns, or its rows where these are fewer, are at right
+  // angles and as long as its gain. Gains: sqrt(2) between, `output_gain` in the last layer.
+  // REQUIRES: parameters.size() == num_parameters().
   void Initialise(std::uint64_t seed, float output_gain, std::span<float> parameters) const;
 
   // `with_gradients`: for Backward as well.
