@@ -75,7 +75,7 @@ void MultiplyAll(const MatrixProduct& p) {
   }
 }
 
-// As sim::Exp, 0 below -87 and infinity above 88.7; what it says of the polynomial holds here.
+// The bits of sim::Exp up to 88.7, and beyond that of 88.7.
 HWY_INLINE V ExpOf(V x) {
   const D d;
   const hn::RebindToSigned<D> di;

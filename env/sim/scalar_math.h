@@ -1,8 +1,8 @@
-// sin, cos, atan2, exp and log in float32, the same bits on every machine: a C library picks variants by
-// processor. Only + - * / and conversions that truncate; nothing here depends on anything but the
-// arguments (with round-to-nearest, see floating_point_guard.h). Polynomials are fitted at
-// Chebyshev nodes of the reduced range; absolute errors stay below 3e-7 of results of size 1. sqrt
-// is correctly rounded by IEEE 754, so std::sqrt may be used beside these.
+// sin, cos, atan2, exp and log in float32, the same bits on every machine: a C library picks
+// variants by processor. Only + - * / and conversions that truncate; nothing here depends on
+// anything but the arguments (with round-to-nearest, see floating_point_guard.h). Polynomials are
+// fitted at Chebyshev nodes of the reduced range; absolute errors stay below 3e-7 of results of
+// size 1. sqrt is correctly rounded by IEEE 754, so std::sqrt may be used beside these.
 #pragma once
 
 #include <bit>
@@ -104,8 +104,8 @@ constexpr float Exp(float x) {
   return p * power(k / 2) * power(k - k / 2);
 }
 
-// -infinity at 0, NaN below; absolute error below 2e-7 plus 2^-24 of the result between the smallest
-// normal number and the largest; what is smaller counts as the smallest.
+// -infinity at 0, NaN below; absolute error below 2e-7 plus 2^-24 of the result between the
+// smallest normal number and the largest; what is smaller counts as the smallest.
 constexpr float Log(float x) {
   if (!(x >= 0)) return std::numeric_limits<float>::quiet_NaN();
   if (x == 0) return -std::numeric_limits<float>::infinity();
