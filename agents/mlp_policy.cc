@@ -17,10 +17,13 @@ MlpPolicy::MlpPolicy(ActorCritic network, Weights weights, int rows,
       places_(static_cast<std::size_t>(rows)) {
   assert(weights_.parameters.size() == network_.num_parameters());
   random_.reserve(places_.size());
+  for (int row = 0; row < rows; ++row) BeginEpisode(row, 0);
 }
 
 void MlpPolicy::BeginEpisode(int row, std::uint64_t seed) {
-  places_[static_cast<std::size_t>(row)] = {seed, 0};
+  // Two seeds, one key: a sum of them would give neighbours' episodes the same draws.
+  const RandomStream keys(sampling_seed_.value_or(0), seed, RandomPurpose::kPolicy);
+  places_[static_cast<std::size_t>(row)] = {keys.Bits(0), 0};
 }
 
 void MlpPolicy::Act(std::span<const float> observations, ActionBuffer& actions) {
@@ -33,7 +36,7 @@ void MlpPolicy::Act(std::span<const float> observations, ActionBuffer& actions) 
   if (sampling_seed_) {
     random_.clear();
     for (Place& place : places_) {
-      random_.emplace_back(*sampling_seed_ ^ place.seed, place.step++, RandomPurpose::kPolicy);
+      random_.emplace_back(place.key, place.step++, RandomPurpose::kPolicy);
     }
     network_.head().Draw(outputs, network_.HeadPart(all), rows_, random_, memory_.head, actions_,
                          log_probabilities_);

@@ -15,7 +15,7 @@ namespace hotlap::agents {
 class MlpPolicy : public Policy {
  public:
   // Takes the most likely action; with a seed it draws: the action is a function of the seed, the
-  // seed of the row's episode and the number of the step in it.
+  // seed of the row's episode (0 until one has begun) and the number of the step in it.
   // REQUIRES: weights.parameters.size() == network.num_parameters().
   MlpPolicy(ActorCritic network, Weights weights, int rows,
             std::optional<std::uint64_t> sampling_seed = {});
@@ -24,8 +24,9 @@ class MlpPolicy : public Policy {
   void Act(std::span<const float> observations, ActionBuffer& actions) override;
 
  private:
-  struct Place {  // of a row
-    std::uint64_t seed = 0, step = 0;
+  struct Place {            // of a row
+    std::uint64_t key = 0;  // of its episode's draws
+    std::uint64_t step = 0;
   };
 
   ActorCritic network_;
