@@ -12,29 +12,31 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
-constexpr int kMaxDepth = 8;
+constexpr int kMaxDepth = 8, kMaxValues = 2'000'000;
 
-// Stops the parser, which calls itself, before the stack ends.
-class DepthLimit : public nlohmann::json_sax<json> {
+// Stops the parser, which calls itself, before the stack ends, and before a file of small values
+// becomes a tree of many times its size.
+class Limits : public nlohmann::json_sax<json> {
  public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return ++depth_ <= kMaxDepth; }
+  bool null() override { return Count(); }
+  bool boolean(bool) override { return Count(); }
+  bool number_integer(number_integer_t) override { return Count(); }
+  bool number_unsigned(number_unsigned_t) override { return Count(); }
+  bool number_float(number_float_t, const string_t&) override { return Count(); }
+  bool string(string_t&) override { return Count(); }
+  bool binary(binary_t&) override { return Count(); }
+  bool start_object(std::size_t) override { return Count() && ++depth_ <= kMaxDepth; }
   bool key(string_t&) override { return true; }
   bool end_object() override { return --depth_ >= 0; }
-  bool start_array(std::size_t) override { return ++depth_ <= kMaxDepth; }
+  bool start_array(std::size_t) override { return Count() && ++depth_ <= kMaxDepth; }
   bool end_array() override { return --depth_ >= 0; }
   bool parse_error(std::size_t, const std::string&, const json::exception&) override {
     return false;
   }
 
  private:
-  int depth_ = 0;
+  bool Count() { return ++count_ <= kMaxValues; }
+  int depth_ = 0, count_ = 0;
 };
 
 [[noreturn]] void Fail(const char* key, const std::string& what) {
@@ -52,9 +54,9 @@ void WriteRecord(const std::filesystem::path& path, const char* kind, int versio
 json ReadRecord(const std::filesystem::path& path, const char* kind, int version) {
   const std::vector<std::uint8_t> bytes = ReadWholeFile(path, kMaxBytes);
   try {
-    DepthLimit limit;
-    if (!json::sax_parse(bytes, &limit, json::input_format_t::msgpack)) {
-      throw std::runtime_error("it is no msgpack, or nested too deep");
+    Limits limits;
+    if (!json::sax_parse(bytes, &limits, json::input_format_t::msgpack)) {
+      throw std::runtime_error("it is no msgpack, nested too deep or of too many values");
     }
     json object = json::from_msgpack(bytes);
     if (UnpackString(object, "hotlap") != kind) Fail("hotlap", std::string("is not ") + kind);
@@ -83,8 +85,16 @@ std::int64_t UnpackInt(const json& object, const char* key, std::int64_t low, st
 
 double UnpackNumber(const json& object, const char* key) {
   const json& field = Field(object, key);
-  if (!field.is_number()) Fail(key, "is no number");
+  if (!field.is_number() || !std::isfinite(field.get<double>())) Fail(key, "is no finite number");
   return field.get<double>();
+}
+
+void CheckArray(const json& object, const char* key, std::size_t size) {
+  const json& field = Field(object, key);
+  if (!field.is_binary()) Fail(key, "is no array of bytes");
+  if (const std::size_t found = field.get_binary().size(); found != size) {
+    Fail(key, "has " + std::to_string(found) + " bytes instead of " + std::to_string(size));
+  }
 }
 
 std::string UnpackString(const json& object, const char* key) {

@@ -4,7 +4,9 @@
 // out of range.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,7 +38,7 @@ nlohmann::json PackArray(const std::vector<T>& values) {
 void WriteRecord(const std::filesystem::path& path, const char* kind, int version,
                  nlohmann::json object);
 // Of this kind and version, else throws; likewise where it is no msgpack, nested deeper than 8 or
-// longer than 256 MiB. Errors name the file.
+// longer than 256 MiB or of more than two million values. Errors name the file.
 nlohmann::json ReadRecord(const std::filesystem::path& path, const char* kind, int version);
 
 // object[key].
@@ -44,27 +46,31 @@ const nlohmann::json& Field(const nlohmann::json& object, const char* key);
 // The whole number object[key] in [low, high].
 std::int64_t UnpackInt(const nlohmann::json& object, const char* key, std::int64_t low,
                        std::int64_t high);
+// Finite.
 double UnpackNumber(const nlohmann::json& object, const char* key);
 std::string UnpackString(const nlohmann::json& object, const char* key);
 // 64 bits as 16 hexadecimal digits.
 std::string Hex(std::uint64_t value);
 std::uint64_t UnpackHex(const nlohmann::json& object, const char* key);
 
+// Whether object[key] is an array of exactly so many bytes.
+void CheckArray(const nlohmann::json& object, const char* key, std::size_t size);
 // The array object[key] of exactly so many values.
 template <typename T>
 std::vector<T> UnpackArray(const nlohmann::json& object, const char* key, std::size_t size) {
-  const nlohmann::json& field = Field(object, key);
-  if (!field.is_binary()) {
-    throw std::runtime_error(std::string("the field '") + key + "' is no array of bytes");
-  }
-  const auto& bytes = field.get_binary();
-  if (bytes.size() != size * sizeof(T)) {
-    throw std::runtime_error(std::string("the field '") + key + "' has " +
-                             std::to_string(bytes.size()) + " bytes instead of " +
-                             std::to_string(size * sizeof(T)));
-  }
+  CheckArray(object, key, size * sizeof(T));
+  const auto& bytes = object[key].get_binary();
   std::vector<T> values(size);
   if (size > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+// Likewise; none may be infinite or no number.
+template <typename T>
+std::vector<T> UnpackFinite(const nlohmann::json& object, const char* key, std::size_t size) {
+  std::vector<T> values = UnpackArray<T>(object, key, size);
+  if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); })) {
+    throw std::runtime_error(std::string("the field '") + key + "' has values that are not finite");
+  }
   return values;
 }
 
