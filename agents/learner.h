@@ -39,7 +39,8 @@ class Learner {
   // The policy as it is now.
   virtual const Weights& weights() const = 0;
 
-  // Everything that decides how it goes on, the rows' states included, as an object for a file.
+  // Everything that decides how it goes on, the rows' states included, as an object for a file; not
+  // the states that rows keep for episodes to begin at, which are gathered anew.
   virtual tl::expected<nlohmann::json, transport::Refusal> Save() = 0;
   // Goes on from there, bit for bit. Throws std::runtime_error that names the field which does not
   // fit.

@@ -189,6 +189,10 @@ PpoReport PpoUpdate::Run(const Rollout& rollout, float learning_rate, std::uint6
       Sums sums;
       Differentiate(rollout, examples, state.weights, gradient_, sums);
       const double norm = Norm(gradient_);
+      if (!std::isfinite(norm)) {
+        report.gradient_norm = norm;
+        return report;
+      }
       if (settings_.max_gradient_norm > 0 &&
           norm > static_cast<double>(settings_.max_gradient_norm)) {
         const auto factor =

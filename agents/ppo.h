@@ -64,7 +64,8 @@ class PpoUpdate {
 
   PpoUpdate(const ActorCritic& network, const PpoSettings& settings, WorkerPool& workers);
 
-  // `seed` draws the order of the examples. REQUIRES: the rollout has its advantages.
+  // `seed` draws the order of the examples. A gradient that is not finite ends the update before
+  // its step, and is told as gradient_norm. REQUIRES: the rollout has its advantages.
   PpoReport Run(const Rollout& rollout, float learning_rate, std::uint64_t seed, PpoState& state);
 
   // The loss of the examples (numbers into the rollout), and its gradient, which is replaced:

@@ -1,6 +1,7 @@
 #include "agents/ppo_learner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -67,14 +68,16 @@ float PpoLearner::learning_rate() const {
   return static_cast<float>(first + share * (last - first));
 }
 
+std::uint64_t PpoLearner::row_seed() const {
+  return settings_.seed +
+         static_cast<std::uint64_t>(num_row_changes_) * static_cast<std::uint64_t>(rollout_.rows);
+}
+
 tl::expected<IterationReport, Refusal> PpoLearner::Iterate() {
   const auto began = Clock::now();
   if (!has_begun_) {
-    // Episodes of other seeds than those on the rows before.
-    const std::uint64_t seed = settings_.seed + static_cast<std::uint64_t>(num_row_changes_) *
-                                                    static_cast<std::uint64_t>(rollout_.rows);
     if (auto done =
-            OnWorkers([&](RolloutWorker& worker, std::size_t) { return worker.Begin(seed); });
+            OnWorkers([&](RolloutWorker& worker, std::size_t) { return worker.Begin(row_seed()); });
         !done) {
       return tl::unexpected(done.error());
     }
@@ -93,6 +96,12 @@ tl::expected<IterationReport, Refusal> PpoLearner::Iterate() {
   const RandomStream seeds(settings_.seed, static_cast<std::uint64_t>(iterations_),
                            RandomPurpose::kMinibatch);
   const PpoReport done = update_.Run(rollout_, rate, seeds.Bits(0), state_);
+  if (!std::isfinite(done.gradient_norm)) {
+    return transport::Refuse(transport::Status::kUnknownError,
+                             "the gradient of the loss is not finite after " +
+                                 std::to_string(steps_) +
+                                 " steps; a smaller learning rate or max_gradient_norm may help");
+  }
   if (settings_.scale_observations) {
     statistics_.Add(rollout_.observations);
     state_.weights.scale = statistics_.Scale();
@@ -152,16 +161,16 @@ tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
   const std::size_t size = network_.num_parameters();
   const auto columns = static_cast<std::size_t>(network_.observation_size());
   PpoState state;
-  state.weights.parameters = UnpackArray<float>(saved, "parameters", size);
-  state.weights.scale.mean = UnpackArray<float>(saved, "scale_mean", columns);
-  state.weights.scale.factor = UnpackArray<float>(saved, "scale_factor", columns);
-  state.adam.first = UnpackArray<float>(saved, "adam_first", size);
-  state.adam.second = UnpackArray<float>(saved, "adam_second", size);
+  state.weights.parameters = UnpackFinite<float>(saved, "parameters", size);
+  state.weights.scale.mean = UnpackFinite<float>(saved, "scale_mean", columns);
+  state.weights.scale.factor = UnpackFinite<float>(saved, "scale_factor", columns);
+  state.adam.first = UnpackFinite<float>(saved, "adam_first", size);
+  state.adam.second = UnpackFinite<float>(saved, "adam_second", size);
   state.adam.steps = UnpackInt(saved, "adam_steps", 0, kMost);
   ObservationStatistics statistics;
   statistics.count = UnpackNumber(saved, "statistics_count");
-  statistics.mean = UnpackArray<double>(saved, "statistics_mean", columns);
-  statistics.squares = UnpackArray<double>(saved, "statistics_squares", columns);
+  statistics.mean = UnpackFinite<double>(saved, "statistics_mean", columns);
+  statistics.squares = UnpackFinite<double>(saved, "statistics_squares", columns);
   const std::int64_t iterations = UnpackInt(saved, "iterations", 0, kMost);
   const std::int64_t steps = UnpackInt(saved, "steps", 0, kMost);
   const std::int64_t row_changes = UnpackInt(saved, "row_changes", 0, kMost);
@@ -172,6 +181,7 @@ tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
     throw std::runtime_error("the field 'rows' has not the states of " +
                              std::to_string(rollout_.rows) + " rows");
   }
+  num_row_changes_ = row_changes;
   if (!rows.empty()) {
     std::vector<std::vector<std::vector<std::byte>>> states(workers_.size());
     std::size_t row = 0;
@@ -183,15 +193,15 @@ tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
         states[i].emplace_back(first, first + bytes.size());
       }
     }
-    const auto restored =
-        OnWorkers([&](RolloutWorker& worker, std::size_t i) { return worker.Restore(states[i]); });
+    const auto restored = OnWorkers([&](RolloutWorker& worker, std::size_t i) {
+      return worker.Restore(states[i], row_seed());
+    });
     if (!restored) return restored;
   }
   state_ = std::move(state);
   statistics_ = std::move(statistics);
   iterations_ = iterations;
   steps_ = steps;
-  num_row_changes_ = row_changes;
   has_begun_ = !rows.empty();
   return {};
 }

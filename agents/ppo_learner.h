@@ -1,6 +1,7 @@
 // Proximal policy optimisation as a Learner: rollouts of several workers, then an update, in turns.
 //
-// The bits depend on the seed and the environments alone, not on the number of workers or threads.
+// The bits depend on the seed and the environments alone, not on the number of workers or threads;
+// but where episodes begin at kept states, which are those of a worker's own rows.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,7 @@ class PpoLearner : public Learner {
   template <typename Work>
   tl::expected<void, transport::Refusal> OnWorkers(const Work& work);
   float learning_rate() const;
+  std::uint64_t row_seed() const;  // of the first row: other episodes on other rows
 
   const ActorCritic& network_;
   const PpoLearnerSettings settings_;

@@ -32,26 +32,33 @@ RolloutWorker::RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> envi
   }
 }
 
-// The observations; refused where a row was.
-tl::expected<void, Refusal> RolloutWorker::Take(const ConstBatchView& batch) {
+tl::expected<void, Refusal> RolloutWorker::Take(const ConstBatchView& batch,
+                                                std::span<const std::uint8_t> mask) {
   for (std::size_t row = 0; row < batch.status.size(); ++row) {
-    if (batch.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) continue;
+    if (!mask.empty() && mask[row] == 0) continue;
+    if (batch.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) {
+      std::ranges::copy(batch.observations.subspan(row * observation_size_, observation_size_),
+                        &observations_[row * observation_size_]);
+      continue;
+    }
     return transport::Refuse(transport::Status::kUnknownError,
                              "row " + std::to_string(first_row_ + static_cast<int>(row)) +
                                  " was refused with row status " +
                                  std::to_string(batch.status[row]));
   }
-  std::ranges::copy(batch.observations, observations_.begin());
   return {};
 }
 
-tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed) {
+tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed) { return Begin(seed, {}); }
+
+tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed,
+                                                 std::span<const std::uint8_t> mask) {
   std::vector<std::uint64_t> seeds;
   for (int row = 0; row < num_rows(); ++row) {
     seeds.push_back(seed + static_cast<std::uint64_t>(first_row_ + row));
   }
-  return environment_->Reset({.mask = {}, .seeds = seeds, .snapshots = {}}, deadline())
-      .and_then([this](const ConstBatchView& batch) { return Take(batch); });
+  return environment_->Reset({.mask = mask, .seeds = seeds, .snapshots = {}}, deadline())
+      .and_then([&](const ConstBatchView& batch) { return Take(batch, mask); });
 }
 
 tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
@@ -101,7 +108,7 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
 
     const auto batch = environment_->Step(actions_.view(), deadline());
     if (!batch) return tl::unexpected(batch.error());
-    if (auto fine = Take(*batch); !fine) return fine;
+    if (auto fine = Take(*batch, {}); !fine) return fine;
     lap(times_.environment);
 
     for (std::size_t row = 0; row < rows; ++row) {
@@ -114,13 +121,20 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
     const auto final_values = estimate(batch->final_observations, num_ends);
     for (std::size_t end = 0; end < num_ends; ++end) {
       const auto row = static_cast<std::size_t>(batch->final_rows[end]);
+      const auto reason = static_cast<EndReason>(std::lround(end_reason_.AtEnd(*batch, end)));
+      const auto steps = static_cast<int>(length_.AtEnd(*batch, end));
+      if (reason == EndReason::kGameLost && steps == 0) {
+        // Still waiting for its new game: nothing was driven, and what was expected is no error.
+        rollout.rewards[first + row] = rollout.values[first + row];
+        continue;
+      }
       if (batch->truncated[row] != 0) {
         rollout.rewards[first + row] += discount * final_values[end * value_width];
       }
       EpisodeEnd& told = ends_.emplace_back();
       told.row = first_row_ + static_cast<int>(row);
-      told.reason = static_cast<EndReason>(std::lround(end_reason_.AtEnd(*batch, end)));
-      told.steps = static_cast<int>(length_.AtEnd(*batch, end));
+      told.reason = reason;
+      told.steps = steps;
       told.episode_return = return_.AtEnd(*batch, end);
       told.finish_time_ms = static_cast<int>(finish_time_.AtEnd(*batch, end));
       told.is_full_lap = full_lap_.AtEnd(*batch, end) != 0;
@@ -144,15 +158,28 @@ tl::expected<std::vector<std::vector<std::byte>>, Refusal> RolloutWorker::Save()
   return states;
 }
 
-tl::expected<void, Refusal> RolloutWorker::Restore(std::span<const std::vector<std::byte>> states) {
-  const auto ids = environment_->Import(states, deadline());
-  if (!ids) return tl::unexpected(ids.error());
-  const auto taken =
-      environment_->Restore(*ids, deadline()).and_then([this](const ConstBatchView& batch) {
-        return Take(batch);
-      });
-  if (!taken) return taken;
-  return environment_->Drop(*ids, deadline());
+tl::expected<void, Refusal> RolloutWorker::Restore(std::span<const std::vector<std::byte>> states,
+                                                   std::uint64_t seed) {
+  std::vector<std::uint8_t> has_state, has_none;
+  std::vector<std::vector<std::byte>> there;
+  for (const std::vector<std::byte>& state : states) {
+    has_state.push_back(state.empty() ? 0 : 1);
+    has_none.push_back(state.empty() ? 1 : 0);
+    if (!state.empty()) there.push_back(state);
+  }
+  if (there.size() < states.size()) {
+    if (auto begun = Begin(seed, has_none); !begun || there.empty()) return begun;
+  }
+  const auto imported = environment_->Import(there, deadline());
+  if (!imported) return tl::unexpected(imported.error());
+  std::vector<transport::SnapshotId> ids(states.size(), 0);
+  std::size_t next = 0;
+  for (std::size_t row = 0; row < states.size(); ++row) {
+    if (has_state[row] != 0) ids[row] = (*imported)[next++];
+  }
+  return environment_->Restore(ids, deadline())
+      .and_then([&](const ConstBatchView& batch) { return Take(batch, has_state); })
+      .and_then([&] { return environment_->Drop(*imported, deadline()); });
 }
 
 }  // namespace hotlap::agents

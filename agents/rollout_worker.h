@@ -54,8 +54,9 @@ class RolloutWorker {
   // Begins an episode in each row, of base seed `seed` + number of the row.
   tl::expected<void, transport::Refusal> Begin(std::uint64_t seed);
   // All steps of the rollout. The action of a row in step t of the training is a function of
-  // `seed`, t, its number and what it sees: nothing depends on how rows are shared out. After a
-  // refusal the rollout is of no use.
+  // `seed`, t, its number and what it sees: nothing depends on how rows are shared out. A game that
+  // is lost truncates its episode; steps that wait for a new one are no episodes, and their reward
+  // is what the critic expected. After a refusal the rollout is of no use.
   tl::expected<void, transport::Refusal> Collect(const ActorCritic& network, const Weights& weights,
                                                  std::uint64_t seed, std::int64_t first_step,
                                                  float discount, Rollout& rollout);
@@ -63,13 +64,20 @@ class RolloutWorker {
   std::span<const EpisodeEnd> ends() const { return ends_; }
   const RolloutTimes& times() const { return times_; }
 
-  // States of all rows, and going on from them as if nothing had been between.
+  // States of all rows, and going on from them as if nothing had been between. The state of a row
+  // whose game is lost is empty: it begins an episode, as in Begin.
   tl::expected<std::vector<std::vector<std::byte>>, transport::Refusal> Save();
-  tl::expected<void, transport::Refusal> Restore(std::span<const std::vector<std::byte>> states);
+  tl::expected<void, transport::Refusal> Restore(std::span<const std::vector<std::byte>> states,
+                                                 std::uint64_t seed);
 
  private:
   Deadline deadline() const { return DeadlineIn(timeout_); }
-  tl::expected<void, transport::Refusal> Take(const transport::ConstBatchView& batch);
+  // Rows of the mask; empty: all.
+  tl::expected<void, transport::Refusal> Begin(std::uint64_t seed,
+                                               std::span<const std::uint8_t> mask);
+  // Likewise: takes what they see, and refuses where one of them was refused.
+  tl::expected<void, transport::Refusal> Take(const transport::ConstBatchView& batch,
+                                              std::span<const std::uint8_t> mask);
 
   std::unique_ptr<transport::LearnerEnvironment> environment_;
   int first_row_;
