@@ -46,8 +46,26 @@ void OnSignal(int) {
   if (stops.exchange(true)) std::_Exit(130);
 }
 
+// Whether the flags and files were at fault, rather than what happened on the way.
+bool IsOfTheCaller(transport::Status status) {
+  switch (status) {
+    case transport::Status::kUnknownEnvironment:
+    case transport::Status::kUnknownTrack:
+    case transport::Status::kBadArgument:
+    case transport::Status::kServerFull:
+    case transport::Status::kPermissionDenied:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::unique_ptr<RowSource> Source(const Flags& flags) {
   if (flags.server.empty()) {
+    if (flags.kind == "tminterface") {
+      throw std::invalid_argument(
+          "--kind: tminterface needs --server; allowed without: simulated, any");
+    }
     const auto configs =
         flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
     return std::make_unique<LocalRowSource>(transport::CataloguePaths{
@@ -136,7 +154,7 @@ int Run(const Flags& flags) {
   if (!trained) {
     std::fprintf(stderr, "hotlap-train: %s: %s\n", transport::StatusName(trained.error().status),
                  trained.error().text.c_str());
-    return 1;
+    return IsOfTheCaller(trained.error().status) ? 2 : 1;
   }
   std::cout << "steps: " << trained->steps << "\ntrained: " << Fixed(trained->wall_s, 1)
             << " s\nbest trial: " << DescribeTrial(trained->best_trial)
@@ -175,7 +193,7 @@ int main(int argc, char** argv) {
   app.add_option(
          "--workers", flags.workers,
          "threads that drive and learn (default: the cores); what is learnt does not depend "
-         "on their number")
+         "on their number, but where episodes begin at kept states")
       ->check(CLI::Range(1, 256));
   app.add_option("--server", flags.server,
                  "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");

@@ -30,6 +30,11 @@ double Seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
+EndReason UnpackReason(const nlohmann::json& object) {
+  constexpr auto kLast = static_cast<std::int64_t>(EndReason::kGameLost);
+  return static_cast<EndReason>(UnpackInt(object, "end_reason", 0, kLast));
+}
+
 // Episodes that ended lately: how many is enough to say something of the policy as it is.
 class RecentEpisodes {
  public:
@@ -44,6 +49,24 @@ class RecentEpisodes {
     if (ends_.empty()) return kUnknown;
     const auto finishes = std::ranges::count(ends_, EndReason::kFinish, &EpisodeEnd::reason);
     return static_cast<double>(finishes) / static_cast<double>(ends_.size());
+  }
+  // For a checkpoint: they decide when the next stage begins.
+  nlohmann::json Save() const {
+    nlohmann::json ends = nlohmann::json::array();
+    for (const EpisodeEnd& end : ends_) {
+      ends.push_back(
+          {{"end_reason", static_cast<int>(end.reason)}, {"return", end.episode_return}});
+    }
+    return ends;
+  }
+  void Load(const nlohmann::json& ends) {
+    if (!ends.is_array()) throw std::runtime_error("the field 'recent' is no list");
+    for (const nlohmann::json& saved : ends) {
+      EpisodeEnd end;
+      end.reason = UnpackReason(saved);
+      end.episode_return = UnpackNumber(saved, "return");
+      Add(end);
+    }
   }
   double mean_return() const {
     if (ends_.empty()) return kUnknown;
@@ -139,12 +162,24 @@ class Training {
  private:
   std::filesystem::path File(const char* name) const { return settings_.directory / name; }
 
+  // What reads from it: errors name the file.
+  template <typename Work>
+  auto OfCheckpoint(const Work& work) const {
+    try {
+      return work();
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(File("checkpoint").string() + ": " + error.what());
+    }
+  }
+
   tl::expected<void, Refusal> Begin() {
     nlohmann::json checkpoint;
     std::int64_t resume_after = -1;
     if (settings_.resumes) {
       checkpoint = ReadRecord(File("checkpoint"), kCheckpointKind, kCheckpointVersion);
-      stage_ = static_cast<int>(UnpackInt(checkpoint, "stage", 0, NumStages(config_) - 1));
+      OfCheckpoint([&] {
+        stage_ = static_cast<int>(UnpackInt(checkpoint, "stage", 0, NumStages(config_) - 1));
+      });
     }
     auto workers = OpenWorkers();
     if (!workers) return tl::unexpected(workers.error());
@@ -153,7 +188,7 @@ class Training {
         PpoLearnerSettings{config_.ppo, config_.seed, config_.steps, config_.scale_observations},
         std::move(*workers));
     if (settings_.resumes) {
-      if (auto loaded = Load(checkpoint); !loaded) return loaded;
+      if (auto loaded = OfCheckpoint([&] { return Load(checkpoint); }); !loaded) return loaded;
       resume_after = learner_->steps();
     } else {
       std::filesystem::create_directories(settings_.directory);
@@ -314,32 +349,30 @@ class Training {
                  {"wall_s", wall_s_},
                  {"best_time_ms", best_time_ms_},
                  {"best_trial", std::move(best)},
+                 {"recent", recent_.Save()},
                  {"learner", std::move(*saved)}});
     WriteTrainingPicture(File("curves.svg"), *log_);
     return {};
   }
 
   tl::expected<void, Refusal> Load(const nlohmann::json& checkpoint) {
-    try {
-      if (UnpackHex(checkpoint, "policy_hash") != spec_.policy_hash) {
-        throw std::runtime_error("the environment '" + config_.environment +
-                                 "' is not the one that it was trained on");
-      }
-      best_time_ms_ = static_cast<int>(UnpackInt(checkpoint, "best_time_ms", 0, 1 << 30));
-      wall_s_ = UnpackNumber(checkpoint, "wall_s");
-      const nlohmann::json& best = Field(checkpoint, "best_trial");
-      if (!best.is_array()) throw std::runtime_error("the field 'best_trial' is no list");
-      for (const nlohmann::json& lap : best) {
-        best_trial_.push_back({static_cast<EndReason>(UnpackInt(lap, "end_reason", 0, 7)),
-                               static_cast<int>(UnpackInt(lap, "finish_time_ms", 0, 1 << 30)),
-                               UnpackNumber(lap, "progress_m")});
-      }
-      auto loaded = learner_->Load(Field(checkpoint, "learner"));
-      logged_steps_ = learner_->steps();
-      return loaded;
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(File("checkpoint").string() + ": " + error.what());
+    if (UnpackHex(checkpoint, "policy_hash") != spec_.policy_hash) {
+      throw std::runtime_error("the environment '" + config_.environment +
+                               "' is not the one that it was trained on");
     }
+    best_time_ms_ = static_cast<int>(UnpackInt(checkpoint, "best_time_ms", 0, 1 << 30));
+    wall_s_ = UnpackNumber(checkpoint, "wall_s");
+    const nlohmann::json& best = Field(checkpoint, "best_trial");
+    if (!best.is_array()) throw std::runtime_error("the field 'best_trial' is no list");
+    for (const nlohmann::json& lap : best) {
+      best_trial_.push_back({UnpackReason(lap),
+                             static_cast<int>(UnpackInt(lap, "finish_time_ms", 0, 1 << 30)),
+                             UnpackNumber(lap, "progress_m")});
+    }
+    recent_.Load(Field(checkpoint, "recent"));
+    auto loaded = learner_->Load(Field(checkpoint, "learner"));
+    logged_steps_ = learner_->steps();
+    return loaded;
   }
 
   const TrainingSettings& settings_;

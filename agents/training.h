@@ -54,8 +54,8 @@ struct TrainingResult {
 };
 
 // Runs until all steps are done, the time is over or `stops`: then everything is saved. A refusal
-// (a server that is gone) leaves the last checkpoint. Throws std::invalid_argument or
-// std::runtime_error on a bad directory, file or environment.
+// (an unknown environment or track, a server that is gone) leaves the last checkpoint. Throws
+// std::invalid_argument or std::runtime_error on a bad directory or file, or rows that do not fit.
 tl::expected<TrainingResult, transport::Refusal> Train(
     const TrainingSettings& settings, RowSource& rows, const std::atomic<bool>& stops,
     const std::function<void(const TrainingProgress&)>& on_progress);

@@ -11,6 +11,7 @@ namespace hotlap::agents {
 namespace {
 
 constexpr int kMaxInt = 2'000'000'000;
+constexpr int kMaxExamples = 10'000'000;
 constexpr std::array<std::string_view, 2> kActivations = {"tanh", "relu"};
 constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
 
@@ -73,6 +74,11 @@ TrainingConfig Read(const ConfigMap& config) {
   result.network = ReadNetwork(config.Map("network"), result.network);
   result.scale_observations = config.Bool("scale_observations", result.scale_observations);
   result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
+  if (std::int64_t{result.rows} * result.ppo.rollout_steps > kMaxExamples) {
+    config.Map("ppo").Fail("rollout_steps", "times rows are at most " +
+                                                std::to_string(kMaxExamples) +
+                                                " examples, which an update works on at a time");
+  }
   const ConfigMap starts = config.Map("starts");
   result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
   result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);

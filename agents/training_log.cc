@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -49,6 +48,7 @@ void TrainingLog::Read(std::int64_t resume_after) {
   std::string line;
   if (!std::getline(file, line)) return;  // it was stopped before there was a row
   names_ = Cells(line);
+  if (names_.empty()) throw std::runtime_error(path_.string() + ":1: no names of columns");
   for (int number = 2; std::getline(file, line); ++number) {
     std::vector<double> row;
     for (const std::string& cell : Cells(line)) {
@@ -81,7 +81,9 @@ void TrainingLog::Add(const TrainingRow& row) {
     }
     file_ << '\n';
   }
-  assert(row.size() == names_.size());
+  if (!std::ranges::equal(row, names_, {}, &TrainingRow::value_type::first)) {
+    throw std::runtime_error(path_.string() + ": its columns are those of another training");
+  }
   std::vector<double>& values = rows_.emplace_back();
   for (const auto& [name, value] : row) values.push_back(value);
   Write(values);

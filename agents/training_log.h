@@ -21,7 +21,7 @@ class TrainingLog {
   // rows of more steps. Throws std::runtime_error naming the file, also when it is no log.
   TrainingLog(std::filesystem::path path, std::int64_t resume_after);
 
-  // Throws likewise. REQUIRES: the columns of the rows before.
+  // Throws likewise, also when the rows before have other columns.
   void Add(const TrainingRow& row);
 
   // Empty when there is no such column.

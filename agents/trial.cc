@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <tuple>
 
@@ -20,7 +21,10 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
   std::vector<float> observations;
   ActionBuffer actions(environment.spec().action, rows);
   MlpPolicy policy(network, weights, rows);
-  auto batch = environment.Reset({}, DeadlineIn(timeout));
+  std::vector<std::uint64_t> seeds(laps.size());
+  std::iota(seeds.begin(), seeds.end(), std::uint64_t{0});
+  auto batch =
+      environment.Reset({.mask = {}, .seeds = seeds, .snapshots = {}}, DeadlineIn(timeout));
   std::size_t num_left = laps.size();
   while (true) {
     if (!batch) return tl::unexpected(batch.error());

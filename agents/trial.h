@@ -16,7 +16,8 @@ struct TrialLap {
   double progress_m = 0;
 };
 
-// One of each row, from the start. `environment` has autoreset disabled.
+// One of each row, from the start, of the same seeds in every trial: a function of the weights.
+// `environment` has autoreset disabled.
 tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
     std::chrono::milliseconds timeout);
