@@ -44,6 +44,9 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
+  // Whether it draws its actions: two of its episodes of one seed may differ from each other.
+  virtual bool is_sampled() const { return false; }
+
   // An episode of this base seed begins in the row: what the next Act is shown is its first
   // observation. For policies that count steps or draw; it may be left out for others.
   virtual void BeginEpisode(int /*row*/, std::uint64_t /*seed*/) {}

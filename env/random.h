@@ -14,8 +14,8 @@ enum class RandomPurpose : std::uint64_t {
   kStart = 7,             // where an episode begins
   kEvaluation = 8,        // seeds and perturbations of an evaluation, docs/evaluation.md
   kEvaluationNoise = 9,   // of an episode that is evaluated, likewise
-  kWeights = 10,          // of a network before it has learnt, a stream for each layer
-  kPolicy = 11,           // sampled actions
+  kPolicy = 10,           // actions that a policy draws in an episode
+  kWeights = 11,          // of a network before it has learnt, a stream for each layer
   kMinibatch = 12,        // the order of examples in a pass over them
 };
 

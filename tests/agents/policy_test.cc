@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agents/random_policy.h"
+#include "env/random.h"
 #include "tests/agents/driving_spec.h"
 
 namespace hotlap::agents {
@@ -39,6 +40,12 @@ TEST(MakePolicyTest, RefusesAnUnknownNameAndSaysWhatIsAllowed) {
   EXPECT_THAT([] { MakePolicy("persuit", DrivingSpec(KeyActions(), 5), 1); },
               ThrowsMessage<std::invalid_argument>(
                   AllOf(HasSubstr("'persuit'"), HasSubstr("random, pursuit"))));
+}
+
+TEST(MakePolicyTest, KnowsWhichOnesDrawTheirActions) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
+  EXPECT_TRUE(MakePolicy("random", spec, 1)->is_sampled());
+  EXPECT_FALSE(MakePolicy("pursuit", spec, 1)->is_sampled());
 }
 
 TEST(RandomPolicyTest, DrawsEveryKeyActionAboutEquallyOften) {
@@ -102,6 +109,50 @@ TEST(RandomPolicyTest, DrawsForARowWhateverTheNumberOfRows) {
     many.Act({}, nine);
     EXPECT_EQ(two.discrete[0], nine.discrete[0]);
     EXPECT_EQ(two.discrete[1], nine.discrete[1]);
+  }
+}
+
+// What a policy does in the first steps of an episode that begins in a row after some steps.
+std::vector<float> DrawnInAnEpisode(const ActionSpec& action, int rows, int row, int steps_before,
+                                    std::uint64_t episode_seed) {
+  EnvironmentSpec spec = DrivingSpec(action, 3);
+  RandomPolicy policy(spec, 3);
+  ActionBuffer actions(action, rows);
+  for (int i = 0; i < rows; ++i) policy.BeginEpisode(i, 100 + static_cast<std::uint64_t>(i));
+  for (int step = 0; step < steps_before; ++step) policy.Act({}, actions);
+  policy.BeginEpisode(row, episode_seed);
+  std::vector<float> drawn;
+  for (int step = 0; step < 20; ++step) {
+    policy.Act({}, actions);
+    const auto place = static_cast<std::size_t>(row);
+    if (action.kind == ActionKind::kDiscrete) {
+      drawn.push_back(static_cast<float>(actions.discrete[place]));
+    } else {
+      drawn.push_back(actions.continuous[2 * place]);
+      drawn.push_back(actions.continuous[2 * place + 1]);
+    }
+  }
+  return drawn;
+}
+
+TEST(RandomPolicyTest, DrawsForAnEpisodeWhateverItsRowAndWhenItBegins) {
+  for (const ActionSpec& action : {KeyActions(), ContinuousActions()}) {
+    const auto drawn = DrawnInAnEpisode(action, 3, 0, 0, 7);
+    EXPECT_EQ(DrawnInAnEpisode(action, 3, 2, 0, 7), drawn);
+    EXPECT_EQ(DrawnInAnEpisode(action, 9, 4, 11, 7), drawn);
+    EXPECT_NE(DrawnInAnEpisode(action, 3, 0, 0, 8), drawn);
+  }
+}
+
+TEST(RandomPolicyTest, DrawsWhatTheEvaluationsPageSays) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 3);
+  RandomPolicy policy(spec, 5);
+  ActionBuffer actions(spec.action, 1);
+  policy.BeginEpisode(0, 77);
+  for (std::uint64_t step = 0; step < 20; ++step) {
+    policy.Act({}, actions);
+    const std::uint64_t bits = RandomStream(5, 77, RandomPurpose{10}).Bits(step);
+    EXPECT_EQ(actions.discrete[0], static_cast<std::int32_t>((bits >> 32) * 9 >> 32));
   }
 }
 
