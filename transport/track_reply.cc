@@ -5,13 +5,11 @@
 #include <limits>
 #include <utility>
 
-#include "env/sim/floating_point_guard.h"
-#include "env/sim/lap_bound.h"
 #include "env/sim/track.h"
 #include "transport/array_reader.h"
-#include "transport/catalogue.h"
 #include "transport/header.h"
 #include "transport/header_reader.h"
+#include "transport/offered_track.h"
 #include "transport/protocol.h"
 #include "transport/uninterrupted.h"
 
@@ -39,17 +37,6 @@ struct Sides {
 constexpr std::array kSurfaces = {
     sim::Surface::kGrass,   sim::Surface::kIce,    sim::Surface::kDirt,        sim::Surface::kTurbo,
     sim::Surface::kAsphalt, sim::Surface::kTurbo2, sim::Surface::kFreeWheeling};
-
-// Takes up to a third of a second at first; who comes meanwhile computes the same.
-std::uint64_t LowerBoundMs(const OfferedTrack& offered, const sim::VehicleParams& vehicle) {
-  std::uint64_t bound_ms = offered.lower_bound_ms->load();
-  if (bound_ms == 0) {
-    const sim::FloatingPointGuard guard;
-    bound_ms = static_cast<std::uint64_t>(sim::BoundLap(*offered.track, vehicle).time_s * 1000);
-    offered.lower_bound_ms->store(bound_ms);
-  }
-  return bound_ms;
-}
 
 // The header's part.
 tl::expected<TrackGeometry, std::string> DecodeTrackHeader(std::span<const std::byte> frame) {
