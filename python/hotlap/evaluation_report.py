@@ -161,8 +161,8 @@ class TrackReport:
 
     @staticmethod
     def of(track: str, episodes: Sequence[Episode], terms: Sequence[str], lower_bound_ms: int | None) -> TrackReport:
-        """From the episodes of this track and the names of the reward terms."""
-        driven = [episode for episode in episodes if episode.error is None]
+        """From the episodes of this track, in any order, and the names of the reward terms."""
+        driven = sorted((episode for episode in episodes if episode.error is None), key=lambda one: one.episode)
         times = Times.of(episode.finish_time_ms for episode in driven if episode.finish_time_ms is not None)
         finished = sum(episode.finish_time_ms is not None for episode in driven)
         reasons = Counter(episode.end_reason for episode in driven)

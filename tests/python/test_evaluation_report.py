@@ -103,6 +103,12 @@ def test_means_are_added_one_after_the_other():
     assert mean != math.fsum(rewards) / 10
 
 
+def test_means_are_added_in_the_order_of_episodes_whichever_ended_first():
+    episodes = [finished(place, 1000, [1000], reward=(reward, 0.0)) for place, reward in enumerate((1.0, 1e16, -1e16))]
+    assert TrackReport.of('oval', episodes, TERMS, 15_000).mean_reward['progress'] == 0
+    assert TrackReport.of('oval', [episodes[place] for place in (1, 2, 0)], TERMS, 15_000).mean_reward['progress'] == 0
+
+
 def test_a_track_of_errors_alone_has_no_figures():
     track = TrackReport.of('oval', EPISODES[4:], TERMS, 15_000)
     assert (track.episodes, track.errors, track.end_reasons, track.splits_ms) == (2, 2, {}, ())
