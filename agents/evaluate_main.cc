@@ -10,18 +10,19 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "agents/evaluation.h"
 #include "agents/evaluation_picture.h"
 #include "agents/evaluation_report.h"
-#include "agents/evaluator.h"
+#include "agents/evaluation_text.h"
+#include "agents/evaluation_venue.h"
 #include "agents/policy.h"
 #include "agents/progress_line.h"
-#include "agents/simulated_environment.h"
 #include "agents/track_picture.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
@@ -34,14 +35,16 @@ using transport::Refusal;
 
 struct Flags {
   std::string policy = "pursuit";
-  std::vector<std::string> tracks;
-  int episodes = 8;
-  std::optional<int> rows;
+  std::vector<std::string> tracks, kinds;
+  EvaluationRequest defaults;
+  int episodes = defaults.episodes;
+  std::optional<int> rows, max_ticks;
   std::string server;
-  std::string kind = "any";
   std::optional<std::string> environment;
-  std::uint64_t seed = 1;
-  std::filesystem::path csv, svg, configs, server_key, key;
+  std::uint64_t seed = defaults.seed;
+  std::string perturbation = defaults.perturbation;
+  std::optional<double> deviation;
+  std::filesystem::path out, svg, configs, server_key, key;
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   double deadline_s = 30;
 
@@ -52,7 +55,8 @@ struct Flags {
   std::string environment_name() const {
     return environment.value_or(policy == "pursuit" ? "full_view" : "default");
   }
-  int num_rows() const { return std::min(rows.value_or(16), episodes); }
+  // A server may have few games.
+  int num_rows() const { return rows.value_or(server.empty() ? defaults.rows : 16); }
 };
 
 // Something went wrong while it ran; the flags were fine.
@@ -75,100 +79,57 @@ class RunError : public std::runtime_error {
   }
 }
 
-// Where the episodes run: rows on one track after another.
-class Venue {
- public:
-  virtual ~Venue() = default;
-  virtual std::vector<std::string> TrackNames() = 0;
-  // Valid until the next call; fills the kinds of the rows' games.
-  virtual transport::LearnerEnvironment& Open(const std::string& track,
-                                              std::vector<std::string>& kinds) = 0;
-};
-
-class LocalVenue : public Venue {
- public:
-  LocalVenue(const Flags& flags, transport::Catalogue& catalogue)
-      : flags_(flags), catalogue_(catalogue) {
-    if (flags.kind == "tminterface") {
-      throw std::invalid_argument(
-          "--kind: tminterface needs --server; allowed without: simulated, any");
-    }
+std::unique_ptr<transport::RemoteVectorEnvironment> Connect(const Flags& flags) {
+  if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
+    throw std::invalid_argument("--server: '" + flags.server +
+                                "' is no endpoint; allowed: tcp://address:port, ipc://path");
   }
-  std::vector<std::string> TrackNames() override { return catalogue_.track_names(); }
-  transport::LearnerEnvironment& Open(const std::string& track,
-                                      std::vector<std::string>& kinds) override {
-    const auto environment = catalogue_.FindEnvironment(flags_.environment_name());
-    if (!environment) Fail("--environment", environment.error());
-    const auto offered = catalogue_.FindTrack(track);
-    if (!offered) Fail("--track", offered.error());
-    kinds.assign(static_cast<std::size_t>(flags_.num_rows()), "simulated");
-    open_ = MakeSimulatedEnvironment({.environment = (*environment)->config,
-                                      .autoreset = Autoreset::kDisabled,
-                                      .rows = flags_.num_rows(),
-                                      .threads = flags_.threads},
-                                     std::span(&*offered, 1), catalogue_.vehicle());
-    return *open_;
-  }
+  transport::ConnectOptions options;
+  options.endpoint = flags.server;
+  if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
+  auto remote = transport::RemoteVectorEnvironment::Connect(options, DeadlineIn(flags.deadline()));
+  if (!remote) Fail("--server " + flags.server, remote.error());
+  return std::move(*remote);
+}
 
- private:
-  const Flags& flags_;
-  transport::Catalogue& catalogue_;
-  std::unique_ptr<transport::LearnerEnvironment> open_;
-};
+EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& tracks,
+                            const std::string& kind) {
+  EvaluationRequest request;
+  request.policy = flags.policy;
+  request.make_policy = [&flags](const EnvironmentSpec& spec) {
+    return MakePolicy(flags.policy, spec, flags.seed);
+  };
+  request.policy_seed = flags.seed;
+  request.environment = flags.environment_name();
+  request.kind = kind == "simulated"     ? transport::GameKind::kSimulated
+                 : kind == "tminterface" ? transport::GameKind::kTMInterface
+                                         : transport::GameKind::kAny;
+  request.tracks = tracks;
+  request.episodes = flags.episodes;
+  request.rows = flags.num_rows();
+  request.seed = flags.seed;
+  request.perturbation = flags.perturbation;
+  if (flags.deviation) request.deviation = *flags.deviation;
+  request.max_ticks = flags.max_ticks;
+  request.deadline = flags.deadline();
+  return request;
+}
 
-class RemoteVenue : public Venue {
- public:
-  explicit RemoteVenue(const Flags& flags) : flags_(flags) {
-    if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
-      throw std::invalid_argument("--server: '" + flags.server +
-                                  "' is no endpoint; allowed: tcp://address:port, ipc://path");
-    }
-    transport::ConnectOptions options;
-    options.endpoint = flags.server;
-    if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
-    auto remote =
-        transport::RemoteVectorEnvironment::Connect(options, DeadlineIn(flags.deadline()));
-    if (!remote) Fail("--server " + flags.server, remote.error());
-    remote_ = std::move(*remote);
-  }
-  std::vector<std::string> TrackNames() override { return remote_->hello().tracks; }
-  transport::LearnerEnvironment& Open(const std::string& track,
-                                      std::vector<std::string>& kinds) override {
-    const Deadline deadline = DeadlineIn(flags_.deadline());
-    if (remote_->num_rows() > 0) {
-      if (const auto left = remote_->Detach(deadline); !left) Fail("detach", left.error());
-    }
-    transport::AttachOptions options;
-    options.environment = flags_.environment_name();
-    options.rows = flags_.num_rows();
-    options.tracks = {track};
-    options.kind = flags_.kind == "simulated"     ? transport::GameKind::kSimulated
-                   : flags_.kind == "tminterface" ? transport::GameKind::kTMInterface
-                                                  : transport::GameKind::kAny;
-    options.autoreset = Autoreset::kDisabled;
-    const auto attached = remote_->Attach(options, deadline);
-    if (!attached) Fail("attach on track " + track, attached.error());
-    kinds.clear();
-    for (std::size_t run = 0; run < attached->kinds.size(); ++run) {
-      kinds.insert(kinds.end(), attached->kind_rows[run], attached->kinds[run]);
-    }
-    return *remote_;
-  }
-
- private:
-  const Flags& flags_;
-  std::unique_ptr<transport::RemoteVectorEnvironment> remote_;
-};
-
-std::string Describe(const std::string& track, const EvaluationProgress& progress) {
+std::string Describe(const EvaluationProgress& progress) {
   const double share = static_cast<double>(progress.episodes_done) / std::max(progress.episodes, 1);
-  std::string text =
-      track + ' ' + ProgressBar(share, 20) + ' ' + std::to_string(progress.episodes_done) + '/' +
-      std::to_string(progress.episodes) + " episodes, " + std::to_string(progress.steps) + " steps";
+  std::string text = ProgressBar(share, 20) + ' ' + std::to_string(progress.episodes_done) + '/' +
+                     std::to_string(progress.episodes) + " episodes, " +
+                     std::to_string(progress.steps) + " steps";
   if (progress.episodes_done < progress.episodes) {
     text += ", at " + std::to_string(static_cast<int>(progress.furthest_m)) + " m";
   }
   return text;
+}
+
+void PrintReport(std::ostream& out, const EvaluationReport& report) {
+  out << report.policy << " in " << report.environment << ", " << report.kind << " games, "
+      << PerturbationName(report.perturbation.kind) << ", seed " << report.seed << "\n\n"
+      << ReportTable(report) << '\n';
 }
 
 std::ofstream OpenForWriting(const char* flag, const std::filesystem::path& path) {
@@ -184,9 +145,51 @@ void Close(std::ofstream& file, const std::filesystem::path& path) {
   if (!file) throw RunError("writing " + path.string() + " failed");
 }
 
+// Of each report; a report of its own for each kind of games wants a folder of its own.
+std::vector<std::filesystem::path> ReportFolders(const Flags& flags,
+                                                 const std::vector<std::string>& kinds) {
+  std::vector<std::filesystem::path> folders;
+  for (const std::string& kind : kinds) {
+    if (flags.out.empty()) continue;
+    folders.push_back(kinds.size() > 1 ? flags.out / kind : flags.out);
+    std::error_code error;
+    std::filesystem::create_directories(folders.back(), error);
+    if (error) {
+      throw std::invalid_argument("--out: cannot make the folder " + folders.back().string() +
+                                  ": " + error.message());
+    }
+  }
+  return folders;
+}
+
+// The messages of episodes with an error, the first one, and how many there are.
+void ThrowIfErrors(const std::vector<EvaluationReport>& reports) {
+  int errors = 0;
+  std::string first;
+  for (const EvaluationReport& report : reports) {
+    errors += report.errors();
+    for (const EpisodeReport& episode : report.episodes) {
+      if (episode.error == EpisodeError::kNone || !first.empty()) continue;
+      first = std::string(EpisodeErrorName(episode.error)) +
+              (episode.message.empty() ? "" : ", " + episode.message);
+    }
+  }
+  if (errors == 0) return;
+  throw RunError(std::to_string(errors) + " episodes were not brought to their end: " + first);
+}
+
 int EvaluateTracks(const Flags& flags) {
+  const std::vector<std::string> kinds =
+      flags.kinds.empty() ? std::vector<std::string>{"any"} : flags.kinds;
+  if (kinds.size() > 1 &&
+      (kinds.size() > 2 || kinds[0] == kinds[1] || std::ranges::count(kinds, "any") > 0)) {
+    throw std::invalid_argument("--kind: of several each must be another, and none 'any'");
+  }
+  if (flags.deviation && flags.perturbation != "observation_noise") {
+    throw std::invalid_argument("--deviation: is of --perturbation observation_noise alone");
+  }
   // Before the work, what could spoil it after.
-  std::ofstream csv = OpenForWriting("--csv", flags.csv);
+  const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
   std::ofstream svg = OpenForWriting("--svg", flags.svg);
   std::optional<transport::Catalogue> catalogue;
   if (flags.server.empty() || !flags.svg.empty()) {
@@ -195,12 +198,9 @@ int EvaluateTracks(const Flags& flags) {
     catalogue.emplace(transport::CataloguePaths{configs / "environments", configs / "tracks",
                                                 configs / "vehicles" / "stadium.yaml"});
   }
-  std::unique_ptr<Venue> venue;
-  if (flags.server.empty()) {
-    venue = std::make_unique<LocalVenue>(flags, *catalogue);
-  } else {
-    venue = std::make_unique<RemoteVenue>(flags);
-  }
+  const std::unique_ptr<EvaluationVenue> venue =
+      flags.server.empty() ? MakeLocalVenue(*catalogue, flags.threads)
+                           : MakeRemoteVenue(Connect(flags), flags.deadline());
   const std::vector<std::string> tracks = flags.tracks.empty() ? venue->TrackNames() : flags.tracks;
   std::vector<std::shared_ptr<const transport::OfferedTrack>> drawn;
   for (const std::string& track : tracks) {
@@ -211,43 +211,33 @@ int EvaluateTracks(const Flags& flags) {
   }
 
   ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
-  std::vector<TrackReport> reports;
-  std::vector<PicturePanel> panels;
-  for (std::size_t i = 0; i < tracks.size(); ++i) {
-    EvaluationSettings settings;
-    settings.track = tracks[i];
-    settings.episodes = flags.episodes;
-    settings.seed = flags.seed;
-    settings.deadline = flags.deadline();
-    transport::LearnerEnvironment& environment = venue->Open(tracks[i], settings.kinds);
-    const auto policy = MakePolicy(flags.policy, environment.spec(), flags.seed);
-    const auto found =
-        agents::Evaluate(environment, *policy, settings, [&](const EvaluationProgress& progress) {
-          const auto now = Clock::now();
-          if (line.IsDue(now)) line.Show(now, Describe(tracks[i], progress));
-        });
+  std::vector<EvaluationReport> reports;
+  for (const std::string& kind : kinds) {
+    auto report = agents::Evaluate(*venue, RequestOf(flags, tracks, kind),
+                                   [&](const EvaluationProgress& progress) {
+                                     const auto now = Clock::now();
+                                     if (line.IsDue(now)) line.Show(now, Describe(progress));
+                                   });
     line.Clear();
-    if (!found) Fail("track " + tracks[i], found.error());
-    if (!drawn.empty()) panels.push_back(MakePanel(*found, *drawn[i]->centreline));
-    reports.insert(reports.end(), found->begin(), found->end());
-  }
-
-  PrintTable(std::cout, reports);
-  if (csv.is_open()) {
-    WriteCsv(csv, reports);
-    Close(csv, flags.csv);
-    std::cout << "episodes: " << flags.csv.string() << '\n';
+    if (!report) Fail("evaluation", report.error());
+    PrintReport(std::cout, *report);
+    if (!folders.empty()) {
+      const std::filesystem::path& folder = folders[reports.size()];
+      WriteReport(folder, *report);
+      std::cout << "report: " << folder.string() << '\n';
+    }
+    reports.push_back(std::move(*report));
   }
   if (svg.is_open()) {
+    std::vector<PicturePanel> panels;
+    for (std::size_t i = 0; i < tracks.size(); ++i) {
+      panels.push_back(MakePanel(tracks[i], reports, *drawn[i]->centreline));
+    }
     WritePicture(svg, flags.policy + ": driven lines, coloured by speed", panels);
     Close(svg, flags.svg);
     std::cout << "picture: " << flags.svg.string() << '\n';
   }
-  std::ptrdiff_t lost = 0;
-  for (const TrackReport& report : reports) {
-    lost += std::ranges::count_if(report.episodes, &EpisodeReport::lost);
-  }
-  if (lost > 0) throw RunError(std::to_string(lost) + " episodes lost their game");
+  ThrowIfErrors(reports);
   return 0;
 }
 
@@ -261,14 +251,31 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit status: 0 when every episode ended by the environment's rules, 1 when something went\n"
       "wrong on the way (no answer from the server, an episode that lost its game), 2 when a flag\n"
-      "or a file is wrong. Lost episodes do not keep the table and the files from being written.");
+      "or a file is wrong. What goes wrong on the way does not keep the table and the files from\n"
+      "being written, once the first episodes have begun. docs/evaluation.md defines the report.");
   const auto names = hotlap::agents::PolicyNames();
+  const auto perturbations = hotlap::agents::PerturbationNames();
   app.add_option("--policy", flags.policy, "what drives (default: pursuit)")
       ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())));
-  app.add_option("--track", flags.tracks, "name of a track; repeatable (default: every track)");
-  app.add_option("--episodes", flags.episodes, "on each track (default: 8)")
+  app.add_option("--track", flags.tracks,
+                 "name of a track, or generated:<seed>:<difficulty>; repeatable (default: every "
+                 "track that has a file)");
+  app.add_option("--episodes", flags.episodes,
+                 "on each track, those that would be the same run again left out (default: 20)")
       ->check(CLI::Range(1, 100000));
-  app.add_option("--rows", flags.rows, "that drive at a time (default: the episodes, at most 16)")
+  app.add_option("--perturbation", flags.perturbation,
+                 "what makes episodes differ (default: idle_start)")
+      ->check(CLI::IsMember(std::vector<std::string>(perturbations.begin(), perturbations.end())));
+  app.add_option("--deviation", flags.deviation,
+                 "of observation_noise, in units of the scaled column (default: 0.005)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--max-ticks", flags.max_ticks,
+                 "of 10 ms, after which an episode is cut, in whole steps (default: the "
+                 "environment's limit)")
+      ->check(CLI::Range(1, 8640000));
+  app.add_option("--rows", flags.rows,
+                 "that drive at a time; the report does not depend on it (default: 64, of a server "
+                 "16, at most the episodes)")
       ->check(CLI::Range(1, 65536));
   app.add_option("--server", flags.server,
                  "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
@@ -277,12 +284,20 @@ int main(int argc, char** argv) {
   auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
   server_key->needs(key);
   key->needs(server_key);
-  app.add_option("--kind", flags.kind, "which games to drive (default: any)")
+  app.add_option("--kind", flags.kinds,
+                 "which games to drive; repeatable, then there is a report of each kind (default: "
+                 "any, if all are of one kind)")
       ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
   app.add_option("--environment", flags.environment,
                  "name of an environment (default: full_view for pursuit, else default)");
-  app.add_option("--seed", flags.seed, "of the first episode, the next have the next (default: 1)");
-  app.add_option("--csv", flags.csv, "write a row per episode here");
+  app.add_option("--seed", flags.seed,
+                 "of the evaluation, and of a policy that draws its actions (default: 1)")
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? "must be in [0, 2^64)" : std::string();
+      });
+  app.add_option("--out", flags.out,
+                 "folder to write report.json, episodes.csv and table.txt into; of several kinds "
+                 "of games, into a folder of each in it");
   app.add_option("--svg", flags.svg, "draw the driven lines over the tracks here");
   app.add_option(
       "--configs", flags.configs,

@@ -3,25 +3,28 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/evaluation_text.h"
+
 namespace hotlap::agents {
 
-PicturePanel MakePanel(std::span<const TrackReport> reports, const Centreline& centreline) {
+PicturePanel MakePanel(const std::string& track, std::span<const EvaluationReport> reports,
+                       const Centreline& centreline) {
   PicturePanel panel;
+  panel.title = track;
   panel.outline = OutlineOf(centreline);
-  std::size_t episodes = 0, finished = 0;
-  double best_s = 0;
-  for (const TrackReport& report : reports) {
-    panel.title = report.track;
-    for (std::size_t e = 0; e < report.episodes.size(); ++e) {
-      const EpisodeReport& episode = report.episodes[e];
+  int episodes = 0, finished = 0, best_ms = 0;
+  for (const EvaluationReport& report : reports) {
+    for (const EpisodeReport& episode : report.episodes) {
+      if (episode.track != track) continue;
       ++episodes;
-      if (episode.finished()) {
-        best_s = finished == 0 ? episode.finish_time_s : std::min(best_s, episode.finish_time_s);
+      if (episode.finish_time_ms) {
+        best_ms =
+            finished == 0 ? *episode.finish_time_ms : std::min(best_ms, *episode.finish_time_ms);
         ++finished;
       }
       DrivenLine line;
       line.finished = episode.finished();
-      for (const LinePlace& place : report.driven[e]) {
+      for (const LinePlace& place : episode.driven) {
         const LinePoint at = centreline.At(centreline.start_s_m() + place.progress_m);
         line.points.push_back({at.position_m + at.left * place.lateral_m, place.speed_mps});
       }
@@ -33,7 +36,7 @@ PicturePanel MakePanel(std::span<const TrackReport> reports, const Centreline& c
   panel.remarks.push_back(std::to_string(std::lround(lap_m)) + " m");
   panel.remarks.push_back(std::to_string(finished) + " of " + std::to_string(episodes) +
                           " finished");
-  if (finished > 0) panel.remarks.push_back("best time " + FormatTime(best_s));
+  if (finished > 0) panel.remarks.push_back("best time " + FormatTime(best_ms));
   return panel;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "agents/evaluation_report.h"
 #include "agents/track_picture.h"
@@ -9,8 +10,9 @@
 
 namespace hotlap::agents {
 
-// `reports` are of one track, one per kind of game, and `centreline` is the track's;
-// the episodes began at its start.
-PicturePanel MakePanel(std::span<const TrackReport> reports, const Centreline& centreline);
+// Of the episodes of this track in all reports; they began at its start. `centreline` is the
+// track's.
+PicturePanel MakePanel(const std::string& track, std::span<const EvaluationReport> reports,
+                       const Centreline& centreline);
 
 }  // namespace hotlap::agents

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "agents/info_reader.h"
 
@@ -15,180 +15,282 @@ using transport::ConstBatchView;
 using transport::LearnerEnvironment;
 using transport::Refusal;
 
-// Runs the episodes of one evaluation: which row is at which episode, and what it has told so far.
-class Evaluation {
+const char* RowStatusName(std::uint8_t status) {
+  constexpr std::array kNames = {"ok",           "not_reset", "bad_action",
+                                 "bad_snapshot", "skipped",   "under_way"};
+  return status < kNames.size() ? kNames[status] : "unknown";
+}
+
+// By track and number; none has been driven.
+std::vector<EpisodeReport> Undriven(const EvaluatorSettings& settings, int ticks_per_step) {
+  std::vector<EpisodeReport> episodes;
+  for (const std::string& track : settings.tracks) {
+    for (const EpisodeStart& start : settings.starts) {
+      EpisodeReport& episode = episodes.emplace_back();
+      episode.track = track;
+      episode.episode = start.episode;
+      episode.seed = start.seed;
+      episode.idle_ticks = start.idle_steps * ticks_per_step;
+    }
+  }
+  return episodes;
+}
+
+void Lose(EpisodeReport& episode, const Refusal& lost) {
+  episode.error = EpisodeError::kServerLost;
+  episode.message = std::string(transport::StatusName(lost.status)) + ": " + lost.text;
+}
+
+// Which row is at which episode, and what it has told so far.
+class Evaluator {
  public:
-  Evaluation(LearnerEnvironment& environment, Policy& policy, const EvaluationSettings& settings)
+  Evaluator(LearnerEnvironment& environment, Policy& policy, const EvaluatorSettings& settings)
       : environment_(environment),
         policy_(policy),
         settings_(settings),
         observation_size_(static_cast<std::size_t>(environment.spec().observation_size())),
-        actions_(environment.spec().action, environment.num_rows()),
-        velocity_{FindColumn(environment.spec(), "velocity.x", kName),
-                  FindColumn(environment.spec(), "velocity.y", kName),
-                  FindColumn(environment.spec(), "velocity.z", kName)},
+        num_components_(environment.spec().action.kind == ActionKind::kDiscrete
+                            ? 1
+                            : static_cast<std::size_t>(environment.spec().action.size())),
+        neutral_(NeutralAction(environment.spec().action)),
+        noise_(environment.spec(), settings.perturbation.deviation),
+        chosen_(environment.spec().action, environment.num_rows()),
+        sent_(environment.spec().action, environment.num_rows()),
         ticks_(environment, "ticks"),
+        race_time_ms_(environment, "race_time"),
         progress_(environment, "progress"),
         checkpoint_(environment, "checkpoint"),
+        valid_(environment, "valid"),
         end_reason_(environment, "end_reason"),
+        return_(environment, "episode_return"),
         finish_time_ms_(environment, "finish_time") {
+    const EnvironmentSpec& spec = environment.spec();
     if (environment.autoreset() != Autoreset::kDisabled) {
       throw std::invalid_argument(
           "the evaluation resets its rows itself: autoreset must be disabled");
     }
-    if (HasColumn(environment.spec(), "lateral_offset")) {
-      lateral_ = FindColumn(environment.spec(), "lateral_offset", kName);
+    const auto rows = static_cast<std::size_t>(environment.num_rows());
+    if (rows < settings.tracks.size()) {
+      throw std::invalid_argument(std::to_string(settings.tracks.size()) + " tracks on " +
+                                  std::to_string(rows) + " rows: each wants one");
     }
-    for (const RewardTermSpec& term : environment.spec().reward) {
-      reward_terms_.push_back(term.name);
+    for (const char* axis : {"velocity.x", "velocity.y", "velocity.z"}) {
+      if (HasColumn(spec, axis)) velocity_.push_back(FindColumn(spec, axis, kName));
+    }
+    if (HasColumn(spec, "lateral_offset")) {
+      lateral_ = FindColumn(spec, "lateral_offset", kName);
+    }
+    for (const RewardTermSpec& term : spec.reward) {
       reward_.emplace_back(environment, "episode_reward." + term.name);
     }
-    const auto rows = static_cast<std::size_t>(environment.num_rows());
-    episodes_.resize(static_cast<std::size_t>(settings.episodes));
-    driven_.resize(episodes_.size());
-    observations_.assign(rows * observation_size_, 0);
-    episode_.assign(rows, kNone);
-    discount_.assign(rows, 1);
+    episodes_ = Undriven(settings, spec.ticks_per_step);
+    num_begun_.assign(settings.tracks.size(), 0);
+    shown_.assign(rows * observation_size_, 0);
+    runs_.resize(rows);
     mask_.assign(rows, 0);
     seeds_.assign(rows, 0);
   }
 
-  tl::expected<std::vector<TrackReport>, Refusal> Run(
+  tl::expected<EvaluatorResult, Refusal> Run(
       const std::function<void(const EvaluationProgress&)>& on_progress) {
-    const auto start = Clock::now();
-    for (std::size_t row = 0; row < mask_.size(); ++row) Assign(row, row);
-    if (auto done = Reset(); !done) return tl::unexpected(done.error());
-    while (episodes_done_ < settings_.episodes) {
-      policy_.Act(observations_, actions_);
-      if (auto done = Step(); !done) return tl::unexpected(done.error());
-      if (auto done = Reset(); !done) return tl::unexpected(done.error());
-      if (on_progress) on_progress({episodes_done_, settings_.episodes, steps_, furthest_m_});
+    tl::expected<void, Refusal> done = Begin();
+    if (!done) return tl::make_unexpected(done.error());
+    while (done && FindDriving()) {
+      policy_.Act(shown_, chosen_);
+      done = Step();
+      if (done) done = Begin();
+      if (on_progress) {
+        on_progress({episodes_done_, static_cast<int>(episodes_.size()), steps_, furthest_m_});
+      }
     }
-    const std::chrono::duration<double> wall_s = Clock::now() - start;
-    return Reports(std::max(wall_s.count(), 1e-9));
+    EvaluatorResult result;
+    if (!done) {
+      for (EpisodeReport& episode : episodes_) {
+        const bool has_ended =
+            episode.end_reason != EndReason::kNone || episode.error != EpisodeError::kNone;
+        if (!has_ended) Lose(episode, done.error());
+      }
+      result.lost = done.error();
+    }
+    result.episodes = std::move(episodes_);
+    return result;
   }
 
  private:
   static constexpr const char* kName = "the evaluation";
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  // The row's next episode, if there is one, begins with the next Reset().
-  void Assign(std::size_t row, std::size_t episode) {
-    if (episode >= episodes_.size()) {
-      episode_[row] = kNone;
-      return;
-    }
-    episode_[row] = episode;
-    mask_[row] = 1;
-    seeds_[row] = settings_.seed + episode;
-  }
+  struct EpisodeRun {
+    std::size_t episode;  // place in episodes_
+    int idle_steps;       // that are left
+  };
 
-  // A row whose game is lost at its reset ends that episode and tries the next.
-  tl::expected<void, Refusal> Reset() {
-    while (std::ranges::count(mask_, 1) > 0) {
+  // Gives the free rows the next episodes of their tracks. One that loses its game at the reset has
+  // ended, and its row takes the next.
+  tl::expected<void, Refusal> Begin() {
+    while (TakeNext()) {
       const auto batch = environment_.Reset({.mask = mask_, .seeds = seeds_, .snapshots = {}},
                                             DeadlineIn(settings_.deadline));
-      if (!batch) return tl::unexpected(batch.error());
+      if (!batch) return tl::make_unexpected(batch.error());
       for (std::size_t row = 0; row < mask_.size(); ++row) {
         if (mask_[row] == 0) continue;
         mask_[row] = 0;
-        if (auto fine = CheckStatus(*batch, row); !fine) return fine;
-        discount_[row] = 1;
-        EpisodeReport& episode = episodes_[episode_[row]];
-        episode.row = static_cast<int>(row);
-        episode.seed = seeds_[row];
-        policy_.BeginEpisode(episode.row, episode.seed);
-        Observe(*batch, row);
+        if (IsRefused(*batch, row, row)) continue;
+        policy_.BeginEpisode(static_cast<int>(row), seeds_[row]);
+        See(*batch, row, row);
+        if (ReasonIn(*batch, row) == EndReason::kGameLost) End(*batch, row, row);
       }
     }
     return {};
+  }
+
+  // Whether there is something to reset: the rows of the mask.
+  bool TakeNext() {
+    bool has_taken = false;
+    for (std::size_t row = 0; row < runs_.size(); ++row) {
+      const std::size_t track = row % settings_.tracks.size();
+      if (runs_[row] || num_begun_[track] == settings_.starts.size()) continue;
+      const EpisodeStart& start = settings_.starts[num_begun_[track]];
+      runs_[row] = {track * settings_.starts.size() + num_begun_[track]++, start.idle_steps};
+      mask_[row] = 1;
+      seeds_[row] = start.seed;
+      has_taken = true;
+    }
+    return has_taken;
+  }
+
+  // The rows that have an episode, in driving_; false when none has.
+  bool FindDriving() {
+    driving_.clear();
+    for (std::size_t row = 0; row < runs_.size(); ++row) {
+      if (runs_[row]) driving_.push_back(static_cast<std::int32_t>(row));
+    }
+    return !driving_.empty();
   }
 
   tl::expected<void, Refusal> Step() {
-    const auto batch = environment_.Step(actions_.view(), DeadlineIn(settings_.deadline));
-    if (!batch) return tl::unexpected(batch.error());
+    const auto batch =
+        environment_.Step(driving_, ActionsOfDriving(), DeadlineIn(settings_.deadline));
+    if (!batch) return tl::make_unexpected(batch.error());
     furthest_m_ = 0;
-    for (std::size_t row = 0; row < episode_.size(); ++row) {
-      if (episode_[row] == kNone) continue;
-      if (auto fine = CheckStatus(*batch, row); !fine) return fine;
+    for (std::size_t place = 0; place < driving_.size(); ++place) {
+      const auto row = static_cast<std::size_t>(driving_[place]);
+      if (IsRefused(*batch, place, row)) continue;
       ++steps_;
-      EpisodeReport& episode = episodes_[episode_[row]];
-      const double reward = static_cast<double>(batch->rewards[row]);
-      episode.ticks += std::llround(ticks_(*batch, row));
-      episode.episode_return += reward;
-      episode.discounted_return += discount_[row] * reward;
-      discount_[row] *= settings_.discount;
-      episode.progress_m = progress_(*batch, row);
-      episode.checkpoints = static_cast<int>(checkpoint_(*batch, row));
-      furthest_m_ = std::max(furthest_m_, episode.progress_m);
-      Observe(*batch, row);
+      Advance(*batch, place, episodes_[runs_[row]->episode]);
+      See(*batch, place, row);
+      if (batch->terminated[place] != 0 || batch->truncated[place] != 0) End(*batch, place, row);
     }
     return {};
   }
 
-  static tl::expected<void, Refusal> CheckStatus(const ConstBatchView& batch, std::size_t row) {
-    if (batch.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) return {};
-    return tl::unexpected(Refusal{transport::Status::kUnknownError,
-                                  "row " + std::to_string(row) + " was refused with row status " +
-                                      std::to_string(batch.status[row])});
-  }
-
-  // Keeps the observation (a reset of some rows tells nothing of the others) and the place.
-  void Observe(const ConstBatchView& batch, std::size_t row) {
-    const auto columns = batch.observations.subspan(row * observation_size_, observation_size_);
-    std::ranges::copy(columns,
-                      observations_.begin() + static_cast<std::ptrdiff_t>(row * observation_size_));
-    const Vec3 velocity = {velocity_[0](columns), velocity_[1](columns), velocity_[2](columns)};
-    driven_[episode_[row]].push_back({static_cast<float>(progress_(batch, row)),
-                                      lateral_ ? (*lateral_)(columns) : 0.0f, Length(velocity)});
-    if (batch.terminated[row] != 0 || batch.truncated[row] != 0) End(batch, row);
-  }
-
-  void End(const ConstBatchView& batch, std::size_t row) {
-    EpisodeReport& episode = episodes_[episode_[row]];
-    episode.end_reason = static_cast<EndReason>(std::llround(end_reason_(batch, row)));
-    if (episode.finished()) episode.finish_time_s = finish_time_ms_(batch, row) / 1000;
-    for (const InfoReader& term : reward_) episode.reward_by_term.push_back(term(batch, row));
-    ++episodes_done_;
-    Assign(row, episode_[row] + episode_.size());
-  }
-
-  // One per kind of game, in the order of their first rows.
-  std::vector<TrackReport> Reports(double wall_s) {
-    std::vector<TrackReport> reports;
-    for (std::size_t e = 0; e < episodes_.size(); ++e) {
-      const std::string& kind = settings_.kinds.at(static_cast<std::size_t>(episodes_[e].row));
-      auto report = std::ranges::find(reports, kind, &TrackReport::kind);
-      if (report == reports.end()) {
-        report = reports.insert(reports.end(), TrackReport{});
-        report->track = settings_.track;
-        report->kind = kind;
-        report->reward_terms = reward_terms_;
+  // What the policy has chosen, but where a row has to wait.
+  ActionView ActionsOfDriving() {
+    const bool is_discrete = !chosen_.discrete.empty();
+    for (std::size_t place = 0; place < driving_.size(); ++place) {
+      const auto row = static_cast<std::size_t>(driving_[place]);
+      const bool is_idle = runs_[row]->idle_steps > 0;
+      if (is_idle) --runs_[row]->idle_steps;
+      if (is_discrete) {
+        sent_.discrete[place] = is_idle ? neutral_ : chosen_.discrete[row];
+        continue;
       }
-      report->steps_per_s += static_cast<double>(driven_[e].size() - 1) / wall_s;
-      report->episodes.push_back(std::move(episodes_[e]));
-      report->driven.push_back(std::move(driven_[e]));
+      for (std::size_t c = 0; c < num_components_; ++c) {
+        sent_.continuous[place * num_components_ + c] =
+            is_idle ? 0.0f : chosen_.continuous[row * num_components_ + c];
+      }
     }
-    return reports;
+    const std::size_t n = driving_.size();
+    if (is_discrete) return {std::span(sent_.discrete).first(n), {}};
+    return {{}, std::span(sent_.continuous).first(n * num_components_)};
+  }
+
+  // Takes what a step has told.
+  void Advance(const ConstBatchView& batch, std::size_t place, EpisodeReport& episode) {
+    episode.ticks += std::llround(ticks_(batch, place));
+    episode.progress_m = progress_(batch, place);
+    episode.checkpoints = static_cast<int>(checkpoint_(batch, place));
+    episode.invalid_steps += valid_(batch, place) == 0 ? 1 : 0;
+    furthest_m_ = std::max(furthest_m_, episode.progress_m);
+    const auto finish_ms = static_cast<int>(finish_time_ms_(batch, place));
+    const int now_ms = finish_ms != 0 ? finish_ms : static_cast<int>(race_time_ms_(batch, place));
+    while (static_cast<int>(episode.splits_ms.size()) < episode.checkpoints) {
+      episode.splits_ms.push_back(now_ms);
+    }
+  }
+
+  bool IsRefused(const ConstBatchView& batch, std::size_t place, std::size_t row) {
+    const std::uint8_t status = batch.status[place];
+    if (status == static_cast<std::uint8_t>(RowStatus::kOk)) return false;
+    EpisodeReport& episode = episodes_[runs_[row]->episode];
+    episode.error = EpisodeError::kRowRefused;
+    episode.message = RowStatusName(status);
+    Free(row);
+    return true;
+  }
+
+  // Keeps the place, and what the policy is shown: a batch tells nothing of the rows that are not
+  // in it.
+  void See(const ConstBatchView& batch, std::size_t place, std::size_t row) {
+    const auto columns = batch.observations.subspan(place * observation_size_, observation_size_);
+    const auto shown = std::span(shown_).subspan(row * observation_size_, observation_size_);
+    std::ranges::copy(columns, shown.begin());
+    EpisodeReport& episode = episodes_[runs_[row]->episode];
+    if (settings_.perturbation.kind == PerturbationKind::kObservationNoise) {
+      noise_.Disturb(episode.seed, episode.ticks, shown);
+    }
+    double speed2 = 0;
+    for (const ColumnReader& component : velocity_) {
+      speed2 += static_cast<double>(component(columns)) * static_cast<double>(component(columns));
+    }
+    episode.driven.push_back({static_cast<float>(progress_(batch, place)),
+                              lateral_ ? (*lateral_)(columns) : 0.0f,
+                              static_cast<float>(std::sqrt(speed2))});
+  }
+
+  EndReason ReasonIn(const ConstBatchView& batch, std::size_t place) const {
+    return static_cast<EndReason>(std::llround(end_reason_(batch, place)));
+  }
+
+  void End(const ConstBatchView& batch, std::size_t place, std::size_t row) {
+    EpisodeReport& episode = episodes_[runs_[row]->episode];
+    const EndReason reason = ReasonIn(batch, place);
+    if (reason == EndReason::kGameLost) {
+      episode.error = EpisodeError::kGameLost;
+    } else {
+      episode.end_reason = reason;
+      const auto finish_ms = static_cast<int>(finish_time_ms_(batch, place));
+      if (finish_ms != 0) episode.finish_time_ms = finish_ms;
+      episode.episode_return = return_(batch, place);
+      for (const InfoReader& term : reward_) episode.reward.push_back(term(batch, place));
+    }
+    Free(row);
+  }
+
+  void Free(std::size_t row) {
+    runs_[row].reset();
+    ++episodes_done_;
   }
 
   LearnerEnvironment& environment_;
   Policy& policy_;
-  const EvaluationSettings& settings_;
-  std::size_t observation_size_;
-  ActionBuffer actions_;
-  std::array<ColumnReader, 3> velocity_;
+  const EvaluatorSettings& settings_;
+  std::size_t observation_size_, num_components_;
+  std::int32_t neutral_;
+  ObservationNoise noise_;
+  ActionBuffer chosen_;  // of all rows
+  ActionBuffer sent_;    // of those that drive, at the front
+  std::vector<ColumnReader> velocity_;
   std::optional<ColumnReader> lateral_;
-  InfoReader ticks_, progress_, checkpoint_, end_reason_, finish_time_ms_;
-  std::vector<std::string> reward_terms_;
+  InfoReader ticks_, race_time_ms_, progress_, checkpoint_, valid_, end_reason_, return_,
+      finish_time_ms_;
   std::vector<InfoReader> reward_;
 
   std::vector<EpisodeReport> episodes_;
-  std::vector<std::vector<LinePlace>> driven_;
-  std::vector<float> observations_;   // [n, d]
-  std::vector<std::size_t> episode_;  // of each row; kNone: no more
-  std::vector<double> discount_;
-  std::vector<std::uint8_t> mask_;  // rows that wait for a reset
+  std::vector<std::size_t> num_begun_;           // of each track
+  std::vector<float> shown_;                     // [n, d]
+  std::vector<std::optional<EpisodeRun>> runs_;  // of each row; none: it stands still
+  std::vector<std::int32_t> driving_;            // rows
+  std::vector<std::uint8_t> mask_;               // rows that wait for a reset
   std::vector<std::uint64_t> seeds_;
   int episodes_done_ = 0;
   std::int64_t steps_ = 0;
@@ -197,10 +299,17 @@ class Evaluation {
 
 }  // namespace
 
-tl::expected<std::vector<TrackReport>, Refusal> Evaluate(
-    LearnerEnvironment& environment, Policy& policy, const EvaluationSettings& settings,
+tl::expected<EvaluatorResult, Refusal> DriveEpisodes(
+    LearnerEnvironment& environment, Policy& policy, const EvaluatorSettings& settings,
     const std::function<void(const EvaluationProgress&)>& progress) {
-  return Evaluation(environment, policy, settings).Run(progress);
+  return Evaluator(environment, policy, settings).Run(progress);
+}
+
+std::vector<EpisodeReport> LostEpisodes(const EvaluatorSettings& settings, int ticks_per_step,
+                                        const Refusal& lost) {
+  std::vector<EpisodeReport> episodes = Undriven(settings, ticks_per_step);
+  for (EpisodeReport& episode : episodes) Lose(episode, lost);
+  return episodes;
 }
 
 }  // namespace hotlap::agents

@@ -1,24 +1,25 @@
-// k episodes of a policy on the rows of one track.
+// The episodes of a policy on rows: docs/evaluation.md says what is driven and counted.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "agents/episode_start.h"
 #include "agents/evaluation_report.h"
+#include "agents/perturbation.h"
 #include "agents/policy.h"
 #include "transport/learner_environment.h"
 
 namespace hotlap::agents {
 
-struct EvaluationSettings {
-  std::string track;               // for the report
-  std::vector<std::string> kinds;  // of each row's game: "simulated", "tminterface"
-  int episodes = 1;
-  std::uint64_t seed = 1;                     // episode e is reset with seed + e
-  double discount = 0.995;                    // per step, of EpisodeReport::discounted_return
+struct EvaluatorSettings {
+  std::vector<std::string> tracks;   // row i drives tracks[i % size]
+  std::vector<EpisodeStart> starts;  // of the episodes of each track
+  Perturbation perturbation;
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };
 
@@ -29,17 +30,26 @@ struct EvaluationProgress {
   double furthest_m = 0;   // of the episodes under way
 };
 
-// One report per kind of game among the rows. Episode e runs in row e modulo the number of rows, so
-// a report does not depend on how long others take, and ends by the environment's rules alone, all
-// counted in ticks. The driven line is known as distance along the reference line (info `progress`)
-// and offset to its side (observation column `lateral_offset`; without it, the middle of the road):
-// positions are not in an observation.
+struct EvaluatorResult {
+  std::vector<EpisodeReport> episodes;     // by track and number
+  std::optional<transport::Refusal> lost;  // the call that failed; then some are server_lost
+};
+
+// Drives every episode in whichever row of its track is free. Nothing of what it finds depends on
+// the number of rows, if what the policy does in a row does not depend on the others. The driven
+// lines are of what the environment shows, without the perturbation: distance along the reference
+// line (info `progress`) and offset to its side (column `lateral_offset`).
 //
-// `progress` may be empty; it is called after every step. Throws std::invalid_argument when the
-// environment does not leave resets to its caller (Autoreset::kDisabled) or a column that the
-// report needs was not chosen; the error returned is that of a call on the environment.
-tl::expected<std::vector<TrackReport>, transport::Refusal> Evaluate(
-    transport::LearnerEnvironment& environment, Policy& policy, const EvaluationSettings& settings,
+// `progress` may be empty; it is called after every step. Throws std::invalid_argument when there
+// are fewer rows than tracks, the environment does not leave resets to its caller
+// (Autoreset::kDisabled) or a column that the report needs was not chosen. The error returned is
+// that of the first reset: one that comes later is in the result.
+tl::expected<EvaluatorResult, transport::Refusal> DriveEpisodes(
+    transport::LearnerEnvironment& environment, Policy& policy, const EvaluatorSettings& settings,
     const std::function<void(const EvaluationProgress&)>& progress);
+
+// The report of episodes that are not driven because an earlier call has failed.
+std::vector<EpisodeReport> LostEpisodes(const EvaluatorSettings& settings, int ticks_per_step,
+                                        const transport::Refusal& lost);
 
 }  // namespace hotlap::agents

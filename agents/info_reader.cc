@@ -15,12 +15,11 @@ InfoReader::InfoReader(const transport::LearnerEnvironment& environment, std::st
                                 "' is missing; it must be among those chosen");
   }
   column_ = static_cast<std::size_t>(found - columns.begin());
-  num_rows_ = static_cast<std::size_t>(environment.num_rows());
   type_ = found->type;
 }
 
 double InfoReader::operator()(const transport::ConstBatchView& batch, std::size_t row) const {
-  return Read(&batch.info[(column_ * num_rows_ + row) * 4]);
+  return Read(&batch.info[(column_ * batch.status.size() + row) * 4]);
 }
 
 double InfoReader::AtEnd(const transport::ConstBatchView& batch, std::size_t end) const {

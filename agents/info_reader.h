@@ -11,6 +11,7 @@ class InfoReader {
  public:
   // Throws std::invalid_argument that names the column when it is not among those chosen.
   InfoReader(const transport::LearnerEnvironment& environment, std::string_view column);
+  // `row`: in the batch, which may be of some rows.
   double operator()(const transport::ConstBatchView& batch, std::size_t row) const;
   // Of the episode that ended as number `end` of the batch's final rows.
   double AtEnd(const transport::ConstBatchView& batch, std::size_t end) const;
@@ -18,7 +19,7 @@ class InfoReader {
  private:
   double Read(const std::byte* value) const;
 
-  std::size_t column_ = 0, num_rows_ = 0;
+  std::size_t column_ = 0;
   InfoType type_ = InfoType::kInt32;
 };
 

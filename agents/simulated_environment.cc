@@ -12,19 +12,16 @@ std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
     const SimulatedEnvironmentSettings& settings,
     std::span<const std::shared_ptr<const transport::OfferedTrack>> tracks,
     const sim::VehicleParams& vehicle) {
-  const auto track_of = [&](int row) -> const transport::OfferedTrack& {
-    return *tracks[static_cast<std::size_t>(row) % tracks.size()];
-  };
-  const int threads = std::clamp(settings.threads, 1, settings.rows);
+  const auto num_rows = static_cast<std::size_t>(settings.rows);
+  const auto threads = static_cast<std::size_t>(std::clamp(settings.threads, 1, settings.rows));
   std::vector<std::unique_ptr<GameGroup>> groups;
   std::vector<RowConfig> rows;
-  for (int thread = 0; thread < threads; ++thread) {
-    const int last = settings.rows * (thread + 1) / threads;
+  for (std::size_t thread = 0; thread < threads; ++thread) {
     std::vector<SimulatedGame> games;
-    for (int row = settings.rows * thread / threads; row < last; ++row) {
-      const transport::OfferedTrack& track = track_of(row);
+    while (rows.size() < num_rows * (thread + 1) / threads) {
+      const transport::OfferedTrack& track = *tracks[rows.size() % tracks.size()];
       games.push_back({track.track, vehicle});
-      rows.push_back({track.centreline, track.track->hash(), static_cast<std::uint64_t>(row)});
+      rows.push_back({track.centreline, track.track->hash(), rows.size()});
     }
     groups.push_back(MakeSimulatedGames(games));
   }
@@ -34,9 +31,16 @@ std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
   config.info_columns = settings.info;
   config.archive = settings.archive;
   config.starts = settings.starts;
-  config.num_threads = threads;
+  config.num_threads = static_cast<int>(threads);
   return std::make_unique<transport::LocalVectorEnvironment>(
       std::make_unique<VectorEnvironment>(config, std::move(groups), std::move(rows)));
+}
+
+std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
+    const SimulatedEnvironmentSettings& settings, const transport::OfferedTrack& track,
+    const sim::VehicleParams& vehicle) {
+  const std::vector tracks = {std::make_shared<const transport::OfferedTrack>(track)};
+  return MakeSimulatedEnvironment(settings, tracks, vehicle);
 }
 
 }  // namespace hotlap::agents

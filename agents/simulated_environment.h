@@ -1,4 +1,5 @@
-// Rows of simulated games in this process: what to evaluate on and learn from without a server.
+// Rows of simulated games in this process: what to evaluate on and learn from without a
+// server.
 #pragma once
 
 #include <memory>
@@ -24,11 +25,14 @@ struct SimulatedEnvironmentSettings {
   Starts starts{};
 };
 
-// The rows are dealt evenly to one group per thread; row i drives tracks[i % size]. REQUIRES: at
-// least one track.
+// Row i drives tracks[i % size]; the rows are dealt evenly to one group per thread.
 std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
     const SimulatedEnvironmentSettings& settings,
     std::span<const std::shared_ptr<const transport::OfferedTrack>> tracks,
+    const sim::VehicleParams& vehicle);
+// All on one track.
+std::unique_ptr<transport::LearnerEnvironment> MakeSimulatedEnvironment(
+    const SimulatedEnvironmentSettings& settings, const transport::OfferedTrack& track,
     const sim::VehicleParams& vehicle);
 
 }  // namespace hotlap::agents

@@ -3,135 +3,114 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
+#include <algorithm>
+
+#include "tests/agents/episodes.h"
 
 namespace hotlap::agents {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::Pair;
 
-EpisodeReport Finished(double seconds) {
-  EpisodeReport e;
-  e.end_reason = EndReason::kFinish;
-  e.finish_time_s = seconds;
-  e.progress_m = 800;
-  e.checkpoints = 4;
-  e.reward_by_term = {16, -1, 0};
-  return e;
+TEST(FinishRateTest, HasWilsonsInterval) {
+  struct Case {
+    int finished, n;
+    double low, high;
+  };
+  // z^2 = 3.841459. 8 of 10: centre (0.8 + 0.192073) / 1.384146, half 1.959964 * sqrt(0.016 +
+  // 0.009604) / 1.384146. At the ends it is n / (n + z^2) and z^2 / (n + z^2).
+  for (const Case& c : {Case{8, 10, 0.490162, 0.943318}, Case{1, 2, 0.094531, 0.905469},
+                        Case{5, 5, 5 / 8.8414588, 1}, Case{0, 5, 0, 3.8414588 / 8.8414588}}) {
+    const FinishRate rate = FinishRateOf(c.finished, c.n);
+    EXPECT_EQ(rate.value, static_cast<double>(c.finished) / c.n);
+    EXPECT_NEAR(rate.low, c.low, 1e-6);
+    EXPECT_NEAR(rate.high, c.high, 1e-6);
+  }
 }
 
-EpisodeReport Ended(EndReason reason, double progress_m) {
-  EpisodeReport e;
-  e.end_reason = reason;
-  e.progress_m = progress_m;
-  e.checkpoints = 2;
-  e.reward_by_term = {4, -3, 0};
-  return e;
+TEST(FinishRateTest, EndsAtExactlyNothingAndEverything) {
+  for (int n = 1; n < 200; ++n) {
+    EXPECT_EQ(FinishRateOf(0, n).low, 0);
+    EXPECT_EQ(FinishRateOf(n, n).high, 1);
+  }
 }
 
-TrackReport SomeReport() {
-  TrackReport report;
-  report.track = "short, sprint";
-  report.kind = "simulated";
-  report.reward_terms = {"progress", "time", "speed"};
-  report.episodes = {Finished(17.23), Finished(75.5), Ended(EndReason::kOffRoad, 200),
-                     Ended(EndReason::kGameLost, 3)};
-  report.steps_per_s = 1234.4;
-  return report;
+TEST(TimeFiguresTest, LieAtQuartersOfTheWayFromTheLeastToTheGreatest) {
+  struct Case {
+    std::vector<int> times_ms;
+    double lower, median, upper;
+  };
+  for (const Case& c :
+       {Case{{500}, 500, 500, 500}, Case{{100, 200}, 125, 150, 175},
+        Case{{400, 100, 300, 200}, 175, 250, 325}, Case{{500, 100, 300, 200, 400}, 200, 300, 400},
+        Case{{10, 20, 40, 80, 160, 320, 640}, 30, 80, 240}, Case{{10, 17, 20}, 13.5, 17, 18.5},
+        Case{{1, 2, 3, 5, 8, 13}, 2.25, 4, 7.25}}) {
+    const TimeFigures figures = FiguresOf(c.times_ms);
+    EXPECT_EQ(figures.best, std::ranges::min(c.times_ms));
+    EXPECT_EQ(figures.lower_quartile, c.lower);
+    EXPECT_EQ(figures.median, c.median);
+    EXPECT_EQ(figures.upper_quartile, c.upper);
+  }
 }
 
-std::vector<std::string> Lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
+TEST(TrackReportTest, CountsErrorsApartAndLeavesThemOutOfFigures) {
+  const TrackReport track = Summarise("oval", SomeEpisodes(), 2, 15'000);
+  EXPECT_EQ(track.episodes, 6);
+  EXPECT_EQ(track.finished, 2);
+  EXPECT_EQ(track.failed, 2);
+  EXPECT_EQ(track.errors, 2);
+  EXPECT_THAT(track.end_reasons,
+              ElementsAre(Pair("finish", 2), Pair("off_road", 1), Pair("time_limit", 1)));
+  ASSERT_TRUE(track.finish_rate && track.finish_time_ms && track.means);
+  EXPECT_EQ(track.finish_rate->value, 0.5);
+  EXPECT_EQ(track.finish_time_ms->best, 17'230);
+  EXPECT_EQ(track.finish_time_ms->lower_quartile, 31'797.5);
+  EXPECT_EQ(track.finish_time_ms->upper_quartile, 60'932.5);
+  EXPECT_EQ(track.best_over_bound, 17'230.0 / 15'000);
+  EXPECT_EQ(track.median_over_bound, 46'365.0 / 15'000);
+  EXPECT_EQ(track.means->progress_m, (2 * 1000.5 + 2 * 250.5) / 4);
+  EXPECT_EQ(track.means->checkpoints, 1.25);
+  EXPECT_EQ(track.means->episode_return, 10.25);
+  EXPECT_THAT(track.means->reward, ElementsAre(12.5, -2.25));
 }
 
-std::vector<std::string> Words(const std::string& line) {
-  std::istringstream in(line);
-  return {std::istream_iterator<std::string>(in), std::istream_iterator<std::string>()};
+TEST(TrackReportTest, HasASplitForEachCheckpointThatWasTaken) {
+  const TrackReport track = Summarise("oval", SomeEpisodes(), 2, {});
+  ASSERT_EQ(track.splits.size(), 2u);
+  EXPECT_EQ(track.splits[0].checkpoint, 1);
+  EXPECT_EQ(track.splits[0].passes, 3);
+  EXPECT_EQ(track.splits[0].best_ms, 8'000);
+  EXPECT_EQ(track.splits[0].median_ms, 9'000);
+  EXPECT_EQ(track.splits[1].checkpoint, 2);
+  EXPECT_EQ(track.splits[1].passes, 2);
+  EXPECT_EQ(track.splits[1].median_ms, 46'365);
 }
 
-std::string Table(const std::vector<TrackReport>& reports) {
-  std::ostringstream out;
-  PrintTable(out, reports);
-  return out.str();
+TEST(TrackReportTest, AddsUpInTheOrderOfEpisodes) {
+  std::vector<EpisodeReport> episodes;
+  for (const double reward : {1.0, 1e16, -1e16}) {
+    episodes.push_back(FinishedEpisode(0, 1000, {1000}, {reward, 0}));
+  }
+  EXPECT_EQ(Summarise("oval", episodes, 2, {}).means->reward[0], 0);
 }
 
-TEST(FormatTimeTest, ShowsHundredthsAndMinutesWhenThereAreSome) {
-  EXPECT_EQ(FormatTime(17.23), "17.23");
-  EXPECT_EQ(FormatTime(59.994), "59.99");
-  EXPECT_EQ(FormatTime(59.996), "1:00.00");
-  EXPECT_EQ(FormatTime(74.1), "1:14.10");
+TEST(TrackReportTest, KnowsNothingOfErrorsAloneOrWithoutABound) {
+  const auto episodes = SomeEpisodes();
+  const TrackReport broken = Summarise("oval", std::span(episodes).subspan(4), 2, 15'000);
+  EXPECT_EQ(broken.episodes, 2);
+  EXPECT_EQ(broken.errors, 2);
+  EXPECT_FALSE(broken.finish_rate || broken.finish_time_ms || broken.means);
+  EXPECT_FALSE(broken.best_over_bound || broken.median_over_bound);
+  EXPECT_TRUE(broken.splits.empty() && broken.end_reasons.empty());
+  EXPECT_FALSE(Summarise("oval", episodes, 2, {}).best_over_bound);
 }
 
-TEST(PrintTableTest, CountsFinishedAndLostApartAndLeavesTheLostOutOfMeans) {
-  TrackReport report = SomeReport();
-  report.track = "sprint";
-  const auto lines = Lines(Table({report}));
-  ASSERT_EQ(lines.size(), 3u);
-  // Means over three episodes: 10/3 checkpoints, 600 m; the return was left at 0.
-  EXPECT_THAT(Words(lines[2]), ElementsAre("sprint", "simulated", "4", "2", "1", "17.23", "46.37",
-                                           "3.3", "600", "0.00", "12.00", "-1.67", "1234"));
-}
-
-TEST(PrintTableTest, HasAColumnForEachTermThatWasPaid) {
-  const std::string table = Table({SomeReport()});
-  EXPECT_THAT(table, HasSubstr("r:progress"));
-  EXPECT_THAT(table, HasSubstr("r:time"));
-  EXPECT_THAT(table, Not(HasSubstr("r:speed")));
-}
-
-TEST(PrintTableTest, AlignsItsColumns) {
-  TrackReport other = SomeReport();
-  other.track = "a much longer name of a track";
-  other.episodes.clear();
-  const auto lines = Lines(Table({SomeReport(), other}));
-  ASSERT_EQ(lines.size(), 4u);
-  for (const std::string& line : lines) EXPECT_EQ(line.size(), lines[0].size()) << line;
-}
-
-TEST(PrintTableTest, ShowsADashWhereNothingIsKnown) {
-  TrackReport report = SomeReport();
-  report.episodes = {Ended(EndReason::kGameLost, 0)};
-  const auto lines = Lines(Table({report}));
-  EXPECT_THAT(lines[2], HasSubstr(" -  "));
-}
-
-TEST(WriteCsvTest, WritesOneRowPerEpisodeWithEveryColumn) {
-  std::ostringstream out;
-  TrackReport report = SomeReport();
-  report.episodes[0].row = 3;
-  report.episodes[0].seed = 18446744073709551615u;
-  report.episodes[0].ticks = 1723;
-  report.episodes[0].episode_return = 15.25;
-  WriteCsv(out, std::vector{report});
-  const auto lines = Lines(out.str());
-  ASSERT_EQ(lines.size(), 5u);
-  EXPECT_EQ(lines[0],
-            "track,kind,row,seed,finish_time_s,end_reason,ticks,checkpoints,progress_m,return,"
-            "discounted_return,reward_progress,reward_time,reward_speed");
-  EXPECT_EQ(lines[1],
-            "\"short, sprint\",simulated,3,18446744073709551615,17.23,finish,1723,4,800.000,"
-            "15.250000,0.000000,16.000000,-1.000000,0.000000");
-  EXPECT_THAT(lines[3], HasSubstr(",,off_road,"));
-  EXPECT_THAT(lines[4], HasSubstr(",,game_lost,"));
-}
-
-TEST(WriteCsvTest, LeavesATermEmptyWhereATrackLacksIt) {
-  TrackReport other = SomeReport();
-  other.track = "other";
-  other.reward_terms = {"finish"};
-  other.episodes = {Finished(20)};
-  other.episodes[0].reward_by_term = {5};
-  std::ostringstream out;
-  WriteCsv(out, std::vector{SomeReport(), other});
-  const auto lines = Lines(out.str());
-  EXPECT_THAT(lines.front(), HasSubstr("reward_speed,reward_finish"));
-  EXPECT_THAT(lines[1], ::testing::EndsWith(",16.000000,-1.000000,0.000000,"));
-  EXPECT_THAT(lines.back(), ::testing::EndsWith(",,,,5.000000"));
+TEST(TrackReportTest, IsOfItsOwnEpisodesAmongOthers) {
+  auto episodes = SomeEpisodes();
+  episodes.push_back(FinishedEpisode(0, 9'000, {9'000}, {1, 1}, "loop"));
+  EXPECT_EQ(Summarise("oval", episodes, 2, {}).episodes, 6);
+  EXPECT_EQ(Summarise("loop", episodes, 2, {}).finish_time_ms->best, 9'000);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agents/evaluator.h"
 #include "agents/policy.h"
@@ -36,8 +38,10 @@ inline const transport::OfferedTrack& PracticeTrack(const std::string& track) {
 
 using PolicyMaker = std::function<std::unique_ptr<Policy>(const EnvironmentSpec&)>;
 
-inline TrackReport Practice(const EnvironmentConfig& config, const std::string& track, int episodes,
-                            int threads, const PolicyMaker& make_policy) {
+// Those of an evaluation without a perturbation.
+inline std::vector<EpisodeReport> Practice(const EnvironmentConfig& config,
+                                           const std::string& track, int episodes, int threads,
+                                           const PolicyMaker& make_policy) {
   const auto environment =
       MakeSimulatedEnvironment({.environment = config,
                                 .autoreset = Autoreset::kDisabled,
@@ -45,13 +49,12 @@ inline TrackReport Practice(const EnvironmentConfig& config, const std::string& 
                                 .threads = threads},
                                PracticeTrack(track), PracticeCatalogue().vehicle());
   const auto policy = make_policy(environment->spec());
-  EvaluationSettings settings;
-  settings.track = track;
-  settings.kinds.assign(static_cast<std::size_t>(episodes), "simulated");
-  settings.episodes = episodes;
-  const auto reports = Evaluate(*environment, *policy, settings, {});
-  if (!reports) throw std::runtime_error(reports.error().text);
-  return reports->at(0);
+  EvaluatorSettings settings;
+  settings.tracks = {track};
+  settings.starts = DrawStarts(episodes, 1, {}, environment->spec(), policy->is_sampled());
+  auto result = DriveEpisodes(*environment, *policy, settings, {});
+  if (!result) throw std::runtime_error(result.error().text);
+  return std::move(result->episodes);
 }
 
 }  // namespace hotlap::agents

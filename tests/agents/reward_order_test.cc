@@ -4,8 +4,9 @@
 
 #include <string>
 
-#include "agents/evaluator.h"
 #include "agents/pursuit_policy.h"
+#include "env/environment.h"
+#include "env/simulated_games.h"
 #include "tests/agents/practice.h"
 
 namespace hotlap::agents {
@@ -25,35 +26,54 @@ class OffAtOnce : public Policy {
   ActionEncoder encoder_;
 };
 
+struct Drive {
+  bool finished = false;
+  int finish_time_ms = 0;
+  double discounted_return = 0;
+};
+
 class RewardOrderTest : public ::testing::TestWithParam<std::string> {
  protected:
-  EpisodeReport Drive(const PolicyMaker& make_policy) const {
-    return Practice(PracticeConfig("default"), GetParam(), 1, 1, make_policy).episodes.at(0);
+  template <typename PolicyType, typename... Settings>
+  Drive DriveOnce(const Settings&... settings) const {
+    const transport::OfferedTrack& track = PracticeTrack(GetParam());
+    Environment environment(PracticeConfig("default"),
+                            MakeSimulatedGames({{track.track, PracticeCatalogue().vehicle()}}),
+                            {track.centreline, track.track->hash(), 1});
+    PolicyType policy(environment.spec(), settings...);
+    ActionBuffer action(environment.spec().action, 1);
+    Drive drive;
+    double discount = 1;
+    environment.Reset();
+    while (!environment.done()) {
+      policy.Act(environment.observation(), action);
+      environment.Step(action.discrete[0]);
+      drive.discounted_return += discount * static_cast<double>(environment.reward());
+      discount *= 0.995;
+    }
+    drive.finished = environment.end_reason() == EndReason::kFinish;
+    drive.finish_time_ms = static_cast<int>(environment.info("finish_time"));
+    return drive;
   }
-  EpisodeReport Pursue(const PursuitSettings& settings) const {
-    return Drive([&](const EnvironmentSpec& spec) {
-      return std::make_unique<PursuitPolicy>(spec, settings);
-    });
-  }
+  Drive Pursue(const PursuitSettings& settings) const { return DriveOnce<PursuitPolicy>(settings); }
 };
 
 TEST_P(RewardOrderTest, PaysMoreForABetterDrive) {
-  const EpisodeReport off =
-      Drive([](const EnvironmentSpec& spec) { return std::make_unique<OffAtOnce>(spec); });
+  const Drive off = DriveOnce<OffAtOnce>();
   PursuitSettings slow_settings;
   slow_settings.top_speed_mps = 15;
-  const EpisodeReport slow = Pursue(slow_settings);
+  const Drive slow = Pursue(slow_settings);
   PursuitSettings careful_settings;
   careful_settings.bend_share = 0.8f;
   careful_settings.braking_mps2 = 25;
   careful_settings.crest_share = 0.7f;
-  const EpisodeReport careful = Pursue(careful_settings);
-  const EpisodeReport fast = Pursue({});
+  const Drive careful = Pursue(careful_settings);
+  const Drive fast = Pursue({});
 
-  EXPECT_FALSE(off.finished());
-  ASSERT_TRUE(slow.finished() && careful.finished() && fast.finished());
-  ASSERT_LT(careful.finish_time_s, slow.finish_time_s);
-  ASSERT_LT(fast.finish_time_s, careful.finish_time_s);
+  EXPECT_FALSE(off.finished);
+  ASSERT_TRUE(slow.finished && careful.finished && fast.finished);
+  ASSERT_LT(careful.finish_time_ms, slow.finish_time_ms);
+  ASSERT_LT(fast.finish_time_ms, careful.finish_time_ms);
 
   EXPECT_LT(off.discounted_return, slow.discounted_return);
   EXPECT_LT(slow.discounted_return, careful.discounted_return);

@@ -48,17 +48,20 @@ class HotlapEvalTest : public ::testing::Test {
   std::string output_;
 };
 
-TEST_F(HotlapEvalTest, PrintsATableAndWritesCsvAndPicture) {
-  ASSERT_EQ(Evaluate({"--track", "short_sprint", "--track", "hairpins", "--episodes", "3", "--csv",
-                      Place("e.csv"), "--svg", Place("e.svg")}),
+TEST_F(HotlapEvalTest, PrintsATableAndWritesReportAndPicture) {
+  ASSERT_EQ(Evaluate({"--track", "short_sprint", "--track", "hairpins", "--out",
+                      Place("new/folder"), "--svg", Place("e.svg")}),
             0);
-  EXPECT_THAT(output_, HasSubstr("short_sprint  simulated         3         3     0"));
-  EXPECT_THAT(output_, HasSubstr("hairpins      simulated         3         3     0"));
+  EXPECT_THAT(output_, HasSubstr("pursuit in full_view, simulated games, idle_start, seed 1"));
+  EXPECT_THAT(output_, HasSubstr("hairpins             5         5       0  1.00"));
+  EXPECT_THAT(output_, HasSubstr("report: " + Place("new/folder")));
   EXPECT_THAT(output_, HasSubstr("picture: " + Place("e.svg")));
-  const std::string csv = Text("e.csv");
-  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 3);
+  EXPECT_THAT(output_, HasSubstr(Text("new/folder/table.txt")));
+  const std::string csv = Text("new/folder/episodes.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 5);
+  EXPECT_THAT(Text("new/folder/report.json"), StartsWith("{\n \"version\": 1,"));
   EXPECT_THAT(Text("e.svg"), StartsWith("<?xml"));
-  EXPECT_THAT(Text("e.svg"), HasSubstr("3 of 3 finished"));
+  EXPECT_THAT(Text("e.svg"), HasSubstr("5 of 5 finished"));
 }
 
 TEST_F(HotlapEvalTest, FindsTheSameBehindAServerAsInProcess) {
@@ -66,26 +69,40 @@ TEST_F(HotlapEvalTest, FindsTheSameBehindAServerAsInProcess) {
   const std::string serve = HOTLAP_PROGRAM_DIR "/hotlap-serve";
   Process server({serve, "--endpoint", endpoint, "--log-level", "off"});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
-  const std::vector<std::string> flags = {"--policy", "random", "--track",    "hairpins",
-                                          "--rows",   "4",      "--episodes", "10",
-                                          "--seed",   "77",     "--csv"};
+  const std::vector<std::string> flags = {
+      "--policy",          "random",      "--track", "hairpins", "--track",
+      "generated:2:0.5",   "--seed",      "77",      "--rows",   "4",
+      "--episodes",        "10",          "--out",   "",         "--perturbation",
+      "observation_noise", "--max-ticks", "2000"};
+  const auto out = std::ranges::find(flags, "--out") - flags.begin() + 1;
   std::vector<std::string> local = flags, remote = flags;
-  local.push_back(Place("local.csv"));
-  remote.insert(remote.end(), {Place("remote.csv"), "--server", endpoint});
+  local[static_cast<std::size_t>(out)] = Place("local");
+  remote[static_cast<std::size_t>(out)] = Place("remote");
+  remote.insert(remote.end(), {"--server", endpoint});
   ASSERT_EQ(Evaluate(local), 0);
   ASSERT_EQ(Evaluate(remote), 0);
-  EXPECT_EQ(Text("local.csv"), Text("remote.csv"));
+  for (const char* file : {"/report.json", "/episodes.csv", "/table.txt"}) {
+    EXPECT_EQ(Text(std::string("local") + file), Text(std::string("remote") + file)) << file;
+  }
 }
 
 TEST_F(HotlapEvalTest, ExitsWithTwoOnWrongFlags) {
   EXPECT_EQ(Evaluate({"--policy", "persuit"}), 2);
   EXPECT_EQ(Evaluate({"--episodes", "0"}), 2);
+  EXPECT_EQ(Evaluate({"--seed", "-1"}), 2);
   EXPECT_EQ(Evaluate({"--track", "nowhere"}), 2);
+  EXPECT_EQ(Evaluate({"--track", "oval", "--track", "oval"}), 2);
   EXPECT_EQ(Evaluate({"--environment", "nothing"}), 2);
+  EXPECT_EQ(Evaluate({"--perturbation", "rain"}), 2);
+  EXPECT_EQ(Evaluate({"--deviation", "0.1"}), 2);
+  EXPECT_EQ(Evaluate({"--perturbation", "observation_noise", "--deviation", "0"}), 2);
+  EXPECT_EQ(Evaluate({"--max-ticks", "0"}), 2);
   EXPECT_EQ(Evaluate({"--kind", "tminterface"}), 2);
+  EXPECT_EQ(Evaluate({"--kind", "simulated", "--kind", "any"}), 2);
   EXPECT_EQ(Evaluate({"--server", "nonsense"}), 2);
   EXPECT_EQ(Evaluate({"--configs", Place("nothing")}), 2);
-  EXPECT_EQ(Evaluate({"--csv", Place("nothing/e.csv")}), 2);
+  std::ofstream(Place("file")) << "no folder";
+  EXPECT_EQ(Evaluate({"--out", Place("file/folder")}), 2);
 }
 
 TEST_F(HotlapEvalTest, ExitsWithOneWhenEpisodesLostTheirGame) {
@@ -102,12 +119,20 @@ TEST_F(HotlapEvalTest, ExitsWithOneWhenEpisodesLostTheirGame) {
       << name << "], program: " << Place("game") << ", start_timeout_s: 1}\n";
   Process server({HOTLAP_PROGRAM_DIR "/hotlap-serve", "--config", Place("server.yaml")});
   ASSERT_EQ(server.ReadLine(), "ready " + endpoint);
-  EXPECT_EQ(Evaluate({"--track", "short_sprint", "--episodes", "2", "--server", endpoint, "--csv",
-                      Place("e.csv")}),
-            1);
-  EXPECT_THAT(output_, HasSubstr("short_sprint  simulated           1         1     0"));
-  EXPECT_THAT(output_, HasSubstr("short_sprint  tminterface         1         0     1"));
-  EXPECT_THAT(Text("e.csv"), HasSubstr(",game_lost,"));
+  const std::vector<std::string> flags = {"--track", "short_sprint", "--perturbation",
+                                          "none",    "--server",     endpoint};
+  std::vector<std::string> any = flags, both = flags;
+  any.insert(any.end(), {"--rows", "2", "--policy", "random"});
+  both.insert(both.end(), {"--kind", "simulated", "--kind", "tminterface", "--rows", "1", "--out",
+                           Place("both")});
+  EXPECT_EQ(Evaluate(both), 1);
+  EXPECT_THAT(output_, HasSubstr("full_view, simulated games"));
+  EXPECT_THAT(output_, HasSubstr("short_sprint         1         1       0  1.00"));
+  EXPECT_THAT(output_, HasSubstr("full_view, tminterface games"));
+  EXPECT_THAT(output_, HasSubstr("short_sprint         1         0       1     -"));
+  EXPECT_THAT(Text("both/simulated/episodes.csv"), HasSubstr(",finish,,"));
+  EXPECT_THAT(Text("both/tminterface/episodes.csv"), HasSubstr(",,game_lost,"));
+  EXPECT_EQ(Evaluate(any), 2) << "rows are of two kinds of games: it must be said which";
   server.Signal(SIGTERM);  // it ends the game
   EXPECT_TRUE(server.Wait());
 }

@@ -635,22 +635,23 @@ TEST(ServeTest, GamesThatOutliveTheirServerAreDrivenByTheNext) {
 
 TEST(ServeTest, EvaluationDrivesBothKindsOfGamesAndWritesItsReports) {
   RunningServer server(2, 2);
-  const fs::path csv = server.directory() / "episodes.csv", svg = server.directory() / "lines.svg";
+  const fs::path out = server.directory() / "report", svg = server.directory() / "lines.svg";
   Process evaluation({(kPrograms / "hotlap-eval").string(), "--policy", "pursuit", "--track",
-                      kTrack, "--episodes", "4", "--server", server.endpoint(), "--configs",
-                      (kSource / "configs").string(), "--csv", csv.string(), "--svg",
-                      svg.string()});
+                      kTrack, "--kind", "simulated", "--kind", "tminterface", "--rows", "2",
+                      "--server", server.endpoint(), "--configs", (kSource / "configs").string(),
+                      "--out", out.string(), "--svg", svg.string()});
   const auto status = evaluation.Wait(kLongEnough);
   ASSERT_TRUE(status.has_value());
   EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
-  std::ifstream file(csv);
-  std::string line;
-  std::vector<std::string> lines;
-  while (std::getline(file, line)) lines.push_back(line);
-  ASSERT_EQ(lines.size(), 5u);
-  EXPECT_EQ(std::ranges::count_if(
-                lines, [](const std::string& l) { return l.find(",finish,") != l.npos; }),
-            4);
+  std::vector<std::vector<std::string>> episodes;
+  for (const char* kind : {"simulated", "tminterface"}) {
+    std::ifstream file(out / kind / "episodes.csv");
+    std::vector<std::string>& lines = episodes.emplace_back();
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+  }
+  ASSERT_EQ(episodes[0].size(), 6u) << "one for each idle start";
+  for (std::size_t i = 1; i < 6; ++i) EXPECT_THAT(episodes[0][i], ::testing::HasSubstr(",finish,"));
+  EXPECT_EQ(episodes[0], episodes[1]) << "both kinds drive the same";
   EXPECT_GT(fs::file_size(svg), 1000u);
 }
 

@@ -1,0 +1,97 @@
+#include "agents/perturbation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "env/random.h"
+#include "tests/agents/driving_spec.h"
+
+namespace hotlap::agents {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+EnvironmentSpec SpecOfSteps(int ticks) {
+  EnvironmentSpec spec = DrivingSpec(KeyActions(), 1);
+  spec.ticks_per_step = ticks;
+  return spec;
+}
+
+TEST(PerturbationTest, IdlesForTwentyTicksAtMostInWholeSteps) {
+  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(5)).most_ticks, 20);
+  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(7)).most_ticks, 14);
+  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(20)).most_ticks, 20);
+  EXPECT_EQ(MakePerturbation("none", 0.1, SpecOfSteps(5)).most_ticks, 0);
+}
+
+TEST(PerturbationTest, RefusesAnIdleStartWhereThereIsNone) {
+  EXPECT_THAT([] { MakePerturbation("idle_start", 0.1, SpecOfSteps(21)); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("at most 20 ticks, they have 21")));
+  EnvironmentSpec spec = SpecOfSteps(5);
+  spec.action.names = {"accelerate", "brake"};
+  EXPECT_THAT([&] { MakePerturbation("idle_start", 0.1, spec); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("'none'")));
+  EXPECT_NO_THROW(MakePerturbation("none", 0.1, spec));
+}
+
+TEST(PerturbationTest, KeepsTheDeviationOfObservationNoiseAlone) {
+  EXPECT_EQ(MakePerturbation("observation_noise", 0.25, SpecOfSteps(5)).deviation, 0.25);
+  EXPECT_EQ(MakePerturbation("idle_start", 0.25, SpecOfSteps(5)).deviation, 0);
+  for (const double wrong : {0.0, -0.1, 1.01}) {
+    EXPECT_THAT([&] { MakePerturbation("observation_noise", wrong, SpecOfSteps(5)); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr("deviation")));
+  }
+}
+
+TEST(PerturbationTest, RefusesAnotherNameAndSaysWhatIsAllowed) {
+  EXPECT_THAT([] { MakePerturbation("rain", 0.1, SpecOfSteps(5)); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("idle_start")));
+}
+
+TEST(NeutralActionTest, IsTheKeysNoneWhereverItIs) {
+  ActionSpec action = KeyActions();
+  EXPECT_EQ(NeutralAction(action), 0);
+  action.names = {"accelerate", "brake", "none"};
+  EXPECT_EQ(NeutralAction(action), 2);
+  EXPECT_EQ(NeutralAction(ContinuousActions()), 0);
+}
+
+TEST(ObservationNoiseTest, IsOnMeasuredColumnsAloneAndWithinTheirBounds) {
+  EnvironmentSpec spec;
+  spec.observation = {
+      {"speed", "m/s", 1, -1, 1}, {"wheel0.contact", "1", 1, 0, 1}, {"rpm", "1/min", 1, -10, 10}};
+  const ObservationNoise noise(spec, 0.5);
+  bool has_clipped = false;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    std::vector<float> row = {0.9f, 0.5f, 0.0f};
+    noise.Disturb(seed, 35, row);
+    // Number (ticks so far) * d + column of the stream (seed, 0, 9).
+    const RandomStream stream(seed, 0, RandomPurpose{9});
+    EXPECT_EQ(row[0], std::min(0.9f + 0.5f * stream.Bell(35 * 3), 1.0f));
+    EXPECT_EQ(row[1], 0.5f);
+    EXPECT_EQ(row[2], 0.5f * stream.Bell(35 * 3 + 2));
+    has_clipped = has_clipped || row[0] == 1;
+  }
+  EXPECT_TRUE(has_clipped);
+}
+
+// What hotlap.evaluate shows: np.clip(0.25 + np.float32(0.05) * RandomStream(2**63 + 1, 0,
+// 9).bell([...]), -1, 1) at the reset and after 5 ticks.
+TEST(ObservationNoiseTest, IsThatOfThePythonPackage) {
+  EnvironmentSpec spec;
+  spec.observation = {{"a", "m", 1, -1, 1}, {"b", "m", 1, -1, 1}};
+  const ObservationNoise noise(spec, 0.05);
+  std::vector<float> row = {0.25f, 0.25f};
+  noise.Disturb((std::uint64_t{1} << 63) + 1, 0, row);
+  EXPECT_THAT(row, ElementsAre(0x1.c2f8360000000p-3f, 0x1.cc05000000000p-3f));
+  row = {0.25f, 0.25f};
+  noise.Disturb((std::uint64_t{1} << 63) + 1, 5, row);
+  EXPECT_THAT(row, ElementsAre(0x1.53e03c0000000p-2f, 0x1.380aec0000000p-2f));
+}
+
+}  // namespace
+}  // namespace hotlap::agents
