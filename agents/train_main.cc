@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "agents/evaluation_report.h"
+#include "agents/evaluation_text.h"
 #include "agents/progress_line.h"
 #include "agents/row_source.h"
 #include "agents/training.h"
@@ -96,14 +96,14 @@ std::string Fixed(double value, int decimals) {
 
 std::string DescribeTrial(const std::vector<TrialLap>& trial) {
   int finishes = 0;
-  double time_s = 0;
+  double time_ms = 0;
   for (const TrialLap& lap : trial) {
     finishes += lap.reason == EndReason::kFinish ? 1 : 0;
-    time_s += lap.finish_time_ms / 1000.0;
+    time_ms += lap.finish_time_ms;
   }
-  if (trial.size() == 1) return finishes == 0 ? "no finish" : FormatTime(time_s);
+  if (trial.size() == 1) return finishes == 0 ? "no finish" : FormatTime(time_ms);
   std::string text = std::to_string(finishes) + '/' + std::to_string(trial.size());
-  if (finishes > 0) text += ", mean " + FormatTime(time_s / finishes);
+  if (finishes > 0) text += ", mean " + FormatTime(time_ms / finishes);
   return text;
 }
 
@@ -114,7 +114,7 @@ std::string Describe(const TrainingProgress& progress) {
       ProgressBar(share, 20) + ' ' + Fixed(static_cast<double>(progress.steps) / 1e6, 2) +
       " M steps, " + Fixed(progress.steps_per_s / 1000, 0) + " k/s, return " +
       Fixed(progress.mean_return, 2) + ", finished " + Fixed(progress.finish_rate * 100, 0) +
-      " %, best " + (progress.best_time_ms == 0 ? "-" : FormatTime(progress.best_time_ms / 1000.0));
+      " %, best " + (progress.best_time_ms == 0 ? "-" : FormatTime(progress.best_time_ms));
   if (!progress.trial.empty()) text += ", trial " + DescribeTrial(progress.trial);
   if (progress.num_stages > 1) {
     text +=
