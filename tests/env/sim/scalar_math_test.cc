@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -46,6 +47,41 @@ TEST(ScalarMathTest, ExpIsCloseAndSaturates) {
   EXPECT_EQ(Exp(-1000), 0.0f);
   EXPECT_EQ(Exp(1000), std::numeric_limits<float>::infinity());
   EXPECT_TRUE(std::isnan(Exp(std::numeric_limits<float>::quiet_NaN())));
+}
+
+TEST(ScalarMathTest, LogIsCloseOverTheWholeRange) {
+  const auto expect_close = [](float x) {
+    const double exact = std::log(static_cast<double>(x));
+    ASSERT_NEAR(Log(x), exact, 2e-7 + std::abs(exact) * 0x1p-24) << x;
+  };
+  for (std::int32_t bits = 0x00800000; bits < 0x7F800000; bits += 0x1001) {
+    expect_close(std::bit_cast<float>(bits));
+  }
+  for (float x = 0.5f; x < 2; x += 1.1e-5f) expect_close(x);
+  expect_close(std::numeric_limits<float>::max());
+}
+
+TEST(ScalarMathTest, LogKnowsItsEnds) {
+  constexpr float kSmallest = std::numeric_limits<float>::min();
+  EXPECT_EQ(Log(1), 0);
+  EXPECT_EQ(Log(0), -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(Log(-0.0f), -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(Log(kSmallest / 4), Log(kSmallest)) << "what is smaller counts as the smallest";
+  EXPECT_EQ(Log(std::numeric_limits<float>::infinity()), std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(Log(-1e-30f)));
+  EXPECT_TRUE(std::isnan(Log(-std::numeric_limits<float>::infinity())));
+  EXPECT_TRUE(std::isnan(Log(std::numeric_limits<float>::quiet_NaN())));
+}
+
+// The same on every machine, build and compiler.
+TEST(ScalarMathTest, BitsOfLogAreTheKnownOnes) {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  Draws draws(2);
+  for (int i = 0; i < 20000; ++i) {
+    const float value = Log(Exp(draws.Within(-80, 80)));
+    hash = HashBytes(std::as_bytes(std::span(&value, 1)), hash);
+  }
+  EXPECT_EQ(hash, 875413827713925251u) << "changed on purpose? every learnt policy changes with it";
 }
 
 // The same on every machine, build and compiler.
