@@ -35,6 +35,7 @@ constexpr auto kTargets = std::to_array<Target>({
     {"server_config", RunServerConfig, ServerConfigSeeds},
     {"line", RunLine, LineSeeds},
     {"snapshot", RunSnapshot, SnapshotSeeds},
+    {"weights", RunWeights, WeightsSeeds},
 });
 
 Bytes ReadFile(const fs::path& path) {

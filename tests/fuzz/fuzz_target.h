@@ -66,6 +66,7 @@ std::vector<Bytes> EnvironmentConfigSeeds(), TrackConfigSeeds(), VehicleConfigSe
     ServerConfigSeeds(), LineSeeds();
 
 void RunSnapshot(std::span<const std::byte> input);
-std::vector<Bytes> SnapshotSeeds();
+void RunWeights(std::span<const std::byte> input);
+std::vector<Bytes> SnapshotSeeds(), WeightsSeeds();
 
 }  // namespace hotlap::fuzz
