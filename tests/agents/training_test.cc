@@ -1,0 +1,231 @@
+// Whole trainings, in process.
+#include "agents/training.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "agents/training_log.h"
+#include "agents/weights_file.h"
+#include "agents/whole_file.h"
+#include "tests/test_size.h"
+
+namespace hotlap::agents {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::testing::ThrowsMessage;
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr const char* kQuick = R"(
+tracks: [short_sprint, hairpins, loop]
+rows: 5
+steps: 1200
+network: {hidden: [12]}
+ppo: {rollout_steps: 16, epochs: 2, minibatch: 32}
+trial_steps: 400
+)";
+
+class TrainingTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TrainingSettings Settings(const std::string& name, const std::string& config) const {
+    TrainingSettings settings;
+    settings.config = ParseTrainingConfig(config, "config");
+    settings.directory = folder_ / name;
+    return settings;
+  }
+  // Until it is done, or has come so far.
+  TrainingResult Run(const TrainingSettings& settings, std::int64_t stop_after = 1LL << 60) {
+    LocalRowSource rows({HOTLAP_SOURCE_DIR "/configs/environments",
+                         HOTLAP_SOURCE_DIR "/configs/tracks",
+                         HOTLAP_SOURCE_DIR "/configs/vehicles/stadium.yaml"});
+    std::atomic<bool> stops = false;
+    const auto trained = Train(settings, rows, stops, [&](const TrainingProgress& progress) {
+      stages_.insert(progress.stage);
+      if (progress.steps >= stop_after) stops = true;
+    });
+    if (!trained) throw std::runtime_error("refused: " + trained.error().text);
+    return *trained;
+  }
+  Bytes File(const std::string& name, const std::string& file) const {
+    return ReadWholeFile(folder_ / name / file, 1 << 24);
+  }
+
+  const fs::path folder_ =
+      fs::path(::testing::TempDir()) / ("training_test_" + std::to_string(getpid()));
+  std::set<int> stages_;  // that were seen
+};
+
+TEST_F(TrainingTest, LeavesTheFilesThatItsHeaderNames) {
+  const TrainingSettings settings = Settings("run", kQuick);
+  const TrainingResult result = Run(settings);
+  EXPECT_EQ(result.steps, 15 * 16 * 5);
+  EXPECT_EQ(result.best_trial.size(), 3u);
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_ / "run")) {
+    names.insert(entry.path().filename());
+  }
+  EXPECT_THAT(names, ElementsAre("best.weights", "checkpoint", "config.yaml", "curves.svg",
+                                 "latest.weights", "progress.csv"));
+  EXPECT_EQ(ReadWeightsEnvironment(folder_ / "run/latest.weights"), "coarse");
+  const TrainingLog log(folder_ / "run/progress.csv", 1LL << 40);
+  EXPECT_EQ(log.Column("steps").size(), 15u);
+  EXPECT_EQ(log.Column("steps").back(), 1200);
+  EXPECT_EQ(log.Column("trial_finish_rate").size(), 15u);
+  const Bytes picture = File("run", "curves.svg");
+  EXPECT_THAT(std::string(picture.begin(), picture.end()), StartsWith("<svg"));
+}
+
+TEST_F(TrainingTest, WhatIsLearntDoesNotDependOnTheNumberOfWorkers) {
+  for (const int workers : {1, 2, 5}) {
+    TrainingSettings settings = Settings(std::to_string(workers), kQuick);
+    settings.workers = workers;
+    Run(settings);
+    EXPECT_EQ(File(std::to_string(workers), "latest.weights"), File("1", "latest.weights"));
+    EXPECT_EQ(File(std::to_string(workers), "best.weights"), File("1", "best.weights"));
+  }
+}
+
+TEST_F(TrainingTest, OneThatWasStoppedGoesOnToTheSameBits) {
+  Run(Settings("unbroken", kQuick));
+  TrainingSettings settings = Settings("broken", kQuick);
+  for (const std::int64_t stop_after : {1, 300, 900}) {
+    settings.workers = 1 + static_cast<int>(stop_after % 2);
+    EXPECT_LT(Run(settings, stop_after).steps, 1200);
+    settings.resumes = true;
+  }
+  EXPECT_EQ(Run(settings).steps, 1200);
+  EXPECT_EQ(File("broken", "latest.weights"), File("unbroken", "latest.weights"));
+  EXPECT_EQ(TrainingLog(folder_ / "broken/progress.csv", 1LL << 40).Column("kl"),
+            TrainingLog(folder_ / "unbroken/progress.csv", 1LL << 40).Column("kl"));
+  // And there is nothing left to do.
+  const Bytes before = File("broken", "latest.weights");
+  EXPECT_EQ(Run(settings).steps, 1200);
+  EXPECT_EQ(File("broken", "latest.weights"), before);
+}
+
+TEST_F(TrainingTest, AStageBeginsWhenTheLatestEpisodesAreGoodEnoughAlsoAcrossAStop) {
+  // Any rate is, so 200 episodes decide.
+  const std::string config = R"(
+generated: {tracks: 3, first_difficulty: 0.1, last_difficulty: 0.2, stages: 2, finish_rate: 0}
+rows: 32
+steps: 90000
+network: {hidden: [8]}
+ppo: {rollout_steps: 32, epochs: 1, minibatch: 1024}
+trial_steps: 90000
+)";
+  Run(Settings("unbroken", config));
+  EXPECT_THAT(stages_, ElementsAre(0, 1));
+  TrainingSettings settings = Settings("broken", config);
+  stages_.clear();
+  Run(settings, 30000);
+  EXPECT_THAT(stages_, ElementsAre(0));
+  settings.resumes = true;
+  Run(settings, 85000);
+  EXPECT_THAT(stages_, ElementsAre(0, 1));
+  stages_.clear();
+  Run(settings);
+  EXPECT_THAT(stages_, ElementsAre(1));
+  EXPECT_EQ(File("broken", "latest.weights"), File("unbroken", "latest.weights"));
+}
+
+// From -1.5 at first to 19 and more, by these seeds.
+TEST_F(TrainingTest, LearnsToFinishASprint) {
+  for (int seed = 1; seed <= TestCount(1, 1, 3); ++seed) {
+    const std::string name = std::to_string(seed);
+    TrainingSettings settings = Settings(name, R"(
+tracks: [short_sprint]
+rows: 32
+steps: 160000
+network: {hidden: [32, 32]}
+ppo: {rollout_steps: 32, epochs: 4, minibatch: 256}
+trial_steps: 160000
+)");
+    settings.config.seed = static_cast<std::uint64_t>(seed);
+    Run(settings);
+    const TrainingLog log(folder_ / name / "progress.csv", 1LL << 40);
+    const std::vector<double> returns = log.Column("mean_return"),
+                              finishes = log.Column("finish_rate");
+    double late_return = 0, late_finishes = 0, rows = 0;
+    for (std::size_t i = returns.size() - 20; i < returns.size(); ++i) {
+      if (std::isnan(returns[i])) continue;  // no episode ended
+      late_return += returns[i];
+      late_finishes += finishes[i];
+      ++rows;
+    }
+    EXPECT_GT(late_return / rows, 12) << "seed " << seed;
+    EXPECT_GT(late_finishes / rows, 0.5) << "seed " << seed;
+  }
+}
+
+TEST_F(TrainingTest, EpisodesMayBeginAtStatesThatTheRowsDroveThrough) {
+  TrainingConfig config = ParseTrainingConfig(kQuick, "config");
+  config.steps = 6000;
+  TrainingSettings settings = Settings("run", kQuick);
+  settings.config = config;
+  settings.config.starts = {.at = StartPlace::kLine, .start_share = 0.25f};
+  settings.config.keep_every_m = 5;
+  settings.workers = 2;
+  Run(settings, 4000);
+  settings.resumes = true;
+  EXPECT_EQ(Run(settings).steps, 6000);
+  settings = Settings("from the start", kQuick);
+  settings.config = config;
+  Run(settings);
+  EXPECT_TRUE(File("run", "latest.weights") != File("from the start", "latest.weights"));
+}
+
+TEST_F(TrainingTest, ACheckpointThatDoesNotFitIsRefusedByItsName) {
+  TrainingSettings settings = Settings("run", kQuick);
+  settings.resumes = true;
+  const auto expect_error = [&](const std::string& text) {
+    EXPECT_THAT([&] { Run(settings); },
+                ThrowsMessage<std::runtime_error>(
+                    AllOf(HasSubstr((folder_ / "run/checkpoint").string()), HasSubstr(text))));
+  };
+  expect_error("cannot read");
+  settings.resumes = false;
+  Run(settings, 1);
+  settings.resumes = true;
+  const TrainingConfig good = settings.config;
+  settings.config.environment = "default";
+  expect_error("'default' is not the one that it was trained on");
+  settings.config = good;
+  settings.config.rows = 4;
+  expect_error("'rows'");
+  settings.config = good;
+  settings.config.network.hidden = {13};
+  expect_error("'parameters'");
+  settings.config = good;
+  Bytes bytes = File("run", "checkpoint");
+  bytes.resize(bytes.size() / 2);
+  WriteWholeFile(folder_ / "run/checkpoint", bytes);
+  expect_error("no msgpack");
+}
+
+TEST_F(TrainingTest, WhatIsUnknownIsRefused) {
+  TrainingSettings settings = Settings("run", kQuick);
+  settings.config.tracks = {"nowhere"};
+  EXPECT_THAT([&] { Run(settings); }, ThrowsMessage<std::runtime_error>(HasSubstr("nowhere")));
+  settings = Settings("run", kQuick);
+  settings.config.environment = "nothing";
+  EXPECT_THAT([&] { Run(settings); }, ThrowsMessage<std::runtime_error>(HasSubstr("nothing")));
+}
+
+}  // namespace
+}  // namespace hotlap::agents
