@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -111,6 +112,20 @@ ActionSpec SpecOf(const ActionSet& set) {
   spec.name = "keys";
   for (const Inputs& inputs : set.keys) spec.names.push_back(NameOf(inputs));
   return spec;
+}
+
+std::vector<Inputs> KeysOf(const ActionSpec& spec) {
+  std::vector<Inputs> keys;
+  for (const std::string& name : spec.names) {
+    const auto inputs = ParseKeys(name);
+    if (!inputs || SteersBothWays(*inputs)) {
+      throw std::invalid_argument("the action '" + name + "' of the set '" + spec.name +
+                                  "' is no combination of keys; allowed: none, or some of "
+                                  "accelerate, brake and one of left, right joined by +");
+    }
+    keys.push_back(*inputs);
+  }
+  return keys;
 }
 
 std::optional<Inputs> InputsOf(std::span<const float> action) {

@@ -28,6 +28,9 @@ struct ActionSet {
 // What is left out is that of `base`.
 ActionSet ReadActionSet(const ConfigMap& config, const ActionSet& base = {});
 ActionSpec SpecOf(const ActionSet& set);
+// The inputs of each action of a discrete set, by the names in its spec. Throws
+// std::invalid_argument that names the action that is no combination of keys.
+std::vector<Inputs> KeysOf(const ActionSpec& spec);
 
 // nullptr: not in the set.
 inline const Inputs* InputsOf(const ActionSet& set, std::int32_t action) {

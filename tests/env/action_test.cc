@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 namespace hotlap {
@@ -136,6 +137,16 @@ TEST(ActionTest, WrongSetsAreNamed) {
             "because with both the car steers to the side that was pressed last");
   EXPECT_THAT(ErrorOf("keys: []"), HasSubstr("a list of 1 to 256"));
   EXPECT_THAT(ErrorOf("set: continuous\nkeys: [left]"), HasSubstr("t.yaml:2: keys"));
+}
+
+TEST(ActionTest, KeysAreKnownByTheNamesInASpec) {
+  EXPECT_EQ(KeysOf(SpecOf(ActionSet{})), ActionSet::DefaultKeys());
+  ActionSpec spec = SpecOf(ActionSet{});
+  for (const char* name : {"jump", "", "left+right", "left+left", "+left"}) {
+    spec.names[4] = name;
+    EXPECT_THAT([&] { KeysOf(spec); }, ::testing::ThrowsMessage<std::invalid_argument>(HasSubstr(
+                                           "'" + std::string(name) + "' of the set 'keys'")));
+  }
 }
 
 }  // namespace
