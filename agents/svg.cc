@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace hotlap::agents {
@@ -20,23 +21,30 @@ float DistanceToSegment(Pixel p, Pixel from, Pixel to) {
   return std::hypot(offset.x - share * along.x, offset.y - share * along.y);
 }
 
-// Appends all points but the first that the path needs.
-void AppendNeeded(std::span<const Pixel> points, std::vector<Pixel>& needed) {
-  std::size_t farthest = 0;
-  float distance = kTolerance;
-  for (std::size_t i = 1; i + 1 < points.size(); ++i) {
-    const float d = DistanceToSegment(points[i], points.front(), points.back());
-    if (d > distance) {
-      distance = d;
-      farthest = i;
+// All points that the path needs. Without recursion: a path may have as many points as a file.
+std::vector<Pixel> Needed(std::span<const Pixel> points) {
+  std::vector<Pixel> needed = {points.front()};
+  std::vector<std::pair<std::size_t, std::size_t>> open = {{0, points.size() - 1}};
+  while (!open.empty()) {  // the stretch that comes next is the last
+    const auto [first, last] = open.back();
+    open.pop_back();
+    std::size_t farthest = first;
+    float distance = kTolerance;
+    for (std::size_t i = first + 1; i < last; ++i) {
+      const float d = DistanceToSegment(points[i], points[first], points[last]);
+      if (d > distance) {
+        distance = d;
+        farthest = i;
+      }
+    }
+    if (farthest == first) {
+      needed.push_back(points[last]);
+    } else {
+      open.emplace_back(farthest, last);
+      open.emplace_back(first, farthest);
     }
   }
-  if (farthest == 0) {
-    needed.push_back(points.back());
-    return;
-  }
-  AppendNeeded(points.first(farthest + 1), needed);
-  AppendNeeded(points.subspan(farthest), needed);
+  return needed;
 }
 
 }  // namespace
@@ -77,11 +85,9 @@ std::string Tenth(float value) {
 
 std::string PathData(std::span<const Pixel> points) {
   if (points.empty()) return {};
-  std::vector<Pixel> needed = {points.front()};
-  if (points.size() > 1) AppendNeeded(points, needed);
   std::string data;
   char separator = 'M';
-  for (const Pixel& p : needed) {
+  for (const Pixel& p : points.size() > 1 ? Needed(points) : std::vector{points.front()}) {
     data += separator + Tenth(p.x) + ',' + Tenth(p.y);
     separator = separator == 'M' ? 'L' : ' ';
   }

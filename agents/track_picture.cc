@@ -22,19 +22,22 @@ constexpr float kShortestStroke = 1.2f;
 constexpr float kRoadSpacing = 3;
 constexpr std::size_t kRoadPiece = 12;  // points of the road that are drawn as one piece
 
+// Under a class of its own: several pictures may stand in one page.
 constexpr const char* kStyle =
-    "text{font-family:'Inter','Segoe UI','Helvetica Neue',Arial,sans-serif;fill:#c9d4e0}"
-    ".title{font-size:19px;font-weight:600;fill:#f2f6fa}"
-    ".track{font-size:16px;font-weight:600;fill:#f2f6fa}"
-    ".small{font-size:12px;fill:#93a4b5}"
-    ".edge{fill:none;stroke:#54667a}"
-    ".road{fill:none;stroke:#242f3b;stroke-linejoin:round}"
-    ".gap{fill:none;stroke:#54667a;stroke-dasharray:2 5}"
-    ".line{fill:none;stroke-linecap:round;stroke-linejoin:round;stroke-width:2.2}"
-    ".gate{stroke:#e8eef5;stroke-opacity:.75;stroke-width:1.5}"
-    ".start{fill:#3ddc84;stroke:#10161d;stroke-width:1.2}"
-    ".end{fill:none;stroke:#ff5c8a;stroke-width:2.4;stroke-linecap:round}"
-    ".scale{fill:none;stroke:#93a4b5;stroke-width:1.4}";
+    ".lines text{font-family:'Inter','Segoe UI','Helvetica Neue',Arial,sans-serif;fill:#c9d4e0}"
+    ".lines .title{font-size:19px;font-weight:600;fill:#f2f6fa}"
+    ".lines .track{font-size:16px;font-weight:600;fill:#f2f6fa}"
+    ".lines .small{font-size:12px;fill:#93a4b5}"
+    ".lines .edge{fill:none;stroke:#54667a}"
+    ".lines .road{fill:none;stroke:#242f3b;stroke-linejoin:round}"
+    ".lines .gap{fill:none;stroke:#54667a;stroke-dasharray:2 5}"
+    ".lines .line{fill:none;stroke-linecap:round;stroke-linejoin:round;stroke-width:2.2}"
+    ".lines "
+    ".reference{fill:none;stroke:#f2f6fa;stroke-opacity:.8;stroke-width:1;stroke-dasharray:5 4}"
+    ".lines .gate{stroke:#e8eef5;stroke-opacity:.75;stroke-width:1.5}"
+    ".lines .start{fill:#3ddc84;stroke:#10161d;stroke-width:1.2}"
+    ".lines .end{fill:none;stroke:#ff5c8a;stroke-width:2.4;stroke-linecap:round}"
+    ".lines .scale{fill:none;stroke:#93a4b5;stroke-width:1.4}";
 
 // From the world seen from above to one panel: north (+z) up and west (+x) left, or all of that
 // turned by a quarter.
@@ -241,6 +244,11 @@ void WritePanel(std::ostream& out, const PicturePanel& panel, const SpeedScale& 
     WriteGate(out, plan, gate, "class=\"gate\"");
   }
   WriteFinish(out, plan, panel.outline.finish);
+  for (const std::vector<Vec3>& reference : panel.references) {
+    std::vector<Pixel> pixels;
+    for (const Vec3 point_m : reference) pixels.push_back(plan(point_m));
+    WritePath(out, pixels, "class=\"reference\"");
+  }
   std::unordered_set<std::string> drawn;
   for (const DrivenLine& line : panel.lines) {
     std::ostringstream text;
@@ -331,7 +339,7 @@ void WritePicture(std::ostream& out, const std::string& title,
                        static_cast<float>(rows) * (kPanelHeight + kGap) - kGap;
 
   out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "
+         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lines\" viewBox=\"0 0 "
       << Tenth(width) << ' ' << Tenth(height) << "\" width=\"" << Tenth(width) << "\" height=\""
       << Tenth(height) << "\">\n<title>" << EscapeXml(title) << "</title>\n<style>" << kStyle
       << "</style>\n<rect width=\"100%\" height=\"100%\" rx=\"14\" fill=\"#0e141b\"/>\n";

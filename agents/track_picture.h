@@ -33,6 +33,7 @@ struct PicturePanel {
   std::vector<std::string> remarks;  // short texts under it
   TrackOutline outline;
   std::vector<DrivenLine> lines;
+  std::vector<std::vector<Vec3>> references;  // lines to compare with, world; dashed
 };
 
 // Seen from above, north up or turned by a quarter to fit the panel, each panel with a scale bar of

@@ -3,14 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agents/speed_scale.h"
 #include "agents/svg.h"
+#include "tests/agents/well_formed.h"
 
 namespace hotlap::agents {
 namespace {
@@ -51,69 +50,6 @@ std::string Draw(const std::vector<PicturePanel>& panels, const std::string& tit
   return out.str();
 }
 
-std::size_t Count(const std::string& text, const std::string& what) {
-  std::size_t count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
-// What is between < and >, checked: a name, then attributes in double quotes. Gives the name, with
-// a leading / for an end tag and a trailing / for an element without content; empty when malformed.
-std::string TagName(const std::string& tag) {
-  const auto is_name = [](char c) {
-    return std::isalpha(static_cast<unsigned char>(c)) || c == '-';
-  };
-  std::size_t at = tag.starts_with('/') ? 1 : 0;
-  while (at < tag.size() && is_name(tag[at])) ++at;
-  std::string name = tag.substr(0, at);
-  while (at < tag.size() && tag[at] == ' ') {
-    while (at < tag.size() && tag[at] == ' ') ++at;
-    while (at < tag.size() && is_name(tag[at])) ++at;
-    if (tag.compare(at, 2, "=\"") != 0) return "";
-    at = tag.find('"', at + 2);
-    if (at == std::string::npos) return "";
-    ++at;
-  }
-  if (tag.substr(at) == "/") return name + '/';
-  return at == tag.size() ? name : "";
-}
-
-bool IsEntity(std::string_view text) {
-  for (const char* entity : {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"}) {
-    if (text.starts_with(entity)) return true;
-  }
-  return false;
-}
-
-// Elements closed in the order in which they were opened, attributes quoted, entities known, and
-// nothing that XML forbids.
-void ExpectWellFormed(const std::string& xml) {
-  const std::string declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  ASSERT_TRUE(xml.starts_with(declaration));
-  std::vector<std::string> open;
-  for (std::size_t at = declaration.size(); at < xml.size(); ++at) {
-    ASSERT_TRUE(xml[at] == '\n' || static_cast<unsigned char>(xml[at]) >= 0x20);
-    if (xml[at] == '&') {
-      ASSERT_TRUE(IsEntity(xml.substr(at, 8))) << xml.substr(at, 8);
-    }
-    if (xml[at] != '<') continue;
-    const std::size_t end = xml.find('>', at);
-    ASSERT_NE(end, std::string::npos);
-    const std::string tag = xml.substr(at + 1, end - at - 1);
-    const std::string name = TagName(tag);
-    ASSERT_FALSE(name.empty()) << tag;
-    if (name.starts_with('/')) {
-      ASSERT_FALSE(open.empty()) << tag;
-      ASSERT_EQ(open.back(), name.substr(1));
-      open.pop_back();
-    } else if (!name.ends_with('/')) {
-      open.push_back(name);
-    }
-    at = end;
-  }
-  EXPECT_TRUE(open.empty());
-}
-
 TEST(TrackPictureTest, IsWellFormedWhateverTheNames) {
   PicturePanel panel = NorthPanel();
   panel.title = "<b>\"Tom's\" & co\x01</b>";
@@ -149,6 +85,16 @@ TEST(TrackPictureTest, DrawsEqualLinesOnce) {
   const std::size_t strokes = Count(Draw({panel}), "class=\"line\"");
   panel.lines.assign(5, panel.lines[0]);
   EXPECT_EQ(Count(Draw({panel}), "class=\"line\""), strokes);
+}
+
+TEST(TrackPictureTest, DrawsALineToCompareWithOnTopOfTheRoad) {
+  PicturePanel panel = NorthPanel();
+  EXPECT_EQ(Count(Draw({panel}), "class=\"reference\""), 0u);
+  panel.references = {{{0, 10, 0}, {3, 10, 300}, {0, 10, 600}}};
+  const std::string picture = Draw({panel});
+  ExpectWellFormed(picture);
+  EXPECT_EQ(Count(picture, "class=\"reference\""), 1u);
+  EXPECT_GT(picture.find("class=\"reference\""), picture.rfind("class=\"road\""));
 }
 
 TEST(TrackPictureTest, MarksCheckpointsAndWhereALineEndedEarly) {
@@ -187,6 +133,15 @@ TEST(SvgTest, WritesTenthsAndNothingMore) {
   EXPECT_EQ(Tenth(-0.04f), "0");
   EXPECT_EQ(Tenth(3.14159f), "3.1");
   EXPECT_EQ(Tenth(100000.26f), "100000.3");
+}
+
+TEST(SvgTest, DrawsPathsOfAnyLength) {
+  std::vector<Pixel> falling;
+  for (int i = 0; i < 4000; ++i) {  // each point is needed, and is the farthest of those left
+    const auto x = static_cast<float>(i);
+    falling.push_back({x, i % 2 == 0 ? 4000 - x : x - 4000});
+  }
+  EXPECT_EQ(Count(PathData(falling), ","), falling.size());
 }
 
 TEST(SvgTest, LeavesOutPointsOfAStraightPathAndKeepsEveryBend) {
