@@ -1,0 +1,75 @@
+#include "agents/reference_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "env/npy.h"
+#include "tests/agents/practice.h"
+
+namespace hotlap::agents {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+// Points of a track's own line, this far to the left of it.
+std::vector<Vec3> Beside(const Centreline& centreline, float from_m, float to_m, float left_m) {
+  std::vector<Vec3> points;
+  for (float s_m = from_m; s_m <= to_m; s_m += 1.5f) {
+    const LinePoint at = centreline.At(centreline.start_s_m() + s_m);
+    points.push_back(at.position_m + at.left * left_m);
+  }
+  return points;
+}
+
+void ExpectBeside(const std::string& track, float from_m, float to_m) {
+  const Centreline& centreline = *PracticeTrack(track).centreline;
+  const auto line = PlaceOnTrack("line", Beside(centreline, from_m, to_m, 2), centreline);
+  float s_m = from_m;
+  for (const ReferencePoint& point : line.points) {
+    EXPECT_NEAR(point.progress_m, s_m, 0.4f) << track;
+    EXPECT_NEAR(point.lateral_m, 2, 0.1f) << track << " at " << s_m;
+    s_m += 1.5f;
+  }
+}
+
+TEST(ReferenceLineTest, KnowsWhereOnTheTrackItIs) {
+  ExpectBeside("hairpins", 0, 400);
+  ExpectBeside("hairpins", 300, 500);
+  ExpectBeside("loop", 0, 500);
+}
+
+TEST(ReferenceLineTest, MayBeginBeforeTheStartOfACircuitAndGoOnForLaps) {
+  const Centreline& centreline = *PracticeTrack("oval").centreline;
+  ExpectBeside("oval", -30, 2 * centreline.length_m() + 50);
+}
+
+TEST(ReferenceLineTest, FollowsTheRecordingThatATrackIsMadeOf) {
+  const auto points =
+      ReadNpyPoints(HOTLAP_SOURCE_DIR "/configs/tracks/ESL-Hockolicious_0.5m_cl2.npy");
+  const Centreline& centreline = *PracticeTrack("hockolicious").centreline;
+  const ReferenceLine line = PlaceOnTrack("recording", points, centreline);
+  EXPECT_EQ(line.name, "recording");
+  ASSERT_EQ(line.points.size(), points.size());
+  EXPECT_NEAR(line.points.back().progress_m, centreline.finish_s_m() - centreline.start_s_m(), 2);
+  for (const ReferencePoint& point : line.points) ASSERT_LT(std::abs(point.lateral_m), 2);
+}
+
+TEST(ReferenceLineTest, RefusesALineOfAnotherTrackOrThatLeadsTheOtherWay) {
+  const Centreline& hairpins = *PracticeTrack("hairpins").centreline;
+  auto points = Beside(hairpins, 0, 500, 0);
+  EXPECT_THAT([&] { PlaceOnTrack("mine", points, *PracticeTrack("map5").centreline); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("m off the track")));
+  std::ranges::reverse(points);
+  EXPECT_THAT([&] { PlaceOnTrack("mine", points, hairpins); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("mine: it leads from ")));
+  points[100].x += 500;
+  EXPECT_THAT([&] { PlaceOnTrack("mine", points, hairpins); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("mine: its point 100 is ")));
+}
+
+}  // namespace
+}  // namespace hotlap::agents
