@@ -17,12 +17,18 @@
 #include <vector>
 
 #include "agents/evaluation.h"
+#include "agents/evaluation_page.h"
 #include "agents/evaluation_picture.h"
 #include "agents/evaluation_report.h"
 #include "agents/evaluation_text.h"
 #include "agents/evaluation_venue.h"
+#include "agents/ghost.h"
+#include "agents/html_page.h"
+#include "agents/kept_runs.h"
 #include "agents/policy.h"
 #include "agents/progress_line.h"
+#include "agents/reference_line.h"
+#include "agents/script_policy.h"
 #include "agents/track_picture.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
@@ -44,16 +50,24 @@ struct Flags {
   std::uint64_t seed = defaults.seed;
   std::string perturbation = defaults.perturbation;
   std::optional<double> deviation;
-  std::filesystem::path out, svg, configs, server_key, key;
+  std::filesystem::path out, svg, ghost, configs, server_key, key;
+  std::string keep = "best";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   double deadline_s = 30;
 
   std::chrono::milliseconds deadline() const {
     return std::chrono::milliseconds(static_cast<std::int64_t>(deadline_s * 1000));
   }
-  // Pursuit drives every track when it sees banks, surfaces, loops and gaps before it reaches them.
+  // Pursuit drives every track when it sees banks, surfaces, loops and gaps before it reaches them;
+  // a script's inputs may change at each tick.
   std::string environment_name() const {
-    return environment.value_or(policy == "pursuit" ? "full_view" : "default");
+    if (environment) return *environment;
+    if (policy == "pursuit") return "full_view";
+    return IsScriptFile(policy) ? "tick_continuous" : "default";
+  }
+  // Without the folders in which a file lies.
+  std::string policy_name() const {
+    return IsScriptFile(policy) ? std::filesystem::path(policy).filename().string() : policy;
   }
   // A server may have few games.
   int num_rows() const { return rows.value_or(server.empty() ? defaults.rows : 16); }
@@ -95,7 +109,7 @@ std::unique_ptr<transport::RemoteVectorEnvironment> Connect(const Flags& flags) 
 EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& tracks,
                             const std::string& kind) {
   EvaluationRequest request;
-  request.policy = flags.policy;
+  request.policy = flags.policy_name();
   request.make_policy = [&flags](const EnvironmentSpec& spec) {
     return MakePolicy(flags.policy, spec, flags.seed);
   };
@@ -162,6 +176,30 @@ std::vector<std::filesystem::path> ReportFolders(const Flags& flags,
   return folders;
 }
 
+// What the runs are compared with, if that is on one of the tracks.
+std::optional<Ghost> GhostOf(const Flags& flags, const std::vector<std::string>& tracks,
+                             const CentrelineFinder& find_centreline) {
+  if (flags.ghost.empty()) return std::nullopt;
+  if (flags.out.empty() && flags.svg.empty()) {
+    throw std::invalid_argument("--ghost: there is nothing to see it in without --out or --svg");
+  }
+  Ghost ghost = ReadGhost(flags.ghost);
+  if (std::ranges::none_of(tracks, [&](const auto& track) { return ghost.IsOn(track); })) {
+    throw std::invalid_argument("--ghost: " + flags.ghost.string() + " is a run on " +
+                                ghost.run->track + ", which is none of the tracks here");
+  }
+  if (!ghost.run && tracks.size() != 1) {
+    throw std::invalid_argument(
+        "--ghost: a line does not say on which track it is; it wants one "
+        "--track, here are " +
+        std::to_string(tracks.size()));
+  }
+  if (const auto line = find_centreline(tracks[0]); line && !ghost.run) {
+    PlaceOnTrack(ghost.name, ghost.points_m, *line);  // or it says that it is on another
+  }
+  return ghost;
+}
+
 // The messages of episodes with an error, the first one, and how many there are.
 void ThrowIfErrors(const std::vector<EvaluationReport>& reports) {
   int errors = 0;
@@ -192,7 +230,7 @@ int EvaluateTracks(const Flags& flags) {
   const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
   std::ofstream svg = OpenForWriting("--svg", flags.svg);
   std::optional<transport::Catalogue> catalogue;
-  if (flags.server.empty() || !flags.svg.empty()) {
+  if (flags.server.empty() || !flags.svg.empty() || !flags.out.empty()) {
     const std::filesystem::path configs =
         flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
     catalogue.emplace(transport::CataloguePaths{configs / "environments", configs / "tracks",
@@ -202,13 +240,17 @@ int EvaluateTracks(const Flags& flags) {
       flags.server.empty() ? MakeLocalVenue(*catalogue, flags.threads)
                            : MakeRemoteVenue(Connect(flags), flags.deadline());
   const std::vector<std::string> tracks = flags.tracks.empty() ? venue->TrackNames() : flags.tracks;
-  std::vector<std::shared_ptr<const transport::OfferedTrack>> drawn;
+  const CentrelineFinder find_centreline = [&](const std::string& track) {
+    const auto offered = catalogue->FindTrack(track);
+    return offered ? (*offered)->centreline : nullptr;
+  };
   for (const std::string& track : tracks) {
     if (flags.svg.empty()) continue;
     const auto offered = catalogue->FindTrack(track);
     if (!offered) Fail("--svg", offered.error());
-    drawn.push_back(*offered);
   }
+  const std::optional<Ghost> ghost = GhostOf(flags, tracks, find_centreline);
+  const Ghost* const seen = ghost ? &*ghost : nullptr;
 
   ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
   std::vector<EvaluationReport> reports;
@@ -224,16 +266,24 @@ int EvaluateTracks(const Flags& flags) {
     if (!folders.empty()) {
       const std::filesystem::path& folder = folders[reports.size()];
       WriteReport(folder, *report);
+      for (const std::string& reason : WriteRuns(folder, *report, KeepNamed(flags.keep))) {
+        std::cout << reason << '\n';
+      }
+      std::ofstream page = OpenForWriting("--out", folder / "report.html");
+      WriteHtml(page, MakePage(*report, find_centreline, seen));
+      Close(page, folder / "report.html");
       std::cout << "report: " << folder.string() << '\n';
     }
     reports.push_back(std::move(*report));
   }
   if (svg.is_open()) {
     std::vector<PicturePanel> panels;
-    for (std::size_t i = 0; i < tracks.size(); ++i) {
-      panels.push_back(MakePanel(tracks[i], reports, *drawn[i]->centreline));
+    for (const std::string& track : tracks) {
+      const bool is_there = seen != nullptr && seen->IsOn(track);
+      panels.push_back(
+          MakePanel(track, reports, *find_centreline(track), is_there ? seen : nullptr));
     }
-    WritePicture(svg, flags.policy + ": driven lines, coloured by speed", panels);
+    WritePicture(svg, flags.policy_name() + ": driven lines, coloured by speed", panels);
     Close(svg, flags.svg);
     std::cout << "picture: " << flags.svg.string() << '\n';
   }
@@ -253,10 +303,11 @@ int main(int argc, char** argv) {
       "wrong on the way (no answer from the server, an episode that lost its game), 2 when a flag\n"
       "or a file is wrong. What goes wrong on the way does not keep the table and the files from\n"
       "being written, once the first episodes have begun. docs/evaluation.md defines the report.");
-  const auto names = hotlap::agents::PolicyNames();
   const auto perturbations = hotlap::agents::PerturbationNames();
-  app.add_option("--policy", flags.policy, "what drives (default: pursuit)")
-      ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())));
+  const auto keeps = hotlap::agents::KeepNames();
+  app.add_option("--policy", flags.policy,
+                 "what drives: random, pursuit, or a file: *.txt is an input script, *.csv a "
+                 "recorded run (default: pursuit)");
   app.add_option("--track", flags.tracks,
                  "name of a track, or generated:<seed>:<difficulty>; repeatable (default: every "
                  "track that has a file)");
@@ -289,15 +340,24 @@ int main(int argc, char** argv) {
                  "any, if all are of one kind)")
       ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
   app.add_option("--environment", flags.environment,
-                 "name of an environment (default: full_view for pursuit, else default)");
+                 "name of an environment (default: full_view for pursuit, tick_continuous for "
+                 "files, else default)");
   app.add_option("--seed", flags.seed,
                  "of the evaluation, and of a policy that draws its actions (default: 1)")
       ->check([](const std::string& text) {
         return text.starts_with('-') ? "must be in [0, 2^64)" : std::string();
       });
-  app.add_option("--out", flags.out,
-                 "folder to write report.json, episodes.csv and table.txt into; of several kinds "
-                 "of games, into a folder of each in it");
+  app.add_option(
+      "--out", flags.out,
+      "folder to write report.json, episodes.csv, table.txt, report.html and runs/ into; "
+      "of several kinds of games, into a folder of each in it");
+  app.add_option("--keep", flags.keep,
+                 "which runs go to runs/, as table and as input script: of each track the best and "
+                 "the median one, all, or none (default: best)")
+      ->check(CLI::IsMember(std::vector<std::string>(keeps.begin(), keeps.end())));
+  app.add_option("--ghost", flags.ghost,
+                 "*.csv, a recorded run, or *.npy, a line on the one --track: what runs are "
+                 "compared with in the pictures");
   app.add_option("--svg", flags.svg, "draw the driven lines over the tracks here");
   app.add_option(
       "--configs", flags.configs,

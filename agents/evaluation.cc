@@ -118,6 +118,7 @@ class Evaluation {
     }
     const int all_episodes = static_cast<int>(request_.tracks.size() * driving_.starts.size());
     const std::int64_t steps_before = steps_;
+    driving_.kind = rows->kind;
     const auto policy = request_.make_policy(rows->environment->spec());
     return DriveEpisodes(*rows->environment, *policy, driving_, [&](EvaluationProgress progress) {
       progress.episodes_done += static_cast<int>(report_.episodes.size());

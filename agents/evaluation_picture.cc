@@ -8,7 +8,7 @@
 namespace hotlap::agents {
 
 PicturePanel MakePanel(const std::string& track, std::span<const EvaluationReport> reports,
-                       const Centreline& centreline) {
+                       const Centreline& centreline, const Ghost* ghost) {
   PicturePanel panel;
   panel.title = track;
   panel.outline = OutlineOf(centreline);
@@ -24,9 +24,9 @@ PicturePanel MakePanel(const std::string& track, std::span<const EvaluationRepor
       }
       DrivenLine line;
       line.finished = episode.finished();
-      for (const LinePlace& place : episode.driven) {
-        const LinePoint at = centreline.At(centreline.start_s_m() + place.progress_m);
-        line.points.push_back({at.position_m + at.left * place.lateral_m, place.speed_mps});
+      const std::vector<Vec3> places_m = LineOf(episode.run, centreline);
+      for (std::size_t i = 0; i < places_m.size(); ++i) {
+        line.points.push_back({places_m[i], episode.run.points[i].speed_mps.value_or(0)});
       }
       panel.lines.push_back(std::move(line));
     }
@@ -37,6 +37,10 @@ PicturePanel MakePanel(const std::string& track, std::span<const EvaluationRepor
   panel.remarks.push_back(std::to_string(finished) + " of " + std::to_string(episodes) +
                           " finished");
   if (finished > 0) panel.remarks.push_back("best time " + FormatTime(best_ms));
+  if (ghost != nullptr) {
+    panel.remarks.push_back("dashed: " + ghost->name);
+    panel.references = {ghost->LineOver(centreline)};
+  }
   return panel;
 }
 

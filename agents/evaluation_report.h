@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agents/perturbation.h"
+#include "agents/run.h"
 #include "env/spec.h"
 
 namespace hotlap::agents {
@@ -19,14 +20,6 @@ inline constexpr int kReportVersion = 1;
 // What kept the harness from bringing an episode to its end.
 enum class EpisodeError : std::uint8_t { kNone, kGameLost, kRowRefused, kServerLost };
 const char* EpisodeErrorName(EpisodeError error);  // "game_lost", "row_refused", "server_lost"
-
-// Sampled at the reset and after each step.
-struct LinePlace {
-  float progress_m = 0;  // along the reference line since the reset
-  float lateral_m = 0;   // left positive; 0 where it is not observed
-  float speed_mps = 0;   // likewise
-  friend bool operator==(const LinePlace&, const LinePlace&) = default;
-};
 
 // One run on one track.
 struct EpisodeReport {
@@ -45,7 +38,7 @@ struct EpisodeReport {
   int invalid_steps = 0;                 // in which the game missed inputs
   std::optional<double> episode_return;  // undiscounted; none after an error
   std::vector<double> reward;            // the part of each term; empty after an error
-  std::vector<LinePlace> driven;         // not part of the written report
+  Run run;                               // what was driven; not part of the written report
 
   bool finished() const { return end_reason == EndReason::kFinish; }
   bool failed() const { return error == EpisodeError::kNone && !finished(); }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agents/info_reader.h"
+#include "agents/run_recorder.h"
 
 namespace hotlap::agents {
 namespace {
@@ -56,6 +57,7 @@ class Evaluator {
         noise_(environment.spec(), settings.perturbation.deviation),
         chosen_(environment.spec().action, environment.num_rows()),
         sent_(environment.spec().action, environment.num_rows()),
+        recorder_(environment),
         ticks_(environment, "ticks"),
         race_time_ms_(environment, "race_time"),
         progress_(environment, "progress"),
@@ -73,12 +75,6 @@ class Evaluator {
     if (rows < settings.tracks.size()) {
       throw std::invalid_argument(std::to_string(settings.tracks.size()) + " tracks on " +
                                   std::to_string(rows) + " rows: each wants one");
-    }
-    for (const char* axis : {"velocity.x", "velocity.y", "velocity.z"}) {
-      if (HasColumn(spec, axis)) velocity_.push_back(FindColumn(spec, axis, kName));
-    }
-    if (HasColumn(spec, "lateral_offset")) {
-      lateral_ = FindColumn(spec, "lateral_offset", kName);
     }
     for (const RewardTermSpec& term : spec.reward) {
       reward_.emplace_back(environment, "episode_reward." + term.name);
@@ -117,8 +113,6 @@ class Evaluator {
   }
 
  private:
-  static constexpr const char* kName = "the evaluation";
-
   struct EpisodeRun {
     std::size_t episode;  // place in episodes_
     int idle_steps;       // that are left
@@ -136,6 +130,8 @@ class Evaluator {
         mask_[row] = 0;
         if (IsRefused(*batch, row, row)) continue;
         policy_.BeginEpisode(static_cast<int>(row), seeds_[row]);
+        EpisodeReport& episode = episodes_[runs_[row]->episode];
+        episode.run = recorder_.Begin(episode.track, settings_.kind, *batch, row);
         See(*batch, row, row);
         if (ReasonIn(*batch, row) == EndReason::kGameLost) End(*batch, row, row);
       }
@@ -168,15 +164,17 @@ class Evaluator {
   }
 
   tl::expected<void, Refusal> Step() {
-    const auto batch =
-        environment_.Step(driving_, ActionsOfDriving(), DeadlineIn(settings_.deadline));
+    const ActionView actions = ActionsOfDriving();
+    const auto batch = environment_.Step(driving_, actions, DeadlineIn(settings_.deadline));
     if (!batch) return tl::make_unexpected(batch.error());
     furthest_m_ = 0;
     for (std::size_t place = 0; place < driving_.size(); ++place) {
       const auto row = static_cast<std::size_t>(driving_[place]);
       if (IsRefused(*batch, place, row)) continue;
       ++steps_;
-      Advance(*batch, place, episodes_[runs_[row]->episode]);
+      EpisodeReport& episode = episodes_[runs_[row]->episode];
+      Advance(*batch, place, episode);
+      recorder_.Add(actions, *batch, place, episode.run);
       See(*batch, place, row);
       if (batch->terminated[place] != 0 || batch->truncated[place] != 0) End(*batch, place, row);
     }
@@ -228,23 +226,15 @@ class Evaluator {
     return true;
   }
 
-  // Keeps the place, and what the policy is shown: a batch tells nothing of the rows that are not
-  // in it.
+  // Keeps what the policy is shown: a batch tells nothing of the rows that are not in it.
   void See(const ConstBatchView& batch, std::size_t place, std::size_t row) {
     const auto columns = batch.observations.subspan(place * observation_size_, observation_size_);
     const auto shown = std::span(shown_).subspan(row * observation_size_, observation_size_);
     std::ranges::copy(columns, shown.begin());
-    EpisodeReport& episode = episodes_[runs_[row]->episode];
+    const EpisodeReport& episode = episodes_[runs_[row]->episode];
     if (settings_.perturbation.kind == PerturbationKind::kObservationNoise) {
       noise_.Disturb(episode.seed, episode.ticks, shown);
     }
-    double speed2 = 0;
-    for (const ColumnReader& component : velocity_) {
-      speed2 += static_cast<double>(component(columns)) * static_cast<double>(component(columns));
-    }
-    episode.driven.push_back({static_cast<float>(progress_(batch, place)),
-                              lateral_ ? (*lateral_)(columns) : 0.0f,
-                              static_cast<float>(std::sqrt(speed2))});
   }
 
   EndReason ReasonIn(const ConstBatchView& batch, std::size_t place) const {
@@ -279,8 +269,7 @@ class Evaluator {
   ObservationNoise noise_;
   ActionBuffer chosen_;  // of all rows
   ActionBuffer sent_;    // of those that drive, at the front
-  std::vector<ColumnReader> velocity_;
-  std::optional<ColumnReader> lateral_;
+  RunRecorder recorder_;
   InfoReader ticks_, race_time_ms_, progress_, checkpoint_, valid_, end_reason_, return_,
       finish_time_ms_;
   std::vector<InfoReader> reward_;

@@ -20,6 +20,7 @@ struct EvaluatorSettings {
   std::vector<std::string> tracks;   // row i drives tracks[i % size]
   std::vector<EpisodeStart> starts;  // of the episodes of each track
   Perturbation perturbation;
+  std::string kind{};                         // of all rows' games, for the runs
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };
 
@@ -36,9 +37,8 @@ struct EvaluatorResult {
 };
 
 // Drives every episode in whichever row of its track is free. Nothing of what it finds depends on
-// the number of rows, if what the policy does in a row does not depend on the others. The driven
-// lines are of what the environment shows, without the perturbation: distance along the reference
-// line (info `progress`) and offset to its side (column `lateral_offset`).
+// the number of rows, if what the policy does in a row does not depend on the others. The runs
+// are of what the environment shows, without the perturbation.
 //
 // `progress` may be empty; it is called after every step. Throws std::invalid_argument when there
 // are fewer rows than tracks, the environment does not leave resets to its caller

@@ -6,6 +6,7 @@
 
 #include "agents/pursuit_policy.h"
 #include "agents/random_policy.h"
+#include "agents/script_policy.h"
 
 namespace hotlap::agents {
 namespace {
@@ -47,8 +48,10 @@ std::unique_ptr<Policy> MakePolicy(std::string_view name, const EnvironmentSpec&
                                    std::uint64_t seed) {
   if (name == "random") return std::make_unique<RandomPolicy>(spec, seed);
   if (name == "pursuit") return std::make_unique<PursuitPolicy>(spec);
+  if (IsScriptFile(name)) return ReadScriptPolicy(name, spec);
   throw std::invalid_argument("unknown policy '" + std::string(name) +
-                              "'; allowed: random, pursuit");
+                              "'; allowed: random, pursuit, and files *.txt, an input script, and "
+                              "*.csv, a recorded run");
 }
 
 }  // namespace hotlap::agents

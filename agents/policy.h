@@ -58,7 +58,9 @@ class Policy {
 
 // The policies that need nothing but a name, in the order in which they are offered.
 std::span<const std::string_view> PolicyNames();
-// Throws std::invalid_argument on an unknown name, saying what is allowed, or on an unfit spec.
+// One of them, or the file of a script or a recorded run (script_policy.h). Throws
+// std::invalid_argument on an unknown name, saying what is allowed, on an unfit spec, or on a file
+// that is none.
 // `seed` is for policies that draw; equal seeds give equal actions.
 std::unique_ptr<Policy> MakePolicy(std::string_view name, const EnvironmentSpec& spec,
                                    std::uint64_t seed);

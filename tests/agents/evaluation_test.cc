@@ -215,7 +215,7 @@ TEST(EvaluationPictureTest, DrawsTheDrivenLineOnTheRoad) {
   request.perturbation = "none";
   const std::vector<EvaluationReport> reports = {Report(request)};
   const Centreline& line = *PracticeTrack("short_sprint").centreline;
-  const PicturePanel panel = MakePanel("short_sprint", reports, line);
+  const PicturePanel panel = MakePanel("short_sprint", reports, line, nullptr);
   EXPECT_EQ(panel.title, "short_sprint");
   EXPECT_THAT(panel.remarks[1], "1 of 1 finished");
   EXPECT_EQ(panel.outline.checkpoints.size(), line.gates_s_m().size() - 1);

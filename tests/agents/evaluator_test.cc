@@ -198,7 +198,8 @@ class EvaluatorTest : public ::testing::Test {
     return result.value_or(EvaluatorResult{});
   }
 
-  EvaluatorSettings settings{.tracks = {"some track"}, .starts = {}, .perturbation = {}};
+  EvaluatorSettings settings{
+      .tracks = {"some track"}, .starts = {}, .perturbation = {}, .kind = "some kind"};
   int idle_steps = 0;
   ScriptedEnvironment rows{3};
   WatchingPolicy policy;
@@ -219,10 +220,14 @@ TEST_F(EvaluatorTest, ReportsWhatAnEpisodeTold) {
   EXPECT_EQ(e.invalid_steps, 1);
   EXPECT_EQ(e.episode_return, 5);
   EXPECT_THAT(e.reward, ElementsAre(10, -5));
-  ASSERT_EQ(e.driven.size(), 6u);
-  EXPECT_FLOAT_EQ(e.driven[2].progress_m, 20);
-  EXPECT_FLOAT_EQ(e.driven[2].lateral_m, -3);
-  EXPECT_FLOAT_EQ(e.driven[2].speed_mps, 20);
+  EXPECT_EQ(e.run.track, "some track");
+  EXPECT_EQ(e.run.kind, "some kind");
+  EXPECT_EQ(e.run.finish_time_ms, 230);
+  ASSERT_EQ(e.run.points.size(), 6u);
+  EXPECT_EQ(e.run.inputs.size(), 5u);
+  EXPECT_FLOAT_EQ(e.run.points[2].progress_m, 20);
+  EXPECT_EQ(e.run.points[2].lateral_m, -3.0f);
+  EXPECT_FLOAT_EQ(e.run.points[2].speed_mps.value(), 20);
 }
 
 TEST_F(EvaluatorTest, TakesSplitsAfterTheStepAndTheLastAtTheFinish) {
@@ -261,6 +266,9 @@ TEST_F(EvaluatorTest, GivesNoInputInTheIdleSteps) {
   EXPECT_THAT(rows.taken, ElementsAre(Pair(0, 0), Pair(0, 0), Pair(0, 3), Pair(0, 3)));
   EXPECT_EQ(episodes[0].idle_ticks, 10);
   EXPECT_EQ(episodes[0].ticks, 20) << "idle ones count";
+  EXPECT_EQ(episodes[0].run.inputs,
+            (std::vector<Inputs>{{}, {}, {.accelerate = true}, {.accelerate = true}}))
+      << "and are part of the run";
 }
 
 TEST_F(EvaluatorTest, ShowsThePolicyNoiseAndNotesTheLineWithout) {
@@ -268,7 +276,7 @@ TEST_F(EvaluatorTest, ShowsThePolicyNoiseAndNotesTheLineWithout) {
   const auto episodes = Run({2});
   EXPECT_NE(policy.seen[2], 20 * kSpecScale);
   EXPECT_NE(policy.seen[0], 0);
-  EXPECT_FLOAT_EQ(episodes[0].driven[1].speed_mps, 20);
+  EXPECT_FLOAT_EQ(*episodes[0].run.points[1].speed_mps, 20);
 }
 
 TEST_F(EvaluatorTest, ShowsThePolicyTheLastObservationOfRowsThatAResetLeftOut) {

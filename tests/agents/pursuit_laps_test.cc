@@ -35,10 +35,11 @@ TEST_P(PursuitLapTest, FinishesWithoutLeavingTheRoad) {
 
   const Centreline& line = *PracticeTrack(GetParam().track).centreline;
   float least_m = 1e9f;
-  for (const LinePlace& place : lap.driven) {
+  for (const RunPoint& place : lap.run.points) {
     const LinePoint here = line.At(line.start_s_m() + place.progress_m);
-    least_m = std::min({least_m, here.half_width_left_m - place.lateral_m,
-                        here.half_width_right_m + place.lateral_m});
+    const float lateral_m = place.lateral_m.value();
+    least_m = std::min(
+        {least_m, here.half_width_left_m - lateral_m, here.half_width_right_m + lateral_m});
   }
   EXPECT_GT(least_m, 0.5f) << "metres from the car's middle to the edge";
 }

@@ -1,0 +1,107 @@
+#include "agents/kept_runs.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <fstream>
+#include <stdexcept>
+
+#include "agents/run_csv.h"
+#include "agents/run_script.h"
+
+namespace hotlap::agents {
+namespace {
+
+constexpr std::array<std::string_view, 3> kKeepNames = {"none", "best", "all"};
+
+bool IsPlain(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '_' || c == '.';
+}
+
+// Names of tracks may come from a server, and must not lead to another folder.
+std::string FileName(const std::string& track, int episode) {
+  std::string name = track;
+  std::ranges::replace_if(
+      name, [](char c) { return !IsPlain(c); }, '_');
+  if (name.starts_with('.')) name[0] = '_';
+  return name + '-' + std::to_string(episode);
+}
+
+std::vector<const EpisodeReport*> DrivenOn(const EvaluationReport& report,
+                                           const std::string& track) {
+  std::vector<const EpisodeReport*> driven;
+  for (const EpisodeReport& episode : report.episodes) {
+    if (episode.track == track && !episode.run.inputs.empty()) driven.push_back(&episode);
+  }
+  return driven;
+}
+
+std::ofstream Open(const std::filesystem::path& path) {
+  std::ofstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot write " + path.string());
+  return file;
+}
+
+void Close(std::ofstream& file, const std::filesystem::path& path) {
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path.string());
+}
+
+}  // namespace
+
+std::span<const std::string_view> KeepNames() { return kKeepNames; }
+
+Keep KeepNamed(std::string_view name) {
+  const auto found = std::ranges::find(kKeepNames, name);
+  assert(found != kKeepNames.end());
+  return static_cast<Keep>(found - kKeepNames.begin());
+}
+
+std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::string& track) {
+  std::vector<const EpisodeReport*> driven = DrivenOn(report, track);
+  if (driven.empty()) return {};
+  std::vector<const EpisodeReport*> finished;
+  std::ranges::copy_if(driven, std::back_inserter(finished), &EpisodeReport::finished);
+  if (finished.empty()) {
+    return {{"farthest", *std::ranges::max_element(driven, {}, &EpisodeReport::progress_m)}};
+  }
+  std::ranges::stable_sort(finished, {}, &EpisodeReport::finish_time_ms);
+  std::vector<NotableRun> notable = {{"best", finished.front()}};
+  const EpisodeReport* const median = finished[(finished.size() - 1) / 2];
+  if (median != finished.front()) notable.push_back({"median", median});
+  return notable;
+}
+
+std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
+                                   const EvaluationReport& report, Keep keep) {
+  std::vector<std::string> reasons;
+  if (keep == Keep::kNone) return reasons;
+  std::filesystem::create_directories(folder / "runs");
+  for (const TrackReport& track : report.tracks) {
+    std::vector<const EpisodeReport*> kept = DrivenOn(report, track.track);
+    if (keep == Keep::kBest) {
+      kept.clear();
+      for (const NotableRun& run : NotableRuns(report, track.track)) kept.push_back(run.episode);
+    }
+    std::string reason;
+    for (const EpisodeReport* episode : kept) {
+      const auto path = folder / "runs" / FileName(track.track, episode->episode);
+      std::ofstream table = Open(path.string() + ".csv");
+      WriteRun(table, episode->run);
+      Close(table, path.string() + ".csv");
+      const auto script = ScriptText(episode->run);
+      if (!script) {
+        if (reason.empty()) reason = path.filename().string() + " has no script: " + script.error();
+        continue;
+      }
+      std::ofstream text = Open(path.string() + ".txt");
+      text << *script;
+      Close(text, path.string() + ".txt");
+    }
+    if (!reason.empty()) reasons.push_back(reason);
+  }
+  return reasons;
+}
+
+}  // namespace hotlap::agents
