@@ -65,15 +65,16 @@ TEST(ObservationNoiseTest, IsOnMeasuredColumnsAloneAndWithinTheirBounds) {
   spec.observation = {
       {"speed", "m/s", 1, -1, 1}, {"wheel0.contact", "1", 1, 0, 1}, {"rpm", "1/min", 1, -10, 10}};
   const ObservationNoise noise(spec, 0.5);
+  constexpr std::uint64_t kFirstDraw = 105;  // 35 ticks of 3 columns
   bool has_clipped = false;
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     std::vector<float> row = {0.9f, 0.5f, 0.0f};
     noise.Disturb(seed, 35, row);
     // Number (ticks so far) * d + column of the stream (seed, 0, 9).
     const RandomStream stream(seed, 0, RandomPurpose{9});
-    EXPECT_EQ(row[0], std::min(0.9f + 0.5f * stream.Bell(35 * 3), 1.0f));
+    EXPECT_EQ(row[0], std::min(0.9f + 0.5f * stream.Bell(kFirstDraw), 1.0f));
     EXPECT_EQ(row[1], 0.5f);
-    EXPECT_EQ(row[2], 0.5f * stream.Bell(35 * 3 + 2));
+    EXPECT_EQ(row[2], 0.5f * stream.Bell(kFirstDraw + 2));
     has_clipped = has_clipped || row[0] == 1;
   }
   EXPECT_TRUE(has_clipped);
