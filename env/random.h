@@ -17,6 +17,7 @@ enum class RandomPurpose : std::uint64_t {
   kPolicy = 10,           // actions that a policy draws in an episode
   kWeights = 11,          // of a network before it has learnt, a stream for each layer
   kMinibatch = 12,        // the order of examples in a pass over them
+  kCandidates = 13,       // of a generation of a search, draws of each in turn
 };
 
 class RandomStream {
