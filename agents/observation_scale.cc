@@ -1,6 +1,7 @@
 #include "agents/observation_scale.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 namespace hotlap::agents {
@@ -20,25 +21,32 @@ void ObservationStatistics::Add(std::span<const float> observations) {
   const std::size_t rows = columns == 0 ? 0 : observations.size() / columns;
   if (rows == 0) return;
   // Those of the new rows about their own mean, then both together.
-  std::vector<double> sums(columns, 0), new_squares(columns, 0);
+  ObservationStatistics added(static_cast<int>(columns));
+  std::vector<double>& sums = added.mean;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t i = 0; i < columns; ++i) {
       sums[i] += static_cast<double>(observations[row * columns + i]);
     }
   }
-  const auto added = static_cast<double>(rows);
-  for (double& sum : sums) sum /= added;
+  added.count = static_cast<double>(rows);
+  for (double& sum : sums) sum /= added.count;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t i = 0; i < columns; ++i) {
       const double distance = static_cast<double>(observations[row * columns + i]) - sums[i];
-      new_squares[i] += distance * distance;
+      added.squares[i] += distance * distance;
     }
   }
-  const double total = count + added;
-  for (std::size_t i = 0; i < columns; ++i) {
-    const double apart = sums[i] - mean[i];
-    mean[i] += apart * added / total;
-    squares[i] += new_squares[i] + apart * apart * count * added / total;
+  Add(added);
+}
+
+void ObservationStatistics::Add(const ObservationStatistics& other) {
+  assert(mean.size() == other.mean.size());
+  if (other.count == 0) return;
+  const double total = count + other.count;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const double apart = other.mean[i] - mean[i];
+    mean[i] += apart * other.count / total;
+    squares[i] += other.squares[i] + apart * apart * count * other.count / total;
   }
   count = total;
 }

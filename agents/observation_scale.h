@@ -28,6 +28,8 @@ struct ObservationStatistics {
       : mean(static_cast<std::size_t>(columns), 0), squares(static_cast<std::size_t>(columns), 0) {}
   // [rows, columns]. The rows are taken in their order (Chan, Golub, LeVeque 1983).
   void Add(std::span<const float> observations);
+  // What other rows have shown. REQUIRES: as many columns.
+  void Add(const ObservationStatistics& other);
   ObservationScale Scale() const;  // 0 and 1 of less than two rows
 
   double count = 0;
