@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -12,7 +13,7 @@
 
 #include "agents/actor_critic.h"
 #include "agents/rollout_worker.h"
-#include "transport/status.h"
+#include "transport/learner_environment.h"
 
 namespace hotlap::agents {
 
@@ -29,6 +30,10 @@ struct IterationReport {
 class Learner {
  public:
   virtual ~Learner() = default;
+
+  // Learns from these rows from now on, as many in as many parts, in new episodes: of other tracks.
+  // Throws std::invalid_argument where they do not fit.
+  virtual void ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) = 0;
 
   // After a refusal nothing has been learnt from what was under way, and the rows may be anywhere:
   // the last checkpoint is the place to go on from.

@@ -8,22 +8,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "agents/learner_workers.h"
 #include "agents/record.h"
 #include "env/random.h"
 
 namespace hotlap::agents {
 
 using transport::Refusal;
-
-namespace {
-
-int NumRows(const std::vector<std::unique_ptr<RolloutWorker>>& workers) {
-  int rows = 0;
-  for (const auto& worker : workers) rows += worker->num_rows();
-  return rows;
-}
-
-}  // namespace
 
 PpoLearner::PpoLearner(const ActorCritic& network, const PpoLearnerSettings& settings,
                        std::vector<std::unique_ptr<RolloutWorker>> workers)
@@ -38,26 +29,10 @@ PpoLearner::PpoLearner(const ActorCritic& network, const PpoLearnerSettings& set
       rollout_(settings.ppo.rollout_steps, NumRows(workers_), network.observation_size(),
                network.head().action_size()) {}
 
-void PpoLearner::ChangeRows(std::vector<std::unique_ptr<RolloutWorker>> workers) {
-  if (NumRows(workers) != rollout_.rows || workers.size() != workers_.size()) {
-    throw std::invalid_argument("a training keeps its number of rows and workers");
-  }
-  workers_ = std::move(workers);
+void PpoLearner::ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) {
+  ReplaceWorkers(std::move(rows), network_, workers_);
   ++num_row_changes_;
   has_begun_ = false;
-}
-
-template <typename Work>
-tl::expected<void, Refusal> PpoLearner::OnWorkers(const Work& work) {
-  std::vector<tl::expected<void, Refusal>> done(workers_.size());
-  threads_.Run(static_cast<int>(workers_.size()), [&](int i) {
-    const auto index = static_cast<std::size_t>(i);
-    done[index] = work(*workers_[index], index);
-  });
-  for (auto& outcome : done) {
-    if (!outcome) return outcome;
-  }
-  return {};
 }
 
 float PpoLearner::learning_rate() const {
@@ -77,14 +52,15 @@ tl::expected<IterationReport, Refusal> PpoLearner::Iterate() {
   const auto began = Clock::now();
   if (!has_begun_) {
     if (auto done =
-            OnWorkers([&](RolloutWorker& worker, std::size_t) { return worker.Begin(row_seed()); });
+            OnWorkers(threads_, workers_,
+                      [&](RolloutWorker& worker, std::size_t) { return worker.Begin(row_seed()); });
         !done) {
       return tl::unexpected(done.error());
     }
     has_begun_ = true;
   }
   const std::int64_t first_step = iterations_ * rollout_.steps;
-  const auto collected = OnWorkers([&](RolloutWorker& worker, std::size_t) {
+  const auto collected = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t) {
     return worker.Collect(network_, state_.weights, settings_.seed, first_step,
                           settings_.ppo.discount, rollout_);
   });
@@ -133,7 +109,7 @@ tl::expected<nlohmann::json, Refusal> PpoLearner::Save() {
   nlohmann::json rows = nlohmann::json::array();
   if (has_begun_) {
     std::vector<std::vector<std::vector<std::byte>>> states(workers_.size());
-    const auto saved = OnWorkers([&](RolloutWorker& worker, std::size_t i) {
+    const auto saved = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t i) {
       return worker.Save().map([&](auto&& found) { states[i] = std::move(found); });
     });
     if (!saved) return tl::unexpected(saved.error());
@@ -193,7 +169,7 @@ tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
         states[i].emplace_back(first, first + bytes.size());
       }
     }
-    const auto restored = OnWorkers([&](RolloutWorker& worker, std::size_t i) {
+    const auto restored = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t i) {
       return worker.Restore(states[i], row_seed());
     });
     if (!restored) return restored;

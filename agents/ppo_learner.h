@@ -29,9 +29,7 @@ class PpoLearner : public Learner {
   PpoLearner(const ActorCritic& network, const PpoLearnerSettings& settings,
              std::vector<std::unique_ptr<RolloutWorker>> workers);
 
-  // Learns from these rows from now on, of the same number, in new episodes.
-  void ChangeRows(std::vector<std::unique_ptr<RolloutWorker>> workers);
-
+  void ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) override;
   tl::expected<IterationReport, transport::Refusal> Iterate() override;
   std::int64_t steps() const override { return steps_; }
   const Weights& weights() const override { return state_.weights; }
@@ -39,9 +37,6 @@ class PpoLearner : public Learner {
   tl::expected<void, transport::Refusal> Load(const nlohmann::json& saved) override;
 
  private:
-  // Calls work(worker) in a thread for each; the first refusal of all.
-  template <typename Work>
-  tl::expected<void, transport::Refusal> OnWorkers(const Work& work);
   float learning_rate() const;
   std::uint64_t row_seed() const;  // of the first row: other episodes on other rows
 

@@ -50,6 +50,7 @@ class RolloutWorker {
 
   int first_row() const { return first_row_; }
   int num_rows() const { return environment_->num_rows(); }
+  std::chrono::milliseconds timeout() const { return timeout_; }
 
   // Begins an episode in each row, of base seed `seed` + number of the row.
   tl::expected<void, transport::Refusal> Begin(std::uint64_t seed);

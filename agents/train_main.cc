@@ -123,7 +123,7 @@ std::string Describe(const TrainingProgress& progress) {
   return text;
 }
 
-int Run(const Flags& flags) {
+int RunTraining(const Flags& flags) {
   TrainingSettings settings;
   settings.directory = flags.out;
   settings.resumes = flags.resume;
@@ -218,7 +218,7 @@ int main(int argc, char** argv) {
     if (!flags.resume && flags.config.empty()) {
       throw std::invalid_argument("config: a file is needed, or --resume");
     }
-    return hotlap::agents::Run(flags);
+    return hotlap::agents::RunTraining(flags);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hotlap-train: %s\n", error.what());
     return 2;

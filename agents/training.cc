@@ -8,6 +8,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "agents/candidate_worker.h"
+#include "agents/cma_es_learner.h"
+#include "agents/learner_workers.h"
 #include "agents/ppo_learner.h"
 #include "agents/record.h"
 #include "agents/training_log.h"
@@ -181,12 +184,9 @@ class Training {
         stage_ = static_cast<int>(UnpackInt(checkpoint, "stage", 0, NumStages(config_) - 1));
       });
     }
-    auto workers = OpenWorkers();
-    if (!workers) return tl::unexpected(workers.error());
-    learner_ = std::make_unique<PpoLearner>(
-        network_,
-        PpoLearnerSettings{config_.ppo, config_.seed, config_.steps, config_.scale_observations},
-        std::move(*workers));
+    auto rows = OpenRows();
+    if (!rows) return tl::unexpected(rows.error());
+    learner_ = MakeLearner(std::move(*rows));
     if (settings_.resumes) {
       if (auto loaded = OfCheckpoint([&] { return Load(checkpoint); }); !loaded) return loaded;
       resume_after = learner_->steps();
@@ -198,9 +198,13 @@ class Training {
     return OpenTrial();
   }
 
-  tl::expected<std::vector<std::unique_ptr<RolloutWorker>>, Refusal> OpenWorkers() {
+  using Rows = std::vector<std::unique_ptr<transport::LearnerEnvironment>>;
+
+  // Those of each worker.
+  tl::expected<Rows, Refusal> OpenRows() {
+    const bool is_search = config_.learner == LearnerKind::kCmaEs;
     const std::vector<std::string> tracks = TracksOf(config_, stage_);
-    std::vector<std::unique_ptr<RolloutWorker>> workers;
+    Rows opened;
     for (int i = 0; i < settings_.workers; ++i) {
       const int first = config_.rows * i / settings_.workers;
       RowRequest request;
@@ -210,15 +214,31 @@ class Training {
       request.tracks = tracks;
       std::ranges::rotate(request.tracks,
                           request.tracks.begin() + first % static_cast<int>(tracks.size()));
-      request.info = RolloutWorker::InfoColumns();
+      request.autoreset = is_search ? Autoreset::kDisabled : Autoreset::kSameStep;
+      request.info = is_search ? CandidateWorker::InfoColumns() : RolloutWorker::InfoColumns();
       request.keep_every_m = config_.keep_every_m;
       request.starts = config_.starts;
       auto rows = source_.Open(request);
       if (!rows) return tl::unexpected(rows.error());
-      workers.push_back(
-          std::make_unique<RolloutWorker>(std::move(*rows), first, network_, settings_.timeout));
+      opened.push_back(std::move(*rows));
     }
-    return workers;
+    return opened;
+  }
+
+  std::unique_ptr<Learner> MakeLearner(Rows rows) const {
+    if (config_.learner == LearnerKind::kCmaEs) {
+      const CmaEsLearnerSettings settings{config_.cma_es, config_.candidate_episodes,
+                                          static_cast<int>(TracksOf(config_, stage_).size()),
+                                          config_.seed, config_.scale_observations};
+      return std::make_unique<CmaEsLearner>(
+          network_, settings,
+          MakeWorkers<CandidateWorker>(std::move(rows), network_, settings_.timeout));
+    }
+    const PpoLearnerSettings settings{config_.ppo, config_.seed, config_.steps,
+                                      config_.scale_observations};
+    return std::make_unique<PpoLearner>(
+        network_, settings,
+        MakeWorkers<RolloutWorker>(std::move(rows), network_, settings_.timeout));
   }
 
   tl::expected<void, Refusal> OpenTrial() {
@@ -276,9 +296,9 @@ class Training {
       return {};
     }
     ++stage_;
-    auto workers = OpenWorkers();
-    if (!workers) return tl::unexpected(workers.error());
-    learner_->ChangeRows(std::move(*workers));
+    auto rows = OpenRows();
+    if (!rows) return tl::unexpected(rows.error());
+    learner_->ChangeRows(std::move(*rows));
     recent_.Clear();
     best_trial_.clear();  // other tracks, other times
     return OpenTrial();
@@ -380,7 +400,7 @@ class Training {
   RowSource& source_;
   EnvironmentSpec spec_;
   ActorCritic network_;
-  std::unique_ptr<PpoLearner> learner_;
+  std::unique_ptr<Learner> learner_;
   std::unique_ptr<transport::LearnerEnvironment> trial_rows_;
   std::optional<TrainingLog> log_;
   Gathered gathered_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <type_traits>
 
 namespace hotlap::agents {
@@ -13,6 +14,7 @@ namespace {
 constexpr int kMaxInt = 2'000'000'000;
 constexpr int kMaxExamples = 10'000'000;
 constexpr std::array<std::string_view, 2> kActivations = {"tanh", "relu"};
+constexpr std::array<std::string_view, 2> kLearners = {"ppo", "cma_es"};
 constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
 
 MlpSettings ReadNetwork(const ConfigMap& config, const MlpSettings& base) {
@@ -59,6 +61,35 @@ GeneratedStages ReadStages(const ConfigMap& config) {
   return stages;
 }
 
+void ReadPpoLearner(const ConfigMap& config, TrainingConfig& result) {
+  result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
+  if (std::int64_t{result.rows} * result.ppo.rollout_steps > kMaxExamples) {
+    config.Map("ppo").Fail("rollout_steps", "times rows are at most " +
+                                                std::to_string(kMaxExamples) +
+                                                " examples, which an update works on at a time");
+  }
+  const ConfigMap starts = config.Map("starts");
+  result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
+  result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);
+  result.keep_every_m =
+      starts.Float("every_m", 1, 10000, result.starts.at == StartPlace::kStart ? 0.0f : 20.0f);
+}
+
+void ReadCmaEsLearner(const ConfigMap& config, TrainingConfig& result) {
+  CmaEsSettings& search = result.cma_es;
+  search.population = config.Int("population", 4, 4096, search.population);
+  search.first_deviation = config.Float("first_deviation", 1e-6f, 1000, search.first_deviation);
+  result.candidate_episodes = config.Int("episodes", 1, 1000, result.candidate_episodes);
+}
+
+// Of another learner than the one that is chosen.
+void RefuseKeys(const ConfigMap& config, std::initializer_list<std::string_view> keys,
+                const std::string& learner) {
+  for (const std::string_view key : keys) {
+    if (config.Has(key)) config.Fail(key, "it is not of the learner " + learner);
+  }
+}
+
 TrainingConfig Read(const ConfigMap& config) {
   TrainingConfig result;
   result.environment = config.String("environment", result.environment);
@@ -73,17 +104,19 @@ TrainingConfig Read(const ConfigMap& config) {
       static_cast<std::uint64_t>(config.Int("seed", 0, kMaxInt, static_cast<int>(result.seed)));
   result.network = ReadNetwork(config.Map("network"), result.network);
   result.scale_observations = config.Bool("scale_observations", result.scale_observations);
-  result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
-  if (std::int64_t{result.rows} * result.ppo.rollout_steps > kMaxExamples) {
-    config.Map("ppo").Fail("rollout_steps", "times rows are at most " +
-                                                std::to_string(kMaxExamples) +
-                                                " examples, which an update works on at a time");
+  result.learner = static_cast<LearnerKind>(
+      config.Choice("learner", kLearners, static_cast<std::size_t>(result.learner)));
+  if (result.learner == LearnerKind::kPpo) {
+    RefuseKeys(config, {"cma_es"}, "ppo");
+    ReadPpoLearner(config, result);
+  } else {
+    RefuseKeys(config, {"ppo", "starts"}, "cma_es");
+    ReadCmaEsLearner(config.Map("cma_es"), result);
+    if (static_cast<std::size_t>(result.rows) < TracksOf(result, 0).size()) {
+      config.Fail("rows", "the learner cma_es wants a row for each track, " +
+                              std::to_string(TracksOf(result, 0).size()) + " at least");
+    }
   }
-  const ConfigMap starts = config.Map("starts");
-  result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
-  result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);
-  result.keep_every_m =
-      starts.Float("every_m", 1, 10000, result.starts.at == StartPlace::kStart ? 0.0f : 20.0f);
   result.trial_steps = config.Int("trial_steps", 1, kMaxInt, static_cast<int>(result.trial_steps));
   config.Finish();
   return result;
@@ -141,28 +174,37 @@ std::string ToYaml(const TrainingConfig& config) {
   put("activation", text(kActivations[static_cast<std::size_t>(config.network.activation)]));
   out << YAML::EndMap;
   put("scale_observations", config.scale_observations);
-  const PpoSettings& ppo = config.ppo;
-  out << YAML::Key << "ppo" << YAML::Value << YAML::BeginMap;
-  put("rollout_steps", ppo.rollout_steps);
-  put("epochs", ppo.epochs);
-  put("minibatch", ppo.minibatch);
-  put("discount", ppo.discount);
-  put("gae_decay", ppo.gae_decay);
-  put("clip", ppo.clip);
-  put("value_clip", ppo.value_clip);
-  put("value_weight", ppo.value_weight);
-  put("entropy_weight", ppo.entropy_weight);
-  put("max_gradient_norm", ppo.max_gradient_norm);
-  put("target_kl", ppo.target_kl);
-  put("first_learning_rate", ppo.first_learning_rate);
-  put("last_learning_rate", ppo.last_learning_rate);
-  put("log_deviation", ppo.log_deviation);
-  out << YAML::EndMap;
-  out << YAML::Key << "starts" << YAML::Value << YAML::BeginMap;
-  put("at", text(kPlaces[static_cast<std::size_t>(config.starts.at)]));
-  put("start_share", config.starts.start_share);
-  if (config.keep_every_m > 0) put("every_m", config.keep_every_m);
-  out << YAML::EndMap;
+  put("learner", text(kLearners[static_cast<std::size_t>(config.learner)]));
+  if (config.learner == LearnerKind::kPpo) {
+    const PpoSettings& ppo = config.ppo;
+    out << YAML::Key << "ppo" << YAML::Value << YAML::BeginMap;
+    put("rollout_steps", ppo.rollout_steps);
+    put("epochs", ppo.epochs);
+    put("minibatch", ppo.minibatch);
+    put("discount", ppo.discount);
+    put("gae_decay", ppo.gae_decay);
+    put("clip", ppo.clip);
+    put("value_clip", ppo.value_clip);
+    put("value_weight", ppo.value_weight);
+    put("entropy_weight", ppo.entropy_weight);
+    put("max_gradient_norm", ppo.max_gradient_norm);
+    put("target_kl", ppo.target_kl);
+    put("first_learning_rate", ppo.first_learning_rate);
+    put("last_learning_rate", ppo.last_learning_rate);
+    put("log_deviation", ppo.log_deviation);
+    out << YAML::EndMap;
+    out << YAML::Key << "starts" << YAML::Value << YAML::BeginMap;
+    put("at", text(kPlaces[static_cast<std::size_t>(config.starts.at)]));
+    put("start_share", config.starts.start_share);
+    if (config.keep_every_m > 0) put("every_m", config.keep_every_m);
+    out << YAML::EndMap;
+  } else {
+    out << YAML::Key << "cma_es" << YAML::Value << YAML::BeginMap;
+    put("population", config.cma_es.population);
+    put("first_deviation", config.cma_es.first_deviation);
+    put("episodes", config.candidate_episodes);
+    out << YAML::EndMap;
+  }
   put("trial_steps", config.trial_steps);
   out << YAML::EndMap;
   return std::string(out.c_str()) + '\n';

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agents/cma_es.h"
 #include "agents/mlp.h"
 #include "agents/ppo.h"
 #include "env/config.h"
@@ -25,6 +26,8 @@ struct GeneratedStages {
   std::int64_t first_seed = 1;
 };
 
+enum class LearnerKind : std::uint8_t { kPpo, kCmaEs };
+
 struct TrainingConfig {
   std::string environment = "coarse";  // of configs/environments
   std::vector<std::string> tracks;     // row i drives tracks[i % size]; empty: generated ones
@@ -34,10 +37,16 @@ struct TrainingConfig {
   std::uint64_t seed = 1;           // below 2^63
   MlpSettings network;
   bool scale_observations = true;
+  LearnerKind learner = LearnerKind::kPpo;
+  // Of kCmaEs alone.
+  CmaEsSettings cma_es;
+  int candidate_episodes = 1;  // of each candidate on each track
+  // Of kPpo alone, as far as `starts`.
   PpoSettings ppo;
   // Episodes that begin along the line, at states that the rows drove through.
   float keep_every_m = 0;  // 0: none are kept
   Starts starts;
+
   std::int64_t trial_steps = 500'000;  // between two laps without random actions
 };
 

@@ -92,7 +92,7 @@ Costs Median(const std::vector<Costs>& all) {
           median(&Costs::update_s), median(&Costs::wall_s)};
 }
 
-int Run(double seconds, const std::filesystem::path& out) {
+int RunBench(double seconds, const std::filesystem::path& out) {
   const std::filesystem::path configs = HOTLAP_SOURCE_DIR "/configs";
   const TrainingConfig config = LoadTrainingConfig(configs / "agents" / "ppo_sprint.yaml");
   const std::string endpoint = "ipc://" + (std::filesystem::temp_directory_path() /
@@ -163,7 +163,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0.01, 60.0));
   CLI11_PARSE(app, argc, argv);
   try {
-    return hotlap::agents::Run(seconds, out);
+    return hotlap::agents::RunBench(seconds, out);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "train_bench: %s\n", error.what());
     return 1;
