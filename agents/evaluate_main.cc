@@ -30,6 +30,7 @@
 #include "agents/reference_line.h"
 #include "agents/script_policy.h"
 #include "agents/track_picture.h"
+#include "agents/weights_file.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
 #include "transport/installed_configs.h"
@@ -41,6 +42,7 @@ using transport::Refusal;
 
 struct Flags {
   std::string policy = "pursuit";
+  bool draws = false;
   std::vector<std::string> tracks, kinds;
   EvaluationRequest defaults;
   int episodes = defaults.episodes;
@@ -63,12 +65,11 @@ struct Flags {
   std::string environment_name() const {
     if (environment) return *environment;
     if (policy == "pursuit") return "full_view";
+    if (IsWeightsFile(policy)) return ReadWeightsEnvironment(policy);
     return IsScriptFile(policy) ? "tick_continuous" : "default";
   }
   // Without the folders in which a file lies.
-  std::string policy_name() const {
-    return IsScriptFile(policy) ? std::filesystem::path(policy).filename().string() : policy;
-  }
+  std::string policy_name() const { return std::filesystem::path(policy).filename().string(); }
   // A server may have few games.
   int num_rows() const { return rows.value_or(server.empty() ? defaults.rows : 16); }
 };
@@ -111,7 +112,7 @@ EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& 
   EvaluationRequest request;
   request.policy = flags.policy_name();
   request.make_policy = [&flags](const EnvironmentSpec& spec) {
-    return MakePolicy(flags.policy, spec, flags.seed);
+    return MakePolicy(flags.policy, spec, flags.seed, flags.draws);
   };
   request.policy_seed = flags.seed;
   request.environment = flags.environment_name();
@@ -305,9 +306,12 @@ int main(int argc, char** argv) {
       "being written, once the first episodes have begun. docs/evaluation.md defines the report.");
   const auto perturbations = hotlap::agents::PerturbationNames();
   const auto keeps = hotlap::agents::KeepNames();
-  app.add_option("--policy", flags.policy,
-                 "what drives: random, pursuit, or a file: *.txt is an input script, *.csv a "
-                 "recorded run (default: pursuit)");
+  app.add_option(
+      "--policy", flags.policy,
+      "what drives: random, pursuit, or a file: *.weights were learnt, *.txt is an input "
+      "script, *.csv a recorded run (default: pursuit)");
+  app.add_flag("--draw-actions", flags.draws,
+               "of weights: draws each action, instead of the most likely one");
   app.add_option("--track", flags.tracks,
                  "name of a track, or generated:<seed>:<difficulty>; repeatable (default: every "
                  "track that has a file)");

@@ -58,11 +58,12 @@ class Policy {
 
 // The policies that need nothing but a name, in the order in which they are offered.
 std::span<const std::string_view> PolicyNames();
-// One of them, or the file of a script or a recorded run (script_policy.h). Throws
-// std::invalid_argument on an unknown name, saying what is allowed, on an unfit spec, or on a file
-// that is none.
-// `seed` is for policies that draw; equal seeds give equal actions.
+// One of them, or a file: weights (weights_file.h), a script or a recorded run (script_policy.h).
+// Throws std::invalid_argument on an unknown name, saying what is allowed, and on an unfit spec;
+// std::runtime_error or std::invalid_argument on a file that is none.
+// `seed` is for policies that draw; equal seeds give equal actions. `draws`: weights draw their
+// actions too, instead of taking the most likely ones; others throw.
 std::unique_ptr<Policy> MakePolicy(std::string_view name, const EnvironmentSpec& spec,
-                                   std::uint64_t seed);
+                                   std::uint64_t seed, bool draws = false);
 
 }  // namespace hotlap::agents

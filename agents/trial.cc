@@ -20,7 +20,7 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
   std::vector<TrialLap> laps(static_cast<std::size_t>(rows));
   std::vector<float> observations;
   ActionBuffer actions(environment.spec().action, rows);
-  MlpPolicy policy(network, weights, rows);
+  MlpPolicy policy(network, weights);
   std::vector<std::uint64_t> seeds(laps.size());
   std::iota(seeds.begin(), seeds.end(), std::uint64_t{0});
   auto batch =

@@ -143,6 +143,8 @@ WeightsFile ReadWeights(const std::filesystem::path& path, const EnvironmentSpec
   }
 }
 
+bool IsWeightsFile(const std::filesystem::path& path) { return path.extension() == ".weights"; }
+
 std::string ReadWeightsEnvironment(const std::filesystem::path& path) {
   const json object = ReadRecord(path, kKind, kWeightsVersion);
   try {

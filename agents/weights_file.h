@@ -42,6 +42,8 @@ void WriteWeights(const std::filesystem::path& path, const WeightsFile& file,
 // missing, of the wrong size or not finite; and when it was trained on other observations, actions
 // or steps.
 WeightsFile ReadWeights(const std::filesystem::path& path, const EnvironmentSpec& spec);
+// By its name: *.weights.
+bool IsWeightsFile(const std::filesystem::path& path);
 // The environment that a file names. Throws likewise.
 std::string ReadWeightsEnvironment(const std::filesystem::path& path);
 

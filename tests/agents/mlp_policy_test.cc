@@ -48,7 +48,7 @@ class MlpPolicyTest : public ::testing::TestWithParam<ActionSpec> {
 };
 
 TEST_P(MlpPolicyTest, TheActionOfARowIsThatOfTheRowAlone) {
-  MlpPolicy all(network, weights, kRows), one(network, weights, 1);
+  MlpPolicy all(network, weights), one(network, weights);
   const std::vector<float> actions = Act(all, observations);
   for (std::size_t row = 0; row < kRows; ++row) {
     EXPECT_EQ(Act(one, Row(row)), OfRow(actions, row));
@@ -57,7 +57,7 @@ TEST_P(MlpPolicyTest, TheActionOfARowIsThatOfTheRowAlone) {
 }
 
 TEST_P(MlpPolicyTest, WithoutASeedTheSameIsDoneEveryTime) {
-  MlpPolicy policy(network, weights, kRows);
+  MlpPolicy policy(network, weights);
   const std::vector<float> actions = Act(policy, observations);
   policy.BeginEpisode(2, 77);
   EXPECT_EQ(Act(policy, observations), actions);
@@ -65,13 +65,13 @@ TEST_P(MlpPolicyTest, WithoutASeedTheSameIsDoneEveryTime) {
 
 TEST_P(MlpPolicyTest, DrawnActionsAreAFunctionOfTheSeedTheEpisodesSeedAndTheStep) {
   constexpr int kSteps = 30;
-  MlpPolicy all(network, weights, kRows, 9);
+  MlpPolicy all(network, weights, 9);
   for (int row = 0; row < kRows; ++row)
     all.BeginEpisode(row, 100 + static_cast<std::uint64_t>(row));
   std::vector<std::vector<float>> actions;
   for (int step = 0; step < kSteps; ++step) actions.push_back(Act(all, observations));
   // The episode of the eighth row alone, after another one.
-  MlpPolicy one(network, weights, 1, 9);
+  MlpPolicy one(network, weights, 9);
   one.BeginEpisode(0, 1);
   Act(one, Row(7));
   one.BeginEpisode(0, 107);
@@ -82,7 +82,7 @@ TEST_P(MlpPolicyTest, DrawnActionsAreAFunctionOfTheSeedTheEpisodesSeedAndTheStep
 
 TEST_P(MlpPolicyTest, OtherSeedsDrawOtherActionsAlsoWhenTheyAreSwapped) {
   const auto drawn = [&](std::uint64_t seed, std::uint64_t episode_seed) {
-    MlpPolicy policy(network, weights, 1, seed);
+    MlpPolicy policy(network, weights, seed);
     policy.BeginEpisode(0, episode_seed);
     std::vector<float> actions;
     for (int step = 0; step < 60; ++step) {
@@ -99,7 +99,7 @@ TEST_P(MlpPolicyTest, OtherSeedsDrawOtherActionsAlsoWhenTheyAreSwapped) {
 }
 
 TEST_P(MlpPolicyTest, ActingAllocatesNothing) {
-  MlpPolicy chooses(network, weights, kRows), draws(network, weights, kRows, 1);
+  MlpPolicy chooses(network, weights), draws(network, weights, 1);
   ActionBuffer buffer(spec.action, kRows);
   for (Policy* policy : {static_cast<Policy*>(&chooses), static_cast<Policy*>(&draws)}) {
     const long before = NumAllocationsOfThread();

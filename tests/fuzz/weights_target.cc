@@ -23,7 +23,7 @@ void RunWeights(std::span<const std::byte> input) {
     const agents::WeightsFile file = agents::ReadWeights(path, spec);
     Require(std::ranges::all_of(file.weights.parameters, [](float x) { return std::isfinite(x); }),
             "what is read is finite");
-    agents::MlpPolicy policy(agents::ActorCritic(spec, file.network), file.weights, 2);
+    agents::MlpPolicy policy(agents::ActorCritic(spec, file.network), file.weights);
     agents::ActionBuffer actions(spec.action, 2);
     policy.Act(std::vector<float>(2 * spec.observation.size(), 0.5f), actions);
     for (const std::int32_t action : actions.discrete) {
