@@ -134,7 +134,10 @@ void WriteChart(std::ostream& out, const Chart& chart, const ChartPicture& pictu
   const Frame frame(chart, picture.x_high, top + kChartTitle);
   WriteText(out, {kLeft, top + kChartTitle - 9}, "class=\"chart\"", chart.title);
   const float step = RoundStep(frame.high() - frame.low(), 4);
-  for (float y = std::ceil(frame.low() / step) * step; y <= frame.high() + step / 100; y += step) {
+  const auto first = std::llround(std::ceil(frame.low() / step));
+  const auto last = std::llround(std::floor(frame.high() / step + 0.01f));
+  for (auto line = first; line <= last; ++line) {
+    const float y = static_cast<float>(line) * step;
     WriteLine(out, {kLeft, frame.Y(y)}, {kLeft + kPlotWidth, frame.Y(y)}, "class=\"grid\"");
     WriteText(out, {kLeft - 8, frame.Y(y) + 4}, "text-anchor=\"end\"", Number(y, step));
   }
@@ -172,7 +175,9 @@ void WriteCharts(std::ostream& out, const ChartPicture& picture) {
     top += kChartTitle + chart.height;
   }
   const float step = RoundStep(picture.x_high, 12);
-  for (float at = 0; at <= picture.x_high; at += step) {
+  const auto last = std::llround(std::floor(picture.x_high / step));
+  for (long long mark = 0; mark <= last; ++mark) {
+    const float at = static_cast<float>(mark) * step;
     WriteText(out, {kLeft + at / picture.x_high * kPlotWidth, top + 18}, "text-anchor=\"middle\"",
               Number(at, step));
   }

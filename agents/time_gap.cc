@@ -59,6 +59,7 @@ std::vector<TimeGap> TimeGapOf(const Run& run, const Run& reference) {
   distances_m.erase(std::unique(distances_m.begin(), distances_m.end()), distances_m.end());
 
   std::vector<TimeGap> gaps;
+  gaps.reserve(distances_m.size());
   Clock clock(own), their_clock(theirs);
   for (const float distance_m : distances_m) {
     gaps.push_back({distance_m, clock.TimeAt(distance_m) - their_clock.TimeAt(distance_m)});

@@ -246,6 +246,7 @@ void WritePanel(std::ostream& out, const PicturePanel& panel, const SpeedScale& 
   WriteFinish(out, plan, panel.outline.finish);
   for (const std::vector<Vec3>& reference : panel.references) {
     std::vector<Pixel> pixels;
+    pixels.reserve(reference.size());
     for (const Vec3 point_m : reference) pixels.push_back(plan(point_m));
     WritePath(out, pixels, "class=\"reference\"");
   }

@@ -82,8 +82,9 @@ TEST(EvaluationPageTest, ShowsTheGhostWithTheGapToIt) {
   EXPECT_THAT(PageOf(report, Known, &other), Not(HasSubstr("friend")));
 
   Ghost line{.name = "line", .run = {}};
-  for (float s_m = 0; s_m < 200; s_m += 5) {
-    line.points_m.push_back(Known("oval")->At(Known("oval")->start_s_m() + s_m).position_m);
+  for (int i = 0; i < 40; ++i) {
+    const float s_m = Known("oval")->start_s_m() + 5 * static_cast<float>(i);
+    line.points_m.push_back(Known("oval")->At(s_m).position_m);
   }
   const std::string with_line = PageOf(report, Known, &line);
   EXPECT_THAT(with_line, HasSubstr(">line</text>"));

@@ -74,9 +74,11 @@ TEST(NotableRunsTest, AreNoneWhereNothingWasDrivenOrOnAnotherTrack) {
 }
 
 class KeptRunsTest : public ::testing::Test {
- protected:
+ public:
   KeptRunsTest() { std::filesystem::create_directories(folder_); }
   ~KeptRunsTest() override { std::filesystem::remove_all(folder_); }
+
+ protected:
   std::vector<std::string> Files() const {
     std::vector<std::string> names;
     for (const auto& file : std::filesystem::recursive_directory_iterator(folder_)) {

@@ -18,7 +18,9 @@ using ::testing::ThrowsMessage;
 // Points of a track's own line, this far to the left of it.
 std::vector<Vec3> Beside(const Centreline& centreline, float from_m, float to_m, float left_m) {
   std::vector<Vec3> points;
-  for (float s_m = from_m; s_m <= to_m; s_m += 1.5f) {
+  const auto count = static_cast<int>((to_m - from_m) / 1.5f);
+  for (int i = 0; i <= count; ++i) {
+    const float s_m = from_m + 1.5f * static_cast<float>(i);
     const LinePoint at = centreline.At(centreline.start_s_m() + s_m);
     points.push_back(at.position_m + at.left * left_m);
   }

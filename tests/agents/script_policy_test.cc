@@ -145,11 +145,13 @@ TEST(ScriptPolicyTest, RefusesWhatIsNoScript) {
 }
 
 class ScriptFileTest : public ::testing::Test {
- protected:
+ public:
   ~ScriptFileTest() override {
     std::filesystem::remove(Path("txt"));
     std::filesystem::remove(Path("csv"));
   }
+
+ protected:
   static std::filesystem::path Path(const std::string& extension) {
     return testing::TempDir() + "hotlap-script-policy-" + std::to_string(getpid()) + "." +
            extension;

@@ -21,10 +21,11 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 class HotlapEvalRunsTest : public ::testing::Test {
- protected:
+ public:
   HotlapEvalRunsTest() { std::filesystem::create_directories(folder_); }
   ~HotlapEvalRunsTest() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   // The exit code; standard output is in output_.
   int Evaluate(std::vector<std::string> flags) {
     flags.insert(flags.begin(), HOTLAP_PROGRAM_DIR "/hotlap-eval");
