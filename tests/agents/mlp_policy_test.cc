@@ -98,10 +98,16 @@ TEST_P(MlpPolicyTest, OtherSeedsDrawOtherActionsAlsoWhenTheyAreSwapped) {
   EXPECT_NE(drawn(1, 1), drawn(2, 2));
 }
 
+TEST_P(MlpPolicyTest, SaysWhetherItDraws) {
+  EXPECT_FALSE(MlpPolicy(network, weights).is_sampled());
+  EXPECT_TRUE(MlpPolicy(network, weights, 0).is_sampled());
+}
+
 TEST_P(MlpPolicyTest, ActingAllocatesNothing) {
   MlpPolicy chooses(network, weights), draws(network, weights, 1);
   ActionBuffer buffer(spec.action, kRows);
   for (Policy* policy : {static_cast<Policy*>(&chooses), static_cast<Policy*>(&draws)}) {
+    policy->Act(observations, buffer);  // takes the memory
     const long before = NumAllocationsOfThread();
     for (int call = 0; call < 10; ++call) policy->Act(observations, buffer);
     EXPECT_EQ(NumAllocationsOfThread(), before);

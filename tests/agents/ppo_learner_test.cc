@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "agents/learner_workers.h"
 #include "tests/agents/practice.h"
 #include "tests/agents/scripted_rows.h"
 
@@ -58,12 +59,12 @@ class PpoLearnerTest : public ::testing::Test {
     Workers workers;
     for (int i = 0; i < count; ++i) {
       const int first = kRows * i / count;
-      const auto track = SharedPracticeTrack("short_sprint");
-      auto rows = MakeSimulatedEnvironment({.environment = PracticeConfig("coarse"),
-                                            .autoreset = Autoreset::kSameStep,
-                                            .rows = kRows * (i + 1) / count - first,
-                                            .info = RolloutWorker::InfoColumns()},
-                                           std::span(&track, 1), PracticeCatalogue().vehicle());
+      auto rows =
+          MakeSimulatedEnvironment({.environment = PracticeConfig("coarse"),
+                                    .autoreset = Autoreset::kSameStep,
+                                    .rows = kRows * (i + 1) / count - first,
+                                    .info = RolloutWorker::InfoColumns()},
+                                   PracticeTrack("short_sprint"), PracticeCatalogue().vehicle());
       workers.push_back(std::make_unique<RolloutWorker>(std::move(rows), first, network,
                                                         std::chrono::seconds(30)));
     }
@@ -187,19 +188,21 @@ class ScriptedLearnerTest : public ::testing::Test {
  protected:
   using Script = std::vector<std::vector<ScriptedEpisode>>;
 
-  // A worker for each script.
-  Workers MakeWorkers(const std::vector<Script>& scripts) {
-    Workers workers;
+  // Some for each script.
+  std::vector<std::unique_ptr<transport::LearnerEnvironment>> MakeRows(
+      const std::vector<Script>& scripts) {
+    std::vector<std::unique_ptr<transport::LearnerEnvironment>> made;
     rows.clear();
-    int first = 0;
     for (const Script& script : scripts) {
       auto environment = std::make_unique<ScriptedRows>(script);
       rows.push_back(environment.get());
-      workers.push_back(std::make_unique<RolloutWorker>(std::move(environment), first, network,
-                                                        std::chrono::seconds(1)));
-      first += static_cast<int>(script.size());
+      made.push_back(std::move(environment));
     }
-    return workers;
+    return made;
+  }
+  // A worker for each.
+  Workers MakeWorkersOn(const std::vector<Script>& scripts) {
+    return MakeWorkers<RolloutWorker>(MakeRows(scripts), network, std::chrono::seconds(1));
   }
 
   const ActorCritic network{ScriptedRows(Script(1, {ScriptedEpisode{}})).spec(), {.hidden = {4}}};
@@ -211,7 +214,7 @@ TEST_F(ScriptedLearnerTest, ALostGameDoesNotStopIt) {
   const ScriptedEpisode waits{.steps = 0, .reason = EndReason::kGameLost, .is_truncated = true};
   const Script loses = {
       {{.steps = 3, .reason = EndReason::kGameLost, .is_truncated = true}, waits, waits, waits}};
-  PpoLearner learner(network, QuickSettings(), MakeWorkers({two_rows, loses}));
+  PpoLearner learner(network, QuickSettings(), MakeWorkersOn({two_rows, loses}));
   Told told;
   for (int i = 0; i < 3; ++i) {
     const auto report = learner.Iterate();
@@ -225,7 +228,7 @@ TEST_F(ScriptedLearnerTest, ALostGameDoesNotStopIt) {
 }
 
 TEST_F(ScriptedLearnerTest, ARefusalComesBackAndNothingWasLearnt) {
-  PpoLearner learner(network, QuickSettings(), MakeWorkers({two_rows, two_rows}));
+  PpoLearner learner(network, QuickSettings(), MakeWorkersOn({two_rows, two_rows}));
   rows[1]->calls_left = 40;
   ASSERT_TRUE(learner.Iterate());
   const Weights weights = learner.weights();
@@ -240,27 +243,27 @@ TEST_F(ScriptedLearnerTest, ARefusalComesBackAndNothingWasLearnt) {
 TEST_F(ScriptedLearnerTest, OtherRowsBeginOtherEpisodes) {
   PpoLearnerSettings settings = QuickSettings();
   settings.seed = 50;
-  PpoLearner learner(network, settings, MakeWorkers({two_rows, two_rows}));
+  PpoLearner learner(network, settings, MakeWorkersOn({two_rows, two_rows}));
   ASSERT_TRUE(learner.Iterate());
   EXPECT_THAT(rows[0]->reset_seeds, ElementsAre(50, 51));
   EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(52, 53));
-  learner.ChangeRows(MakeWorkers({two_rows, two_rows}));
+  learner.ChangeRows(MakeRows({two_rows, two_rows}));
   ASSERT_TRUE(learner.Iterate());
   EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(56, 57));
 
   // Which is kept.
-  learner.ChangeRows(MakeWorkers({two_rows, two_rows}));
+  learner.ChangeRows(MakeRows({two_rows, two_rows}));
   const auto saved = learner.Save();
   ASSERT_TRUE(saved);
-  PpoLearner resumed(network, settings, MakeWorkers({two_rows, two_rows}));
+  PpoLearner resumed(network, settings, MakeWorkersOn({two_rows, two_rows}));
   ASSERT_TRUE(resumed.Load(*saved));
   ASSERT_TRUE(resumed.Iterate());
   EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(60, 61));
 }
 
 TEST_F(ScriptedLearnerTest, ATrainingKeepsItsNumberOfRows) {
-  PpoLearner learner(network, QuickSettings(), MakeWorkers({two_rows}));
-  EXPECT_THROW(learner.ChangeRows(MakeWorkers({two_rows, two_rows})), std::invalid_argument);
+  PpoLearner learner(network, QuickSettings(), MakeWorkersOn({two_rows}));
+  EXPECT_THROW(learner.ChangeRows(MakeRows({two_rows, two_rows})), std::invalid_argument);
 }
 
 }  // namespace
