@@ -29,6 +29,7 @@
 #include "agents/progress_line.h"
 #include "agents/reference_line.h"
 #include "agents/script_policy.h"
+#include "agents/server_flags.h"
 #include "agents/track_picture.h"
 #include "agents/weights_file.h"
 #include "transport/catalogue.h"
@@ -47,19 +48,15 @@ struct Flags {
   EvaluationRequest defaults;
   int episodes = defaults.episodes;
   std::optional<int> rows, max_ticks;
-  std::string server;
+  ServerFlags venue;
   std::optional<std::string> environment;
   std::uint64_t seed = defaults.seed;
   std::string perturbation = defaults.perturbation;
   std::optional<double> deviation;
-  std::filesystem::path out, svg, ghost, configs, server_key, key;
+  std::filesystem::path out, svg, ghost;
   std::string keep = "best";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  double deadline_s = 30;
 
-  std::chrono::milliseconds deadline() const {
-    return std::chrono::milliseconds(static_cast<std::int64_t>(deadline_s * 1000));
-  }
   // Pursuit drives every track when it sees banks, surfaces, loops and gaps before it reaches them;
   // a script's inputs may change at each tick.
   std::string environment_name() const {
@@ -71,7 +68,7 @@ struct Flags {
   // Without the folders in which a file lies.
   std::string policy_name() const { return std::filesystem::path(policy).filename().string(); }
   // A server may have few games.
-  int num_rows() const { return rows.value_or(server.empty() ? defaults.rows : 16); }
+  int num_rows() const { return rows.value_or(venue.is_local() ? defaults.rows : 16); }
 };
 
 // Something went wrong while it ran; the flags were fine.
@@ -82,28 +79,14 @@ class RunError : public std::runtime_error {
 [[noreturn]] void Fail(const std::string& what, const Refusal& refusal) {
   const std::string text =
       what + ": " + transport::StatusName(refusal.status) + ": " + refusal.text;
-  switch (refusal.status) {
-    case transport::Status::kUnknownEnvironment:
-    case transport::Status::kUnknownTrack:
-    case transport::Status::kBadArgument:
-    case transport::Status::kServerFull:
-    case transport::Status::kPermissionDenied:
-      throw std::invalid_argument(text);
-    default:
-      throw RunError(text);
-  }
+  if (IsOfTheCaller(refusal.status)) throw std::invalid_argument(text);
+  throw RunError(text);
 }
 
-std::unique_ptr<transport::RemoteVectorEnvironment> Connect(const Flags& flags) {
-  if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
-    throw std::invalid_argument("--server: '" + flags.server +
-                                "' is no endpoint; allowed: tcp://address:port, ipc://path");
-  }
-  transport::ConnectOptions options;
-  options.endpoint = flags.server;
-  if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
-  auto remote = transport::RemoteVectorEnvironment::Connect(options, DeadlineIn(flags.deadline()));
-  if (!remote) Fail("--server " + flags.server, remote.error());
+std::unique_ptr<transport::RemoteVectorEnvironment> Connect(const ServerFlags& venue) {
+  auto remote = transport::RemoteVectorEnvironment::Connect(venue.connect_options(),
+                                                            DeadlineIn(venue.deadline()));
+  if (!remote) Fail("--server " + venue.server, remote.error());
   return std::move(*remote);
 }
 
@@ -116,9 +99,7 @@ EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& 
   };
   request.policy_seed = flags.seed;
   request.environment = flags.environment_name();
-  request.kind = kind == "simulated"     ? transport::GameKind::kSimulated
-                 : kind == "tminterface" ? transport::GameKind::kTMInterface
-                                         : transport::GameKind::kAny;
+  request.kind = flags.venue.game_kind(kind);
   request.tracks = tracks;
   request.episodes = flags.episodes;
   request.rows = flags.num_rows();
@@ -126,7 +107,7 @@ EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& 
   request.perturbation = flags.perturbation;
   if (flags.deviation) request.deviation = *flags.deviation;
   request.max_ticks = flags.max_ticks;
-  request.deadline = flags.deadline();
+  request.deadline = flags.venue.deadline();
   return request;
 }
 
@@ -231,15 +212,15 @@ int EvaluateTracks(const Flags& flags) {
   const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
   std::ofstream svg = OpenForWriting("--svg", flags.svg);
   std::optional<transport::Catalogue> catalogue;
-  if (flags.server.empty() || !flags.svg.empty() || !flags.out.empty()) {
+  if (flags.venue.is_local() || !flags.svg.empty() || !flags.out.empty()) {
     const std::filesystem::path configs =
         flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
     catalogue.emplace(transport::CataloguePaths{configs / "environments", configs / "tracks",
                                                 configs / "vehicles" / "stadium.yaml"});
   }
   const std::unique_ptr<EvaluationVenue> venue =
-      flags.server.empty() ? MakeLocalVenue(*catalogue, flags.threads)
-                           : MakeRemoteVenue(Connect(flags), flags.deadline());
+      flags.venue.is_local() ? MakeLocalVenue(*catalogue, flags.threads)
+                             : MakeRemoteVenue(Connect(flags.venue), flags.venue.deadline());
   const std::vector<std::string> tracks = flags.tracks.empty() ? venue->TrackNames() : flags.tracks;
   const CentrelineFinder find_centreline = [&](const std::string& track) {
     const auto offered = catalogue->FindTrack(track);
@@ -332,13 +313,7 @@ int main(int argc, char** argv) {
                  "that drive at a time; the report does not depend on it (default: 64, of a server "
                  "16, at most the episodes)")
       ->check(CLI::Range(1, 65536));
-  app.add_option("--server", flags.server,
-                 "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
-  auto* server_key = app.add_option("--server-key", flags.server_key,
-                                    "file with the public key of the server (server.pub)");
-  auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
-  server_key->needs(key);
-  key->needs(server_key);
+  AddServerFlags(app, flags.venue);
   app.add_option("--kind", flags.kinds,
                  "which games to drive; repeatable, then there is a report of each kind (default: "
                  "any, if all are of one kind)")
@@ -363,15 +338,8 @@ int main(int argc, char** argv) {
                  "*.csv, a recorded run, or *.npy, a line on the one --track: what runs are "
                  "compared with in the pictures");
   app.add_option("--svg", flags.svg, "draw the driven lines over the tracks here");
-  app.add_option(
-      "--configs", flags.configs,
-      "directory with environments/, tracks/ and vehicles/ (default: beside the program)");
   app.add_option("--threads", flags.threads, "without --server: that compute (default: the cores)")
       ->check(CLI::Range(1, 256));
-  app.add_option(
-         "--deadline", flags.deadline_s,
-         "s, for each answer of the server; episodes are limited in game ticks (default: 30)")
-      ->check(CLI::Range(0.1, 3600.0));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

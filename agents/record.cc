@@ -52,7 +52,7 @@ void WriteRecord(const std::filesystem::path& path, const char* kind, int versio
 }
 
 json ReadRecord(const std::filesystem::path& path, const char* kind, int version) {
-  const std::vector<std::uint8_t> bytes = ReadWholeFile(path, kMaxBytes);
+  const std::string bytes = ReadWholeFile(path, kMaxBytes);
   try {
     Limits limits;
     if (!json::sax_parse(bytes, &limits, json::input_format_t::msgpack)) {

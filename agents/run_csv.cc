@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "agents/text_file.h"
+#include "agents/whole_file.h"
 
 namespace hotlap::agents {
 namespace {
@@ -245,7 +245,7 @@ Run ParseRun(std::string_view text, std::string_view name) {
 }
 
 Run ReadRun(const std::filesystem::path& path) {
-  return ParseRun(ReadTextFile(path, kMaxFileSize), path.string());
+  return ParseRun(ReadWholeFile(path, kMaxFileSize), path.string());
 }
 
 }  // namespace hotlap::agents

@@ -17,6 +17,7 @@ void WriteRun(std::ostream& out, const Run& run);
 // their channels, race times that go up by a step. Throws std::invalid_argument that names `name`,
 // the line, the column, what is there and what is allowed. At most 16 MiB.
 Run ParseRun(std::string_view text, std::string_view name);
+// Likewise of a file; std::runtime_error where it cannot be read.
 Run ReadRun(const std::filesystem::path& path);
 
 }  // namespace hotlap::agents

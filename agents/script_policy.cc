@@ -10,7 +10,7 @@
 
 #include "agents/run_csv.h"
 #include "agents/run_script.h"
-#include "agents/text_file.h"
+#include "agents/whole_file.h"
 #include "env/action.h"
 
 namespace hotlap::agents {
@@ -198,7 +198,7 @@ std::unique_ptr<ScriptPolicy> ReadScriptPolicy(const std::filesystem::path& path
     if (!script) throw std::invalid_argument(name + ": " + script.error());
     return std::make_unique<ScriptPolicy>(spec, *script, name);
   }
-  const std::string text = ReadTextFile(path, kMaxScriptSize);
+  const std::string text = ReadWholeFile(path, kMaxScriptSize);
   return std::make_unique<ScriptPolicy>(spec, InputScript::Parse(text), name);
 }
 

@@ -48,8 +48,9 @@ class ScriptPolicy : public Policy {
 
 // A file is a script by its name: *.txt is an input script, *.csv a recorded run (run_csv.h).
 bool IsScriptFile(const std::filesystem::path& path);
-// Throws std::invalid_argument that names the file: it cannot be read, is larger than 16 MiB, is
-// no run or cannot be replayed, or does not fit the spec. REQUIRES: IsScriptFile(path).
+// Throws std::runtime_error that names the file where it cannot be read or is larger than 16 MiB,
+// std::invalid_argument likewise where it is no run, cannot be replayed or does not fit the spec.
+// REQUIRES: IsScriptFile(path).
 std::unique_ptr<ScriptPolicy> ReadScriptPolicy(const std::filesystem::path& path,
                                                const EnvironmentSpec& spec);
 

@@ -20,8 +20,8 @@
 #include "agents/evaluation_text.h"
 #include "agents/progress_line.h"
 #include "agents/row_source.h"
+#include "agents/server_flags.h"
 #include "agents/training.h"
-#include "transport/installed_configs.h"
 
 namespace hotlap::agents {
 namespace {
@@ -29,14 +29,14 @@ namespace {
 using transport::Refusal;
 
 struct Flags {
-  std::filesystem::path config, out, configs, server_key, key;
+  std::filesystem::path config, out;
   bool resume = false;
   std::vector<std::string> tracks;
   std::optional<std::uint64_t> seed;
   std::optional<double> minutes;
   int workers = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  std::string server, kind = "any";
-  double deadline_s = 30;
+  ServerFlags venue;
+  std::string kind = "any";
 };
 
 std::atomic<bool> stops = false;
@@ -46,43 +46,13 @@ void OnSignal(int) {
   if (stops.exchange(true)) std::_Exit(130);
 }
 
-// Whether the flags and files were at fault, rather than what happened on the way.
-bool IsOfTheCaller(transport::Status status) {
-  switch (status) {
-    case transport::Status::kUnknownEnvironment:
-    case transport::Status::kUnknownTrack:
-    case transport::Status::kBadArgument:
-    case transport::Status::kServerFull:
-    case transport::Status::kPermissionDenied:
-      return true;
-    default:
-      return false;
-  }
-}
-
 std::unique_ptr<RowSource> Source(const Flags& flags) {
-  if (flags.server.empty()) {
-    if (flags.kind == "tminterface") {
-      throw std::invalid_argument(
-          "--kind: tminterface needs --server; allowed without: simulated, any");
-    }
-    const auto configs =
-        flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
-    return std::make_unique<LocalRowSource>(transport::CataloguePaths{
-        configs / "environments", configs / "tracks", configs / "vehicles" / "stadium.yaml"});
+  const transport::GameKind kind = flags.venue.game_kind(flags.kind);
+  if (flags.venue.is_local()) {
+    return std::make_unique<LocalRowSource>(flags.venue.catalogue_paths());
   }
-  if (!flags.server.starts_with("tcp://") && !flags.server.starts_with("ipc://")) {
-    throw std::invalid_argument("--server: '" + flags.server +
-                                "' is no endpoint; allowed: tcp://address:port, ipc://path");
-  }
-  transport::ConnectOptions options;
-  options.endpoint = flags.server;
-  if (!flags.key.empty()) options.keys = transport::ReadClientKeys(flags.server_key, flags.key);
-  const auto kind = flags.kind == "simulated"     ? transport::GameKind::kSimulated
-                    : flags.kind == "tminterface" ? transport::GameKind::kTMInterface
-                                                  : transport::GameKind::kAny;
-  return std::make_unique<RemoteRowSource>(
-      options, kind, std::chrono::milliseconds(static_cast<std::int64_t>(flags.deadline_s * 1000)));
+  return std::make_unique<RemoteRowSource>(flags.venue.connect_options(), kind,
+                                           flags.venue.deadline());
 }
 
 std::string Fixed(double value, int decimals) {
@@ -140,7 +110,7 @@ int RunTraining(const Flags& flags) {
   }
   settings.workers = std::min(flags.workers, settings.config.rows);
   if (flags.minutes) settings.time_limit = std::chrono::duration<double>(*flags.minutes * 60);
-  settings.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(flags.deadline_s * 1000));
+  settings.timeout = flags.venue.deadline();
   const std::unique_ptr<RowSource> source = Source(flags);
 
   std::signal(SIGINT, OnSignal);
@@ -195,20 +165,9 @@ int main(int argc, char** argv) {
          "threads that drive and learn (default: the cores); what is learnt does not depend "
          "on their number, but where episodes begin at kept states")
       ->check(CLI::Range(1, 256));
-  app.add_option("--server", flags.server,
-                 "tcp://address:port or ipc://path of a hotlap-serve (default: in this process)");
-  auto* server_key = app.add_option("--server-key", flags.server_key,
-                                    "file with the public key of the server (server.pub)");
-  auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
-  server_key->needs(key);
-  key->needs(server_key);
+  AddServerFlags(app, flags.venue);
   app.add_option("--kind", flags.kind, "which games to drive (default: any)")
       ->check(CLI::IsMember({"simulated", "tminterface", "any"}));
-  app.add_option(
-      "--configs", flags.configs,
-      "directory with environments/, tracks/ and vehicles/ (default: beside the program)");
-  app.add_option("--deadline", flags.deadline_s, "s, for each answer of the server (default: 30)")
-      ->check(CLI::Range(0.1, 3600.0));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,5 +1,6 @@
 #include "agents/whole_file.h"
 
+#include <array>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -26,19 +27,23 @@ void WriteWholeFile(const std::filesystem::path& path, std::string_view text) {
   WriteWholeFile(path, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
-std::vector<std::uint8_t> ReadWholeFile(const std::filesystem::path& path, std::size_t max_bytes) {
+std::string ReadWholeFile(const std::filesystem::path& path, std::size_t max_bytes) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  std::vector<std::uint8_t> bytes;
-  std::vector<char> part(std::size_t{1} << 16);
-  while (file.read(part.data(), static_cast<std::streamsize>(part.size())), file.gcount() > 0) {
-    bytes.insert(bytes.end(), part.begin(), part.begin() + file.gcount());
-    if (bytes.size() > max_bytes) {
-      throw std::runtime_error(path.string() + " is longer than " + std::to_string(max_bytes) +
-                               " bytes");
-    }
+  if (!file || std::filesystem::is_directory(path)) {
+    throw std::runtime_error(path.string() + ": cannot be read");
   }
-  if (file.bad()) throw std::runtime_error("cannot read " + path.string());
+  // A pipe or a device has no size to ask for.
+  std::string bytes;
+  std::array<char, 65536> piece;
+  do {
+    file.read(piece.data(), piece.size());
+    bytes.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    if (bytes.size() > max_bytes) {
+      throw std::runtime_error(path.string() + ": has more than the " +
+                               std::to_string(max_bytes >> 20) + " MiB that are allowed");
+    }
+  } while (file);
+  if (file.bad()) throw std::runtime_error(path.string() + ": cannot be read");
   return bytes;
 }
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
-#include <vector>
 
 namespace hotlap::agents {
 
@@ -15,7 +15,8 @@ namespace hotlap::agents {
 void WriteWholeFile(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 void WriteWholeFile(const std::filesystem::path& path, std::string_view text);
 
-// Throws std::runtime_error naming the file, also when it is longer than max_bytes.
-std::vector<std::uint8_t> ReadWholeFile(const std::filesystem::path& path, std::size_t max_bytes);
+// Its bytes. Throws std::runtime_error naming the file, also when it is longer than max_bytes or a
+// folder. Reads pipes and devices too.
+std::string ReadWholeFile(const std::filesystem::path& path, std::size_t max_bytes);
 
 }  // namespace hotlap::agents
