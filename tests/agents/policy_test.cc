@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
 #include "agents/random_policy.h"
+#include "agents/weights_file.h"
 #include "env/random.h"
 #include "tests/agents/driving_spec.h"
 
@@ -46,6 +48,25 @@ TEST(MakePolicyTest, KnowsWhichOnesDrawTheirActions) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
   EXPECT_TRUE(MakePolicy("random", spec, 1)->is_sampled());
   EXPECT_FALSE(MakePolicy("pursuit", spec, 1)->is_sampled());
+}
+
+TEST(MakePolicyTest, DrivesWithWeightsThatChooseOrDraw) {
+  const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
+  const std::filesystem::path path =
+      std::filesystem::path(::testing::TempDir()) / "policy_test.weights";
+  const MlpSettings shape{.hidden = {4}};
+  const ActorCritic network(spec, shape);
+  WriteWeights(path,
+               {.environment = "driving",
+                .policy_hash = spec.policy_hash,
+                .network = shape,
+                .weights = network.Initial(1, 0)},
+               network);
+  EXPECT_FALSE(MakePolicy(path.string(), spec, 1)->is_sampled());
+  EXPECT_TRUE(MakePolicy(path.string(), spec, 1, true)->is_sampled());
+  EXPECT_THAT([&] { MakePolicy("pursuit", spec, 1, true); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("pursuit cannot")));
+  std::filesystem::remove(path);
 }
 
 TEST(RandomPolicyTest, DrawsEveryKeyActionAboutEquallyOften) {
