@@ -27,13 +27,13 @@ namespace hotlap::agents {
 
 // Race time of the finish, to which the inputs of this script drive; nullopt: to none. By the
 // game's own tape and race, in this thread.
-inline std::optional<std::int32_t> PlayedFinish(std::shared_ptr<const sim::Track> track,
+inline std::optional<std::int32_t> PlayedFinish(const std::shared_ptr<const sim::Track>& track,
                                                 const sim::VehicleParams& vehicle,
                                                 std::string_view script) {
   const sim::FloatingPointGuard guard;
   sim::InputTape tape;
   tape.Assign(tminterface::ToEventBuffer(tminterface::InputScript::Parse(script), tape.buffer(0)));
-  sim::Race race(std::move(track), vehicle);
+  sim::Race race(track, vehicle);
   Inputs inputs;
   while (!race.record().finished && race.record().race_time_ms < 1'000'000) {
     tape.Play(race.record().race_time_ms, inputs);

@@ -18,7 +18,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::ThrowsMessage;
 using tminterface::InputScript;
 
 EnvironmentSpec SpecWith(const ActionSpec& action, int ticks_per_step) {

@@ -20,8 +20,7 @@ class WholeFileTest : public ::testing::Test {
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
   std::string Read(std::size_t max_bytes) const {
-    const auto bytes = ReadWholeFile(folder_ / "file", max_bytes);
-    return {bytes.begin(), bytes.end()};
+    return ReadWholeFile(folder_ / "file", max_bytes);
   }
   const fs::path folder_ =
       fs::path(::testing::TempDir()) / ("whole_file_test_" + std::to_string(getpid()));
