@@ -34,7 +34,6 @@
 #include "agents/weights_file.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
-#include "transport/installed_configs.h"
 
 namespace hotlap::agents {
 namespace {
@@ -205,6 +204,7 @@ int EvaluateTracks(const Flags& flags) {
       (kinds.size() > 2 || kinds[0] == kinds[1] || std::ranges::count(kinds, "any") > 0)) {
     throw std::invalid_argument("--kind: of several each must be another, and none 'any'");
   }
+  for (const std::string& kind : kinds) flags.venue.game_kind(kind);
   if (flags.deviation && flags.perturbation != "observation_noise") {
     throw std::invalid_argument("--deviation: is of --perturbation observation_noise alone");
   }
@@ -213,10 +213,7 @@ int EvaluateTracks(const Flags& flags) {
   std::ofstream svg = OpenForWriting("--svg", flags.svg);
   std::optional<transport::Catalogue> catalogue;
   if (flags.venue.is_local() || !flags.svg.empty() || !flags.out.empty()) {
-    const std::filesystem::path configs =
-        flags.configs.empty() ? transport::InstalledConfigs("--configs") : flags.configs;
-    catalogue.emplace(transport::CataloguePaths{configs / "environments", configs / "tracks",
-                                                configs / "vehicles" / "stadium.yaml"});
+    catalogue.emplace(flags.venue.catalogue_paths());
   }
   const std::unique_ptr<EvaluationVenue> venue =
       flags.venue.is_local() ? MakeLocalVenue(*catalogue, flags.threads)

@@ -40,7 +40,7 @@ struct ServerFlags {
     const auto folder = configs.empty() ? transport::InstalledConfigs("--configs") : configs;
     return {folder / "environments", folder / "tracks", folder / "vehicles" / "stadium.yaml"};
   }
-  // `kind`: one of simulated, tminterface, any.
+  // `kind`: one of simulated, tminterface, any; what is not in this process is refused.
   transport::GameKind game_kind(const std::string& kind) const {
     if (kind == "simulated") return transport::GameKind::kSimulated;
     if (kind == "any") return transport::GameKind::kAny;

@@ -60,7 +60,7 @@ TEST(GhostTest, NamesTheFileThatIsNone) {
               ThrowsMessage<std::invalid_argument>(
                   HasSubstr("some.txt is no ghost; allowed: *.csv, a recorded run, *.npy")));
   EXPECT_THAT([] { ReadGhost("none.csv"); },
-              ThrowsMessage<std::invalid_argument>(HasSubstr("none.csv")));
+              ThrowsMessage<std::runtime_error>(HasSubstr("none.csv")));
   EXPECT_THAT([] { ReadGhost("none.npy"); },
               ThrowsMessage<std::runtime_error>(HasSubstr("none.npy")));
 }

@@ -210,7 +210,7 @@ TEST_F(ScriptFileTest, NamesTheFileAndWhyItDoesNotFit) {
   const auto error = [](const std::string& extension, const std::string& environment) {
     try {
       Scripted(PracticeConfig(environment), "oval", extension);
-    } catch (const std::invalid_argument& thrown) {
+    } catch (const std::exception& thrown) {
       return std::string(thrown.what());
     }
     return std::string("no error");
