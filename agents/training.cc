@@ -212,8 +212,9 @@ class Training {
       request.rows = config_.rows * (i + 1) / settings_.workers - first;
       // The row drives the track that its number in the training says.
       request.tracks = tracks;
-      std::ranges::rotate(request.tracks,
-                          request.tracks.begin() + first % static_cast<int>(tracks.size()));
+      std::rotate(request.tracks.begin(),
+                  request.tracks.begin() + first % static_cast<int>(tracks.size()),
+                  request.tracks.end());
       request.autoreset = is_search ? Autoreset::kDisabled : Autoreset::kSameStep;
       request.info = is_search ? CandidateWorker::InfoColumns() : RolloutWorker::InfoColumns();
       request.keep_every_m = config_.keep_every_m;
