@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -25,13 +25,12 @@
 #include "agents/ghost.h"
 #include "agents/html_page.h"
 #include "agents/kept_runs.h"
-#include "agents/policy.h"
+#include "agents/policy_source.h"
 #include "agents/progress_line.h"
 #include "agents/reference_line.h"
-#include "agents/script_policy.h"
 #include "agents/server_flags.h"
 #include "agents/track_picture.h"
-#include "agents/weights_file.h"
+#include "agents/whole_file.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
 
@@ -56,16 +55,6 @@ struct Flags {
   std::string keep = "best";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 
-  // Pursuit drives every track when it sees banks, surfaces, loops and gaps before it reaches them;
-  // a script's inputs may change at each tick.
-  std::string environment_name() const {
-    if (environment) return *environment;
-    if (policy == "pursuit") return "full_view";
-    if (IsWeightsFile(policy)) return ReadWeightsEnvironment(policy);
-    return IsScriptFile(policy) ? "tick_continuous" : "default";
-  }
-  // Without the folders in which a file lies.
-  std::string policy_name() const { return std::filesystem::path(policy).filename().string(); }
   // A server may have few games.
   int num_rows() const { return rows.value_or(venue.is_local() ? defaults.rows : 16); }
 };
@@ -89,15 +78,15 @@ std::unique_ptr<transport::RemoteVectorEnvironment> Connect(const ServerFlags& v
   return std::move(*remote);
 }
 
-EvaluationRequest RequestOf(const Flags& flags, const std::vector<std::string>& tracks,
-                            const std::string& kind) {
+EvaluationRequest RequestOf(const Flags& flags, const PolicySource& policy,
+                            const std::vector<std::string>& tracks, const std::string& kind) {
   EvaluationRequest request;
-  request.policy = flags.policy_name();
-  request.make_policy = [&flags](const EnvironmentSpec& spec) {
-    return MakePolicy(flags.policy, spec, flags.seed, flags.draws);
+  request.policy = policy.short_name();
+  request.make_policy = [&](const EnvironmentSpec& spec) {
+    return policy.Make(spec, flags.seed, flags.draws);
   };
   request.policy_seed = flags.seed;
-  request.environment = flags.environment_name();
+  request.environment = flags.environment.value_or(policy.environment());
   request.kind = flags.venue.game_kind(kind);
   request.tracks = tracks;
   request.episodes = flags.episodes;
@@ -125,19 +114,6 @@ void PrintReport(std::ostream& out, const EvaluationReport& report) {
   out << report.policy << " in " << report.environment << ", " << report.kind << " games, "
       << PerturbationName(report.perturbation.kind) << ", seed " << report.seed << "\n\n"
       << ReportTable(report) << '\n';
-}
-
-std::ofstream OpenForWriting(const char* flag, const std::filesystem::path& path) {
-  std::ofstream file;
-  if (path.empty()) return file;
-  file.open(path);
-  if (!file) throw std::runtime_error(std::string(flag) + ": cannot write " + path.string());
-  return file;
-}
-
-void Close(std::ofstream& file, const std::filesystem::path& path) {
-  file.close();
-  if (!file) throw RunError("writing " + path.string() + " failed");
 }
 
 // Of each report; a report of its own for each kind of games wants a folder of its own.
@@ -197,9 +173,28 @@ void ThrowIfErrors(const std::vector<EvaluationReport>& reports) {
   throw RunError(std::to_string(errors) + " episodes were not brought to their end: " + first);
 }
 
-int EvaluateTracks(const Flags& flags) {
-  const std::vector<std::string> kinds =
-      flags.kinds.empty() ? std::vector<std::string>{"any"} : flags.kinds;
+// What fails once something was driven is no fault of the flags.
+template <typename Work>
+void OnTheWay(const Work& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    throw RunError(error.what());
+  }
+}
+
+// The report and what goes with it.
+void WriteAll(const std::filesystem::path& folder, const EvaluationReport& report, Keep keep,
+              const CentrelineFinder& find_centreline, const Ghost* ghost) {
+  WriteReport(folder, report);
+  for (const std::string& reason : WriteRuns(folder, report, keep)) std::cout << reason << '\n';
+  std::ostringstream page;
+  WriteHtml(page, MakePage(report, find_centreline, ghost));
+  WriteWholeFile(folder / "report.html", page.str());
+  std::cout << "report: " << folder.string() << '\n';
+}
+
+void CheckFlags(const Flags& flags, const std::vector<std::string>& kinds) {
   if (kinds.size() > 1 &&
       (kinds.size() > 2 || kinds[0] == kinds[1] || std::ranges::count(kinds, "any") > 0)) {
     throw std::invalid_argument("--kind: of several each must be another, and none 'any'");
@@ -208,9 +203,19 @@ int EvaluateTracks(const Flags& flags) {
   if (flags.deviation && flags.perturbation != "observation_noise") {
     throw std::invalid_argument("--deviation: is of --perturbation observation_noise alone");
   }
-  // Before the work, what could spoil it after.
-  const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
-  std::ofstream svg = OpenForWriting("--svg", flags.svg);
+  if (!flags.svg.empty()) {
+    const auto folder = std::filesystem::absolute(flags.svg).parent_path();
+    if (!std::filesystem::is_directory(folder) || std::filesystem::is_directory(flags.svg)) {
+      throw std::invalid_argument("--svg: cannot write " + flags.svg.string());
+    }
+  }
+}
+
+int EvaluateTracks(const Flags& flags) {
+  const std::vector<std::string> kinds =
+      flags.kinds.empty() ? std::vector<std::string>{"any"} : flags.kinds;
+  CheckFlags(flags, kinds);
+  const PolicySource policy(flags.policy);
   std::optional<transport::Catalogue> catalogue;
   if (flags.venue.is_local() || !flags.svg.empty() || !flags.out.empty()) {
     catalogue.emplace(flags.venue.catalogue_paths());
@@ -230,41 +235,51 @@ int EvaluateTracks(const Flags& flags) {
   }
   const std::optional<Ghost> ghost = GhostOf(flags, tracks, find_centreline);
   const Ghost* const seen = ghost ? &*ghost : nullptr;
+  const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
 
   ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
   std::vector<EvaluationReport> reports;
+  std::optional<Refusal> refusal;  // of another kind than the first
   for (const std::string& kind : kinds) {
-    auto report = agents::Evaluate(*venue, RequestOf(flags, tracks, kind),
+    auto report = agents::Evaluate(*venue, RequestOf(flags, policy, tracks, kind),
                                    [&](const EvaluationProgress& progress) {
                                      const auto now = Clock::now();
                                      if (line.IsDue(now)) line.Show(now, Describe(progress));
                                    });
     line.Clear();
-    if (!report) Fail("evaluation", report.error());
+    if (!report) {
+      if (reports.empty()) Fail("evaluation", report.error());
+      refusal = report.error();
+      break;
+    }
+    if (policy.task_hash().value_or(report->task_hash) != report->task_hash) {
+      std::cerr << "hotlap-eval: " << flags.policy
+                << " was trained for other rewards, rules or randomisation than those of "
+                << report->environment << '\n';
+    }
     PrintReport(std::cout, *report);
     if (!folders.empty()) {
-      const std::filesystem::path& folder = folders[reports.size()];
-      WriteReport(folder, *report);
-      for (const std::string& reason : WriteRuns(folder, *report, KeepNamed(flags.keep))) {
-        std::cout << reason << '\n';
-      }
-      std::ofstream page = OpenForWriting("--out", folder / "report.html");
-      WriteHtml(page, MakePage(*report, find_centreline, seen));
-      Close(page, folder / "report.html");
-      std::cout << "report: " << folder.string() << '\n';
+      OnTheWay([&] {
+        WriteAll(folders[reports.size()], *report, KeepNamed(flags.keep), find_centreline, seen);
+      });
     }
     reports.push_back(std::move(*report));
   }
-  if (svg.is_open()) {
+  if (!flags.svg.empty()) {
     std::vector<PicturePanel> panels;
     for (const std::string& track : tracks) {
       const bool is_there = seen != nullptr && seen->IsOn(track);
       panels.push_back(
           MakePanel(track, reports, *find_centreline(track), is_there ? seen : nullptr));
     }
-    WritePicture(svg, flags.policy_name() + ": driven lines, coloured by speed", panels);
-    Close(svg, flags.svg);
+    std::ostringstream picture;
+    WritePicture(picture, policy.short_name() + ": driven lines, coloured by speed", panels);
+    OnTheWay([&] { WriteWholeFile(flags.svg, picture.str()); });
     std::cout << "picture: " << flags.svg.string() << '\n';
+  }
+  if (refusal) {
+    throw RunError("--kind " + kinds[reports.size()] + ": " +
+                   transport::StatusName(refusal->status) + ": " + refusal->text);
   }
   ThrowIfErrors(reports);
   return 0;

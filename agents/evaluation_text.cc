@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
+
+#include "agents/whole_file.h"
 
 namespace hotlap::agents {
 namespace {
@@ -195,13 +196,6 @@ std::string Padding(const std::string& text, std::size_t width) {
   return std::string(width - std::min(width, Width(text)), ' ');
 }
 
-void WriteFile(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw std::runtime_error("cannot write " + path.string());
-}
-
 }  // namespace
 
 std::string ReportJson(const EvaluationReport& report) {
@@ -293,9 +287,9 @@ std::string FormatTime(double time_ms) {
 }
 
 void WriteReport(const std::filesystem::path& folder, const EvaluationReport& report) {
-  WriteFile(folder / "report.json", ReportJson(report));
-  WriteFile(folder / "episodes.csv", EpisodesCsv(report));
-  WriteFile(folder / "table.txt", ReportTable(report));
+  WriteWholeFile(folder / "report.json", ReportJson(report));
+  WriteWholeFile(folder / "episodes.csv", EpisodesCsv(report));
+  WriteWholeFile(folder / "table.txt", ReportTable(report));
 }
 
 }  // namespace hotlap::agents

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 #include "agents/run_csv.h"
 #include "agents/run_script.h"
+#include "agents/whole_file.h"
 
 namespace hotlap::agents {
 namespace {
@@ -37,15 +38,17 @@ std::vector<const EpisodeReport*> DrivenOn(const EvaluationReport& report,
   return driven;
 }
 
-std::ofstream Open(const std::filesystem::path& path) {
-  std::ofstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot write " + path.string());
-  return file;
-}
-
-void Close(std::ofstream& file, const std::filesystem::path& path) {
-  file.close();
-  if (!file) throw std::runtime_error("cannot write " + path.string());
+// Those of an earlier evaluation.
+void RemoveRuns(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder)) return;
+  std::vector<std::filesystem::path> old;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (entry.is_regular_file() && (extension == ".csv" || extension == ".txt")) {
+      old.push_back(entry.path());
+    }
+  }
+  for (const auto& path : old) std::filesystem::remove(path);
 }
 
 }  // namespace
@@ -76,6 +79,7 @@ std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::s
 std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
                                    const EvaluationReport& report, Keep keep) {
   std::vector<std::string> reasons;
+  RemoveRuns(folder / "runs");
   if (keep == Keep::kNone) return reasons;
   std::filesystem::create_directories(folder / "runs");
   for (const TrackReport& track : report.tracks) {
@@ -87,17 +91,15 @@ std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
     std::string reason;
     for (const EpisodeReport* episode : kept) {
       const auto path = folder / "runs" / FileName(track.track, episode->episode);
-      std::ofstream table = Open(path.string() + ".csv");
+      std::ostringstream table;
       WriteRun(table, episode->run);
-      Close(table, path.string() + ".csv");
+      WriteWholeFile(path.string() + ".csv", table.str());
       const auto script = ScriptText(episode->run);
       if (!script) {
         if (reason.empty()) reason = path.filename().string() + " has no script: " + script.error();
         continue;
       }
-      std::ofstream text = Open(path.string() + ".txt");
-      text << *script;
-      Close(text, path.string() + ".txt");
+      WriteWholeFile(path.string() + ".txt", *script);
     }
     if (!reason.empty()) reasons.push_back(reason);
   }

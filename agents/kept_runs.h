@@ -27,9 +27,9 @@ struct NotableRun {
 std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::string& track);
 
 // Writes runs/<track>-<episode>.csv and .txt into a folder that there is: of every track the
-// notable runs, or all. What is no plain character of a track's name becomes '_'. Gives the reasons
-// why runs have no script, once for each track. Throws std::runtime_error that names the file which
-// cannot be written.
+// notable runs, or all; those that were in runs/ before go. What is no plain character of a track's
+// name becomes '_'. Gives the reasons why runs have no script, once for each track. Throws
+// std::runtime_error that names the file which cannot be written.
 std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
                                    const EvaluationReport& report, Keep keep);
 

@@ -2,15 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <stdexcept>
-#include <utility>
-
-#include "agents/mlp_policy.h"
-#include "agents/pursuit_policy.h"
-#include "agents/random_policy.h"
-#include "agents/script_policy.h"
-#include "agents/weights_file.h"
 
 namespace hotlap::agents {
 namespace {
@@ -47,24 +39,5 @@ ActionBuffer::ActionBuffer(const ActionSpec& spec, int rows) {
 }
 
 std::span<const std::string_view> PolicyNames() { return kPolicyNames; }
-
-std::unique_ptr<Policy> MakePolicy(std::string_view name, const EnvironmentSpec& spec,
-                                   std::uint64_t seed, bool draws) {
-  if (IsWeightsFile(name)) {
-    WeightsFile file = ReadWeights(name, spec);
-    return std::make_unique<MlpPolicy>(ActorCritic(spec, file.network), std::move(file.weights),
-                                       draws ? std::optional(seed) : std::nullopt);
-  }
-  if (draws) {
-    throw std::invalid_argument("only weights can draw their actions, " + std::string(name) +
-                                " cannot");
-  }
-  if (name == "random") return std::make_unique<RandomPolicy>(spec, seed);
-  if (name == "pursuit") return std::make_unique<PursuitPolicy>(spec);
-  if (IsScriptFile(name)) return ReadScriptPolicy(name, spec);
-  throw std::invalid_argument("unknown policy '" + std::string(name) +
-                              "'; allowed: random, pursuit, and files: *.weights, *.txt, an input "
-                              "script, and *.csv, a recorded run");
-}
 
 }  // namespace hotlap::agents

@@ -44,7 +44,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
-  // Whether it draws its actions: two of its episodes of one seed may differ from each other.
+  // Whether it draws its actions: episodes that begin alike may differ.
   virtual bool is_sampled() const { return false; }
 
   // An episode of this base seed begins in the row: what the next Act is shown is its first
@@ -56,14 +56,8 @@ class Policy {
   virtual void Act(std::span<const float> observations, ActionBuffer& actions) = 0;
 };
 
-// The policies that need nothing but a name, in the order in which they are offered.
+// The policies that need nothing but a name, in the order in which they are offered
+// (policy_source.h).
 std::span<const std::string_view> PolicyNames();
-// One of them, or a file: weights (weights_file.h), a script or a recorded run (script_policy.h).
-// Throws std::invalid_argument on an unknown name, saying what is allowed, and on an unfit spec;
-// std::runtime_error or std::invalid_argument on a file that is none.
-// `seed` is for policies that draw; equal seeds give equal actions. `draws`: weights draw their
-// actions too, instead of taking the most likely ones; others throw.
-std::unique_ptr<Policy> MakePolicy(std::string_view name, const EnvironmentSpec& spec,
-                                   std::uint64_t seed, bool draws = false);
 
 }  // namespace hotlap::agents

@@ -190,16 +190,11 @@ bool IsScriptFile(const std::filesystem::path& path) {
   return path.extension() == ".txt" || path.extension() == ".csv";
 }
 
-std::unique_ptr<ScriptPolicy> ReadScriptPolicy(const std::filesystem::path& path,
-                                               const EnvironmentSpec& spec) {
-  const std::string name = path.string();
-  if (path.extension() == ".csv") {
-    const auto script = ScriptOf(ReadRun(path));
-    if (!script) throw std::invalid_argument(name + ": " + script.error());
-    return std::make_unique<ScriptPolicy>(spec, *script, name);
-  }
-  const std::string text = ReadWholeFile(path, kMaxScriptSize);
-  return std::make_unique<ScriptPolicy>(spec, InputScript::Parse(text), name);
+InputScript ReadScript(const std::filesystem::path& path) {
+  if (path.extension() != ".csv") return InputScript::Parse(ReadWholeFile(path, kMaxScriptSize));
+  auto script = ScriptOf(ReadRun(path));
+  if (!script) throw std::invalid_argument(path.string() + ": " + script.error());
+  return std::move(*script);
 }
 
 }  // namespace hotlap::agents

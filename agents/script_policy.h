@@ -48,10 +48,9 @@ class ScriptPolicy : public Policy {
 
 // A file is a script by its name: *.txt is an input script, *.csv a recorded run (run_csv.h).
 bool IsScriptFile(const std::filesystem::path& path);
-// Throws std::runtime_error that names the file where it cannot be read or is larger than 16 MiB,
-// std::invalid_argument likewise where it is no run, cannot be replayed or does not fit the spec.
-// REQUIRES: IsScriptFile(path).
-std::unique_ptr<ScriptPolicy> ReadScriptPolicy(const std::filesystem::path& path,
-                                               const EnvironmentSpec& spec);
+// Its inputs, for a ScriptPolicy. Throws std::runtime_error that names the file where it cannot be
+// read or is larger than 16 MiB, std::invalid_argument likewise where it is no run or cannot be
+// replayed. REQUIRES: IsScriptFile(path).
+tminterface::InputScript ReadScript(const std::filesystem::path& path);
 
 }  // namespace hotlap::agents

@@ -106,7 +106,11 @@ void WriteWeights(const std::filesystem::path& path, const WeightsFile& file,
 }
 
 WeightsFile ReadWeights(const std::filesystem::path& path, const EnvironmentSpec& spec) {
-  const json object = ReadRecord(path, kKind, kWeightsVersion);
+  return UnpackWeights(ReadWeightsRecord(path), path, spec);
+}
+
+WeightsFile UnpackWeights(const json& object, const std::filesystem::path& path,
+                          const EnvironmentSpec& spec) {
   try {
     WeightsFile file;
     file.environment = UnpackString(object, "environment");
@@ -145,10 +149,13 @@ WeightsFile ReadWeights(const std::filesystem::path& path, const EnvironmentSpec
 
 bool IsWeightsFile(const std::filesystem::path& path) { return path.extension() == ".weights"; }
 
-std::string ReadWeightsEnvironment(const std::filesystem::path& path) {
-  const json object = ReadRecord(path, kKind, kWeightsVersion);
+json ReadWeightsRecord(const std::filesystem::path& path) {
+  json object = ReadRecord(path, kKind, kWeightsVersion);
   try {
-    return UnpackString(object, "environment");
+    UnpackString(object, "environment");
+    UnpackHex(object, "policy_hash");
+    UnpackHex(object, "task_hash");
+    return object;
   } catch (const std::exception& error) {
     throw std::runtime_error(path.string() + ": " + error.what());
   }

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "agents/actor_critic.h"
@@ -44,7 +45,11 @@ void WriteWeights(const std::filesystem::path& path, const WeightsFile& file,
 WeightsFile ReadWeights(const std::filesystem::path& path, const EnvironmentSpec& spec);
 // By its name: *.weights.
 bool IsWeightsFile(const std::filesystem::path& path);
-// The environment that a file names. Throws likewise.
-std::string ReadWeightsEnvironment(const std::filesystem::path& path);
+
+// The two halves of ReadWeights: what is in the file, with an environment's name and both hashes;
+// and what fits a spec of it.
+nlohmann::json ReadWeightsRecord(const std::filesystem::path& path);
+WeightsFile UnpackWeights(const nlohmann::json& record, const std::filesystem::path& path,
+                          const EnvironmentSpec& spec);
 
 }  // namespace hotlap::agents

@@ -8,6 +8,7 @@
 
 #include "agents/evaluation_picture.h"
 #include "agents/evaluation_text.h"
+#include "agents/policy_source.h"
 #include "tests/agents/practice.h"
 
 namespace hotlap::agents {
@@ -22,7 +23,7 @@ EvaluationRequest Request(const std::string& policy) {
   EvaluationRequest request;
   request.policy = policy;
   request.make_policy = [policy](const EnvironmentSpec& spec) {
-    return MakePolicy(policy, spec, 7);
+    return PolicySource(policy).Make(spec, 7);
   };
   request.policy_seed = 7;
   request.environment = policy == "pursuit" ? "full_view" : "default";

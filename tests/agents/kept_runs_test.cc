@@ -34,7 +34,12 @@ EvaluationReport ReportOf(std::vector<EpisodeReport> episodes) {
   EvaluationReport report;
   report.reward_terms = {"progress", "time"};
   report.episodes = std::move(episodes);
-  report.tracks = {Summarise(report.episodes.at(0).track, report.episodes, 2, std::nullopt)};
+  for (const EpisodeReport& episode : report.episodes) {
+    if (std::ranges::find(report.tracks, episode.track, &TrackReport::track) ==
+        report.tracks.end()) {
+      report.tracks.push_back(Summarise(episode.track, report.episodes, 2, std::nullopt));
+    }
+  }
   return report;
 }
 
@@ -118,12 +123,22 @@ TEST_F(KeptRunsTest, SayOnceForEachTrackWhyRunsHaveNoScript) {
 }
 
 TEST_F(KeptRunsTest, StayInTheirFolderWhateverATrackIsCalled) {
+  std::vector<EpisodeReport> episodes;
   for (const char* track : {"../oval", "/etc/x", "generated:7:0.5", ".."}) {
-    WriteRuns(folder_, ReportOf({Driven(FinishedEpisode(0, 300, {}, {1, 1}, track))}), Keep::kBest);
+    episodes.push_back(Driven(FinishedEpisode(0, 300, {}, {1, 1}, track)));
   }
+  WriteRuns(folder_, ReportOf(std::move(episodes)), Keep::kBest);
   EXPECT_THAT(Files(), ElementsAre("runs/_.-0.csv", "runs/_.-0.txt", "runs/_._oval-0.csv",
                                    "runs/_._oval-0.txt", "runs/_etc_x-0.csv", "runs/_etc_x-0.txt",
                                    "runs/generated_7_0.5-0.csv", "runs/generated_7_0.5-0.txt"));
+}
+
+TEST_F(KeptRunsTest, TakeThePlaceOfThoseOfAnEarlierEvaluation) {
+  WriteRuns(folder_, ReportOf({Finished(0, 300)}), Keep::kBest);
+  WriteRuns(folder_, ReportOf({Finished(1, 300)}), Keep::kBest);
+  EXPECT_THAT(Files(), ElementsAre("runs/oval-1.csv", "runs/oval-1.txt"));
+  WriteRuns(folder_, ReportOf({Finished(1, 300)}), Keep::kNone);
+  EXPECT_THAT(Files(), ElementsAre());
 }
 
 TEST_F(KeptRunsTest, NameTheFileThatCannotBeWritten) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "agents/policy.h"
+#include "agents/policy_source.h"
 #include "tests/agents/driving_spec.h"
 #include "tests/allocation_count.h"
 
@@ -14,7 +15,7 @@ TEST(PolicyAllocationTest, ActingAllocatesNothing) {
     const std::vector<float> observations(spec.observation.size() * 16, 0.1f);
     ActionBuffer actions(action, 16);
     for (const std::string_view name : PolicyNames()) {
-      const auto policy = MakePolicy(name, spec, 1);
+      const auto policy = PolicySource(std::string(name)).Make(spec, 1);
       const long before = NumAllocationsOfThread();
       for (int call = 0; call < 10; ++call) policy->Act(observations, actions);
       EXPECT_EQ(NumAllocationsOfThread(), before) << name << " with " << action.name;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "agents/policy_source.h"
 #include "agents/random_policy.h"
 #include "agents/weights_file.h"
 #include "env/random.h"
@@ -31,26 +32,26 @@ TEST(ColumnReaderTest, NamesTheMissingColumnAndWhoWantsIt) {
       ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr("'rpm'"), HasSubstr("somebody"))));
 }
 
-TEST(MakePolicyTest, MakesEveryNameItOffers) {
+TEST(PolicySourceTest, MakesEveryNameItOffers) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
   for (const std::string_view name : PolicyNames()) {
-    EXPECT_NE(MakePolicy(name, spec, 1), nullptr) << name;
+    EXPECT_NE(PolicySource(std::string(name)).Make(spec, 1), nullptr) << name;
   }
 }
 
-TEST(MakePolicyTest, RefusesAnUnknownNameAndSaysWhatIsAllowed) {
-  EXPECT_THAT([] { MakePolicy("persuit", DrivingSpec(KeyActions(), 5), 1); },
+TEST(PolicySourceTest, RefusesAnUnknownNameAndSaysWhatIsAllowed) {
+  EXPECT_THAT([] { PolicySource("persuit").Make(DrivingSpec(KeyActions(), 5), 1); },
               ThrowsMessage<std::invalid_argument>(
                   AllOf(HasSubstr("'persuit'"), HasSubstr("random, pursuit"))));
 }
 
-TEST(MakePolicyTest, KnowsWhichOnesDrawTheirActions) {
+TEST(PolicySourceTest, KnowsWhichOnesDrawTheirActions) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
-  EXPECT_TRUE(MakePolicy("random", spec, 1)->is_sampled());
-  EXPECT_FALSE(MakePolicy("pursuit", spec, 1)->is_sampled());
+  EXPECT_TRUE(PolicySource("random").Make(spec, 1)->is_sampled());
+  EXPECT_FALSE(PolicySource("pursuit").Make(spec, 1)->is_sampled());
 }
 
-TEST(MakePolicyTest, DrivesWithWeightsThatChooseOrDraw) {
+TEST(PolicySourceTest, DrivesWithWeightsThatChooseOrDraw) {
   const EnvironmentSpec spec = DrivingSpec(KeyActions(), 5);
   const std::filesystem::path path =
       std::filesystem::path(::testing::TempDir()) / "policy_test.weights";
@@ -62,9 +63,9 @@ TEST(MakePolicyTest, DrivesWithWeightsThatChooseOrDraw) {
                 .network = shape,
                 .weights = network.Initial(1, 0)},
                network);
-  EXPECT_FALSE(MakePolicy(path.string(), spec, 1)->is_sampled());
-  EXPECT_TRUE(MakePolicy(path.string(), spec, 1, true)->is_sampled());
-  EXPECT_THAT([&] { MakePolicy("pursuit", spec, 1, true); },
+  EXPECT_FALSE(PolicySource(path.string()).Make(spec, 1)->is_sampled());
+  EXPECT_TRUE(PolicySource(path.string()).Make(spec, 1, true)->is_sampled());
+  EXPECT_THAT([&] { PolicySource("pursuit").Make(spec, 1, true); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("pursuit cannot")));
   std::filesystem::remove(path);
 }

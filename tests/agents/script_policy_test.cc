@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agents/policy_source.h"
 #include "agents/pursuit_policy.h"
 #include "agents/run_csv.h"
 #include "agents/run_script.h"
@@ -164,8 +165,9 @@ class ScriptFileTest : public ::testing::Test {
   }
   static agents::Run Scripted(const EnvironmentConfig& config, const std::string& track,
                               const std::string& extension) {
-    return RecordedDrive(config, track,
-                         [&](const auto& spec) { return ReadScriptPolicy(Path(extension), spec); });
+    return RecordedDrive(config, track, [&](const auto& spec) {
+      return PolicySource(Path(extension).string()).Make(spec, 1);
+    });
   }
 };
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -80,7 +81,7 @@ TEST_F(TrainingTest, LeavesTheFilesThatItsHeaderNames) {
   }
   EXPECT_THAT(names, ElementsAre("best.weights", "checkpoint", "config.yaml", "curves.svg",
                                  "latest.weights", "progress.csv"));
-  EXPECT_EQ(ReadWeightsEnvironment(folder_ / "run/latest.weights"), "coarse");
+  EXPECT_EQ(ReadWeightsRecord(folder_ / "run/latest.weights")["environment"], "coarse");
   const TrainingLog log(folder_ / "run/progress.csv", 1LL << 40);
   EXPECT_EQ(log.Column("steps").size(), 15u);
   EXPECT_EQ(log.Column("steps").back(), 1200);

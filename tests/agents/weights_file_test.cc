@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -82,7 +83,7 @@ class WeightsFileTest : public ::testing::Test {
       EXPECT_THAT(error.what(), StartsWith(path_.string()));
     }
     try {
-      ReadWeightsEnvironment(path_);
+      ReadWeightsRecord(path_);
     } catch (const std::runtime_error& error) {
       EXPECT_THAT(error.what(), StartsWith(path_.string()));
     }
@@ -110,7 +111,7 @@ TEST_F(WeightsFileTest, WhatWasWrittenComesBack) {
       EXPECT_EQ(read.steps, 1'234'567);
       EXPECT_EQ(read.network, settings);
       EXPECT_EQ(read.weights, written.weights);
-      EXPECT_EQ(ReadWeightsEnvironment(path_), "coarse");
+      EXPECT_EQ(ReadWeightsRecord(path_)["environment"], "coarse");
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "agents/policy.h"
+#include "agents/policy_source.h"
 #include "env/environment.h"
 #include "env/simulated_games.h"
 #include "env/track_config.h"
@@ -18,7 +19,7 @@ int main(int, char** argv) {
       hotlap::LoadEnvironmentConfig(configs / "environments/default.yaml"),
       hotlap::MakeSimulatedGames({{track, vehicle}}),
       {hotlap::Centreline::FromTrack(*track), track->hash(), 1});
-  const auto policy = hotlap::agents::MakePolicy("pursuit", environment.spec(), 1);
+  const auto policy = hotlap::agents::PolicySource("pursuit").Make(environment.spec(), 1);
   hotlap::agents::ActionBuffer action(environment.spec().action, 1);
 
   environment.Reset();
