@@ -48,8 +48,9 @@ class CmaEsLearnerTest : public ::testing::Test {
       request.environment = "coarse";
       request.rows = rows * (i + 1) / workers - first;
       request.tracks = tracks;
-      std::ranges::rotate(request.tracks,
-                          request.tracks.begin() + first % static_cast<int>(tracks.size()));
+      std::rotate(request.tracks.begin(),
+                  request.tracks.begin() + first % static_cast<int>(tracks.size()),
+                  request.tracks.end());
       request.autoreset = autoreset;
       request.info = CandidateWorker::InfoColumns();
       opened.push_back(Unwrap(source_.Open(request)));

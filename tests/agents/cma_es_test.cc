@@ -64,11 +64,11 @@ int Evaluations(const Cost& cost, std::size_t parameters, std::uint64_t seed) {
 // Twice what a search written apart from this one, in Python from the paper, took for the slowest
 // of its three seeds: 1752, 5592.
 TEST(CmaEsTest, FindsTheBottomOfASphere) {
-  for (const std::uint64_t seed : {1, 2, 3}) EXPECT_LT(Evaluations(Sphere, 20, seed), 3500);
+  for (const std::uint64_t seed : {1u, 2u, 3u}) EXPECT_LT(Evaluations(Sphere, 20, seed), 3500);
 }
 
 TEST(CmaEsTest, FindsTheBottomOfABadlyScaledEllipsoid) {
-  for (const std::uint64_t seed : {1, 2, 3}) EXPECT_LT(Evaluations(Ellipsoid, 20, seed), 11'000);
+  for (const std::uint64_t seed : {1u, 2u, 3u}) EXPECT_LT(Evaluations(Ellipsoid, 20, seed), 11'000);
 }
 
 class CmaEsOfThreeTest : public ::testing::Test {

@@ -146,7 +146,8 @@ TEST_F(PpoLearnerTest, WhatCannotHaveBeenSavedIsRefusedWithItsField) {
     EXPECT_THAT([&] { std::ignore = learner.Load(changed); },
                 ThrowsMessage<std::runtime_error>(HasSubstr("'" + std::string(field) + "'")));
   };
-  for (const auto& [key, value] : saved->items()) {
+  for (const auto& field : saved->items()) {
+    const std::string key = field.key();
     expect_error(key.c_str(), [&key](nlohmann::json& changed) { changed.erase(key); });
     expect_error(key.c_str(), [&key](nlohmann::json& changed) { changed[key] = "text"; });
   }

@@ -227,7 +227,7 @@ TEST_P(PpoUpdateTest, BitsDoNotDependOnTheNumberOfThreads) {
   for (const int threads : {1, 2, 3}) {
     WorkerPool workers(threads);
     PpoUpdate update(network, {.epochs = 2, .minibatch = 600}, workers);
-    PpoState& state = states.emplace_back(weights, AdamState(network.num_parameters()));
+    PpoState& state = states.emplace_back(PpoState{weights, AdamState(network.num_parameters())});
     update.Run(rollout, 1e-3f, 3, state);
   }
   EXPECT_EQ(states[1], states[0]);
