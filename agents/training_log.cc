@@ -8,8 +8,12 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "agents/whole_file.h"
+
 namespace hotlap::agents {
 namespace {
+
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 // The shortest text that reads as the same number.
 std::string Number(double value) {
@@ -17,6 +21,12 @@ std::string Number(double value) {
   std::array<char, 40> text;
   const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() ? std::string(text.data(), end) : std::string();
+}
+
+std::string Line(const std::vector<double>& values) {
+  std::string line;
+  for (std::size_t i = 0; i < values.size(); ++i) line += (i == 0 ? "" : ",") + Number(values[i]);
+  return line + '\n';
 }
 
 std::vector<std::string> Cells(const std::string& line) {
@@ -32,19 +42,20 @@ std::vector<std::string> Cells(const std::string& line) {
 TrainingLog::TrainingLog(std::filesystem::path path, std::int64_t resume_after)
     : path_(std::move(path)) {
   if (resume_after >= 0) Read(resume_after);
-  file_.open(path_, std::ios::trunc);
+  std::string kept;
+  if (!rows_.empty()) kept = NamesLine();
+  for (const std::vector<double>& row : rows_) kept += Line(row);
+  WriteWholeFile(path_, kept);
+  file_.open(path_, std::ios::app);
   if (!file_) throw std::runtime_error("cannot write " + path_.string());
-  for (const std::vector<double>& row : rows_) {
-    if (&row == &rows_.front()) {
-      for (const std::string& name : names_) file_ << (&name == names_.data() ? "" : ",") << name;
-      file_ << '\n';
-    }
-    Write(row);
-  }
 }
 
 void TrainingLog::Read(std::int64_t resume_after) {
-  std::ifstream file(path_);
+  if (!std::filesystem::exists(path_)) return;
+  std::string text = ReadWholeFile(path_, kMaxBytes);
+  // What follows the last end of a line was being written when the machine stopped.
+  text.resize(text.rfind('\n') + 1);
+  std::istringstream file(text);
   std::string line;
   if (!std::getline(file, line)) return;  // it was stopped before there was a row
   names_ = Cells(line);
@@ -61,8 +72,6 @@ void TrainingLog::Read(std::int64_t resume_after) {
       row.push_back(value);
     }
     if (row.size() != names_.size()) {
-      // A line that was being written when the machine stopped.
-      if (file.peek() == std::ifstream::traits_type::eof()) break;
       throw std::runtime_error(path_.string() + ":" + std::to_string(number) + ": " +
                                std::to_string(row.size()) + " numbers instead of " +
                                std::to_string(names_.size()));
@@ -75,26 +84,22 @@ void TrainingLog::Read(std::int64_t resume_after) {
 
 void TrainingLog::Add(const TrainingRow& row) {
   if (names_.empty()) {
-    for (const auto& [name, value] : row) {
-      file_ << (names_.empty() ? "" : ",") << name;
-      names_.push_back(name);
-    }
-    file_ << '\n';
+    for (const auto& [name, value] : row) names_.push_back(name);
+    file_ << NamesLine();
   }
   if (!std::ranges::equal(row, names_, {}, &TrainingRow::value_type::first)) {
     throw std::runtime_error(path_.string() + ": its columns are those of another training");
   }
   std::vector<double>& values = rows_.emplace_back();
   for (const auto& [name, value] : row) values.push_back(value);
-  Write(values);
+  file_ << Line(values) << std::flush;
+  if (!file_) throw std::runtime_error("cannot write " + path_.string());
 }
 
-void TrainingLog::Write(const std::vector<double>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    file_ << (i == 0 ? "" : ",") << Number(values[i]);
-  }
-  file_ << '\n' << std::flush;
-  if (!file_) throw std::runtime_error("cannot write " + path_.string());
+std::string TrainingLog::NamesLine() const {
+  std::string line;
+  for (const std::string& name : names_) line += (line.empty() ? "" : ",") + name;
+  return line + '\n';
 }
 
 std::vector<double> TrainingLog::Column(std::string_view name) const {

@@ -18,7 +18,8 @@ using TrainingRow = std::vector<std::pair<std::string, double>>;
 class TrainingLog {
  public:
   // Begins the file anew; or, when `resume_after` is not negative, goes on with it, without its
-  // rows of more steps. Throws std::runtime_error naming the file, also when it is no log.
+  // rows of more steps and a last line that has no end. Throws std::runtime_error naming the file,
+  // also when it is no log.
   TrainingLog(std::filesystem::path path, std::int64_t resume_after);
 
   // Throws likewise, also when the rows before have other columns.
@@ -29,7 +30,7 @@ class TrainingLog {
 
  private:
   void Read(std::int64_t resume_after);
-  void Write(const std::vector<double>& values);
+  std::string NamesLine() const;
 
   std::filesystem::path path_;
   std::ofstream file_;

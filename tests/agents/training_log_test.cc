@@ -70,13 +70,15 @@ TEST_F(TrainingLogTest, GoesOnWithoutTheRowsAfterTheCheckpoint) {
 
 TEST_F(TrainingLogTest, ALineThatWasBeingWrittenWhenTheMachineStoppedIsLeftOut) {
   WriteThree();
-  for (const char* rest : {"4", "40,", "40,1.5,"}) {
+  for (const char* rest : {"4", "40,", "40,1.5,", "35,1", "4-", "-,+"}) {
     WriteThree();
     std::ofstream(path_, std::ios::app) << rest;
     EXPECT_THAT(TrainingLog(path_, 35).Column("steps"), ElementsAre(10, 20, 30)) << rest;
   }
-  Write("");
-  EXPECT_THAT(TrainingLog(path_, 35).Column("steps"), IsEmpty());
+  for (const char* names : {"", "ste", "steps,value"}) {
+    Write(names);
+    EXPECT_THAT(TrainingLog(path_, 35).Column("steps"), IsEmpty()) << names;
+  }
   Write("steps,value\n");
   TrainingLog log(path_, 35);
   log.Add(Row(40, 1));
