@@ -40,20 +40,20 @@ PpoUpdate::PpoUpdate(const ActorCritic& network, const PpoSettings& settings, Wo
     : network_(network),
       settings_(settings),
       workers_(workers),
-      gradient_(network.num_parameters()) {
-  const auto minibatch = static_cast<std::size_t>(settings.minibatch);
-  shards_.resize((minibatch + kShard - 1) / kShard);
-  for (Shard& shard : shards_) {
-    shard.memory = network.MakeMemory(kShard, true);
-    shard.observations.resize(kShard * static_cast<std::size_t>(network.observation_size()));
-    shard.actions.resize(kShard * static_cast<std::size_t>(network.head().action_size()));
-    shard.gradient.resize(network.num_parameters());
-    for (auto* array : {&shard.log_probabilities, &shard.entropies, &shard.by_log_probability,
-                        &shard.by_entropy}) {
-      array->resize(kShard);
-    }
-    shard.by_value.resize(kShard * static_cast<std::size_t>(PaddedWidth(1)));
+      gradient_(network.num_parameters()) {}
+
+PpoUpdate::Shard PpoUpdate::MakeShard() const {
+  Shard shard;
+  shard.memory = network_.MakeMemory(kShard, true);
+  shard.observations.resize(kShard * static_cast<std::size_t>(network_.observation_size()));
+  shard.actions.resize(kShard * static_cast<std::size_t>(network_.head().action_size()));
+  shard.gradient.resize(network_.num_parameters());
+  for (auto* array :
+       {&shard.log_probabilities, &shard.entropies, &shard.by_log_probability, &shard.by_entropy}) {
+    array->resize(kShard);
   }
+  shard.by_value.resize(kShard * static_cast<std::size_t>(PaddedWidth(1)));
+  return shard;
 }
 
 void PpoUpdate::RunShard(const Rollout& rollout, std::span<const std::uint32_t> examples,
@@ -144,6 +144,7 @@ double PpoUpdate::Differentiate(const Rollout& rollout, std::span<const std::uin
   const auto factor = static_cast<float>(1 / (std::sqrt(variance) + kLeastDeviation));
 
   const std::size_t num_shards = (examples.size() + kShard - 1) / kShard;
+  while (shards_.size() < num_shards) shards_.push_back(MakeShard());
   workers_.Run(static_cast<int>(num_shards), [&](int s) {
     const std::size_t first = static_cast<std::size_t>(s) * kShard;
     RunShard(rollout, examples.subspan(first, std::min(kShard, examples.size() - first)),

@@ -86,11 +86,12 @@ class PpoUpdate {
   void RunShard(const Rollout& rollout, std::span<const std::uint32_t> examples,
                 std::size_t batch_size, float mean, float factor, const Weights& weights,
                 Shard& shard) const;
+  Shard MakeShard() const;
 
   const ActorCritic& network_;
   const PpoSettings settings_;
   WorkerPool& workers_;
-  std::vector<Shard> shards_;
+  std::vector<Shard> shards_;  // as many as a minibatch has needed
   std::vector<std::uint32_t> order_;
   std::vector<float> gradient_;
 };

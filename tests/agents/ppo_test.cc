@@ -14,6 +14,7 @@
 
 #include "tests/agents/drawn.h"
 #include "tests/agents/driving_spec.h"
+#include "tests/allocation_count.h"
 
 namespace hotlap::agents {
 namespace {
@@ -280,6 +281,17 @@ TEST_P(PpoUpdateTest, AGradientThatIsNotFiniteChangesNothingAndIsTold) {
 INSTANTIATE_TEST_SUITE_P(EveryKind, PpoUpdateTest,
                          ::testing::Values(KeyActions(), ContinuousActions()),
                          [](const auto& action) { return action.param.name; });
+
+// Memory is for the examples that there are, which may be far fewer than a minibatch has at most.
+TEST(PpoMemoryTest, AMinibatchTakesNoneBeforeItHasExamples) {
+  const ActorCritic network(SpecOf(2, KeyActions()), {.hidden = {4}});
+  PpoSettings settings;
+  settings.minibatch = 1'000'000;
+  WorkerPool workers(1);
+  const long before = NumAllocations();
+  const PpoUpdate update(network, settings, workers);
+  EXPECT_LT(NumAllocations() - before, 10);
+}
 
 }  // namespace
 }  // namespace hotlap::agents
