@@ -24,6 +24,7 @@ RolloutWorker::RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> envi
       return_(*environment_, "episode_return"),
       finish_time_(*environment_, "finish_time"),
       full_lap_(*environment_, "full_lap"),
+      ticks_(*environment_, "ticks"),
       memory_(network.MakeMemory(environment_->num_rows(), false)),
       actions_(environment_->spec().action, environment_->num_rows()),
       observations_(static_cast<std::size_t>(environment_->num_rows()) * observation_size_) {
@@ -115,6 +116,11 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
       const std::size_t i = first + row;
       rollout.rewards[i] = batch->rewards[row];
       rollout.ended[i] = batch->terminated[row] | batch->truncated[row];
+      if (rollout.ended[i] == 0 && ticks_(*batch, row) == 0) {
+        // It began the episode of a game that came back: nobody took the action.
+        rollout.rewards[i] = rollout.values[i];
+        rollout.ended[i] = 1;
+      }
     }
     const std::size_t num_ends = batch->final_rows.size();
     if (num_ends == 0) continue;

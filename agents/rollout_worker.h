@@ -45,7 +45,7 @@ class RolloutWorker {
 
   // That it needs.
   static std::vector<std::string> InfoColumns() {
-    return {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap"};
+    return {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap", "ticks"};
   }
 
   int first_row() const { return first_row_; }
@@ -56,8 +56,9 @@ class RolloutWorker {
   tl::expected<void, transport::Refusal> Begin(std::uint64_t seed);
   // All steps of the rollout. The action of a row in step t of the training is a function of
   // `seed`, t, its number and what it sees: nothing depends on how rows are shared out. A game that
-  // is lost truncates its episode; steps that wait for a new one are no episodes, and their reward
-  // is what the critic expected. After a refusal the rollout is of no use.
+  // is lost truncates its episode; steps that wait for a new one are no episodes. In
+  // those and in the one that begins the new game's episode nothing is driven: the row is cut
+  // there, and their reward is what the critic expected. After a refusal the rollout is of no use.
   tl::expected<void, transport::Refusal> Collect(const ActorCritic& network, const Weights& weights,
                                                  std::uint64_t seed, std::int64_t first_step,
                                                  float discount, Rollout& rollout);
@@ -84,7 +85,7 @@ class RolloutWorker {
   int first_row_;
   std::chrono::milliseconds timeout_;
   std::size_t observation_size_;
-  InfoReader end_reason_, length_, return_, finish_time_, full_lap_;
+  InfoReader end_reason_, length_, return_, finish_time_, full_lap_, ticks_;
   ActorCritic::Memory memory_;
   ActionBuffer actions_;
   std::vector<float> observations_;  // [rows, d], the latest

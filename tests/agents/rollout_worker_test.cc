@@ -164,6 +164,20 @@ TEST_F(RolloutWorkerTest, ALostGameTruncatesItsEpisodeAndWaitingForANewOneIsNone
   EXPECT_EQ(rollout.returns[2], rollout.values[2]);
 }
 
+TEST_F(RolloutWorkerTest, NothingIsLearntFromTheStepThatBeginsTheEpisodeOfANewGame) {
+  const ScriptedEpisode waits{.steps = 0, .reason = EndReason::kGameLost, .is_truncated = true};
+  const auto worker = MakeWorker({{waits, {.steps = 3, .begins_late = true}}});
+  ASSERT_TRUE(worker->Begin(kSeed));
+  Rollout rollout = Collected(*worker, 5);
+  EXPECT_THAT(rollout.ended, ElementsAre(1, 1, 0, 0, 1));
+  EstimateAdvantages(kDiscount, 0.5f, rollout);
+  EXPECT_EQ(rollout.advantages[1], 0);
+  EXPECT_EQ(rollout.returns[1], rollout.values[1]);
+  EXPECT_NE(rollout.advantages[2], 0) << "and then it is driven";
+  ASSERT_EQ(worker->ends().size(), 1u);
+  EXPECT_EQ(worker->ends()[0].steps, 3);
+}
+
 TEST_F(RolloutWorkerTest, GoesOnFromASavedStateAsIfNothingHadBeenBetween) {
   const Script script = {{{.steps = 3}, {.steps = 5}}, {{.steps = 4}}};
   const auto worker = MakeWorker(script);

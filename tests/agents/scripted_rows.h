@@ -17,6 +17,7 @@ struct ScriptedEpisode {
   int steps = 1;
   EndReason reason = EndReason::kFinish;
   bool is_truncated = false;
+  bool begins_late = false;  // in a step that drives nothing, as after a game came back
 };
 
 // Row r lives through script[r] in turn and begins again after the last. An observation is (steps
@@ -37,6 +38,7 @@ class ScriptedRows : public transport::LearnerEnvironment {
       info_.push_back({name, InfoType::kInt32, "", true});
     }
     info_.push_back({"episode_return", InfoType::kFloat32, "", true});
+    info_.push_back({"ticks", InfoType::kInt32, "", false});
     observations_.resize(n_ * 2);
     rewards_.resize(n_);
     terminated_.resize(n_);
@@ -76,6 +78,14 @@ class ScriptedRows : public transport::LearnerEnvironment {
     for (std::size_t row = 0; row < n_; ++row) {
       Place& place = places_[row];
       const ScriptedEpisode episode = script_[row][place.episode];
+      if (episode.begins_late && !place.has_begun) {
+        place.has_begun = true;
+        rewards_[row] = 0;
+        ShowTicks(row, 0);
+        Show(row, true);
+        continue;
+      }
+      ShowTicks(row, episode.steps > 0 ? 10 : 0);
       if (episode.steps > 0) ++place.steps;
       rewards_[row] = episode.steps > 0 ? 1.0f : 0.0f;
       const bool ends = place.steps >= episode.steps;
@@ -90,12 +100,13 @@ class ScriptedRows : public transport::LearnerEnvironment {
         times.push_back(episode.reason == EndReason::kFinish ? 100 * place.steps : 0);
         laps.push_back(episode.reason == EndReason::kFinish ? 1 : 0);
         returns.push_back(static_cast<float>(place.steps));
-        place = {(place.episode + 1) % script_[row].size(), 0};
+        place = {(place.episode + 1) % script_[row].size(), 0, false};
       }
       Show(row, true);
     }
     for (const auto* column : {&reasons, &lengths, &times, &laps}) AddFinalInfo(*column);
     AddFinalInfo(returns);
+    AddFinalInfo(std::vector<std::int32_t>(final_rows_.size(), 10));  // ticks
     return View();
   }
 
@@ -165,6 +176,7 @@ class ScriptedRows : public transport::LearnerEnvironment {
   struct Place {
     std::size_t episode = 0;
     int steps = 0;
+    bool has_begun = false;
   };
 
   static tl::unexpected<Refusal> None() {
@@ -175,6 +187,10 @@ class ScriptedRows : public transport::LearnerEnvironment {
     status_[row] = static_cast<std::uint8_t>(is_meant ? status : RowStatus::kSkipped);
     observations_[2 * row] = is_meant ? static_cast<float>(places_[row].steps) : 0;
     observations_[2 * row + 1] = is_meant ? static_cast<float>(row) : 0;
+  }
+  // The last column.
+  void ShowTicks(std::size_t row, std::int32_t ticks) {
+    std::memcpy(&info_bytes_[((info_.size() - 1) * n_ + row) * 4], &ticks, sizeof(ticks));
   }
   void ClearFinals() {
     final_rows_.clear();
