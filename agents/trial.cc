@@ -51,17 +51,18 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
 }
 
 bool IsBetter(const std::vector<TrialLap>& trial, const std::vector<TrialLap>& other) {
-  const auto worth = [](const std::vector<TrialLap>& laps) {
-    std::int64_t finishes = 0, time_ms = 0;
-    double progress_m = 0;
-    for (const TrialLap& lap : laps) {
-      finishes += lap.reason == EndReason::kFinish ? 1 : 0;
-      time_ms += lap.finish_time_ms;
-      progress_m += lap.progress_m;
+  std::int64_t more_finishes = 0, less_time_ms = 0;
+  double further_m = 0;
+  for (std::size_t track = 0; track < trial.size(); ++track) {
+    const bool finished = trial[track].reason == EndReason::kFinish;
+    const bool other_finished = other[track].reason == EndReason::kFinish;
+    more_finishes += (finished ? 1 : 0) - (other_finished ? 1 : 0);
+    if (finished && other_finished) {
+      less_time_ms += other[track].finish_time_ms - trial[track].finish_time_ms;
     }
-    return std::tuple(finishes, -time_ms, progress_m);
-  };
-  return worth(trial) > worth(other);
+    further_m += trial[track].progress_m - other[track].progress_m;
+  }
+  return std::tuple(more_finishes, less_time_ms, further_m) > std::tuple(0, 0, 0.0);
 }
 
 }  // namespace hotlap::agents

@@ -22,8 +22,8 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
     std::chrono::milliseconds timeout);
 
-// Whether a trial is better than another of the same tracks: more finishes, then less time of those
-// in all, then more metres.
+// Whether a trial is better than another of the same tracks: more finishes; then less time on the
+// tracks that both finished, in all; then more metres. REQUIRES: a lap of each track in both.
 bool IsBetter(const std::vector<TrialLap>& trial, const std::vector<TrialLap>& other);
 
 }  // namespace hotlap::agents

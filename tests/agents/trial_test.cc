@@ -25,6 +25,13 @@ TEST(TrialTest, MoreFinishesAreBetterThenLessTimeThenMoreMetres) {
   }
 }
 
+TEST(TrialTest, TimesAreComparedOnTracksThatBothFinished) {
+  const std::vector<TrialLap> finishes_a_long_one = {Finish(9000), Finish(60'000), Fall(10)},
+                              finishes_a_short_one = {Finish(9500), Fall(90), Finish(5000)};
+  EXPECT_TRUE(IsBetter(finishes_a_long_one, finishes_a_short_one));
+  EXPECT_FALSE(IsBetter(finishes_a_short_one, finishes_a_long_one));
+}
+
 // Also where episodes draw their car.
 TEST(TrialTest, IsAFunctionOfTheWeightsWhateverTrialsWentBefore) {
   const EnvironmentConfig config = PracticeConfig("randomised");
