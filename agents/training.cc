@@ -417,6 +417,7 @@ class Training {
 tl::expected<TrainingResult, Refusal> Train(
     const TrainingSettings& settings, RowSource& rows, const std::atomic<bool>& stops,
     const std::function<void(const TrainingProgress&)>& on_progress) {
+  CheckRows(settings.config);  // which may not be as a file had them
   auto spec = rows.Spec(settings.config.environment);
   if (!spec) return tl::unexpected(spec.error());
   return Training(settings, rows, std::move(*spec)).Run(stops, on_progress);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <initializer_list>
+#include <stdexcept>
 #include <type_traits>
 
 namespace hotlap::agents {
@@ -90,6 +91,13 @@ void RefuseKeys(const ConfigMap& config, std::initializer_list<std::string_view>
   }
 }
 
+// Empty: none.
+std::string RowsFault(const TrainingConfig& config) {
+  const std::size_t num_tracks = TracksOf(config, 0).size();
+  if (static_cast<std::size_t>(config.rows) >= num_tracks) return {};
+  return "a training wants a row for each track, " + std::to_string(num_tracks) + " at least";
+}
+
 TrainingConfig Read(const ConfigMap& config) {
   TrainingConfig result;
   result.environment = config.String("environment", result.environment);
@@ -112,11 +120,8 @@ TrainingConfig Read(const ConfigMap& config) {
   } else {
     RefuseKeys(config, {"ppo", "starts"}, "cma_es");
     ReadCmaEsLearner(config.Map("cma_es"), result);
-    if (static_cast<std::size_t>(result.rows) < TracksOf(result, 0).size()) {
-      config.Fail("rows", "the learner cma_es wants a row for each track, " +
-                              std::to_string(TracksOf(result, 0).size()) + " at least");
-    }
   }
+  if (const std::string fault = RowsFault(result); !fault.empty()) config.Fail("rows", fault);
   result.trial_steps = config.Int("trial_steps", 1, kMaxInt, static_cast<int>(result.trial_steps));
   config.Finish();
   return result;
@@ -138,6 +143,12 @@ TrainingConfig LoadTrainingConfig(const std::filesystem::path& path) {
 
 TrainingConfig ParseTrainingConfig(std::string_view text, std::string_view name) {
   return Read(ConfigMap::Parse(text, name));
+}
+
+void CheckRows(const TrainingConfig& config) {
+  if (const std::string fault = RowsFault(config); !fault.empty()) {
+    throw std::invalid_argument("rows: " + fault + ", not " + std::to_string(config.rows));
+  }
 }
 
 std::string ToYaml(const TrainingConfig& config) {

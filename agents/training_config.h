@@ -53,6 +53,9 @@ struct TrainingConfig {
 // Throw ConfigError.
 TrainingConfig LoadTrainingConfig(const std::filesystem::path& path);
 TrainingConfig ParseTrainingConfig(std::string_view text, std::string_view name);
+// Throws std::invalid_argument where there are fewer rows than tracks of a stage, some of which
+// would never be driven. What is read has been checked.
+void CheckRows(const TrainingConfig& config);
 // As YAML, every key: what is read from it is the same config.
 std::string ToYaml(const TrainingConfig& config);
 

@@ -57,16 +57,5 @@ TEST(CmaEsConfigTest, RefusesValuesOutOfRange) {
   }
 }
 
-TEST(CmaEsConfigTest, WantsARowForEachTrack) {
-  const auto parse = [](const std::string& text) { return ParseTrainingConfig(text, "t.yaml"); };
-  EXPECT_THAT([&] { parse("learner: cma_es\nrows: 1\ntracks: [oval, hairpins]"); },
-              ThrowsMessage<ConfigError>(HasSubstr("t.yaml:2: rows: the learner cma_es wants a row "
-                                                   "for each track, 2 at least")));
-  EXPECT_EQ(parse("learner: cma_es\nrows: 2\ntracks: [oval, hairpins]").rows, 2);
-  EXPECT_THAT([&] { parse("learner: cma_es\nrows: 15\ngenerated: {tracks: 16}"); },
-              ThrowsMessage<ConfigError>(HasSubstr("16 at least")));
-  EXPECT_EQ(parse("rows: 1\ntracks: [oval, hairpins]").rows, 1);
-}
-
 }  // namespace
 }  // namespace hotlap::agents

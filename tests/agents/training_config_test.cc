@@ -235,5 +235,15 @@ TEST(TrainingConfigTest, NamedTracksAreThoseOfEveryStage) {
   EXPECT_THAT(TracksOf(config, 0), ElementsAre("a", "b"));
 }
 
+TEST(TrainingConfigTest, EveryTrackWantsARowOfItsOwnWhoeverLearns) {
+  for (const std::string learner : {"ppo", "cma_es"}) {
+    const std::string begin = "learner: " + learner + "\n";
+    EXPECT_THAT(Error(begin + "rows: 1\ntracks: [a, b]"),
+                HasSubstr("rows: a training wants a row for each track, 2 at least"));
+    EXPECT_THAT(Error(begin + "rows: 15\ngenerated: {tracks: 16}"), HasSubstr("16 at least"));
+    EXPECT_EQ(Parse(begin + "rows: 2\ntracks: [a, b]").rows, 2);
+  }
+}
+
 }  // namespace
 }  // namespace hotlap::agents

@@ -216,6 +216,13 @@ TEST_F(TrainingTest, ACheckpointThatDoesNotFitIsRefusedByItsName) {
   expect_error("no msgpack");
 }
 
+TEST_F(TrainingTest, FewerRowsThanTracksAreRefusedAlsoWhereNoFileSaidThem) {
+  TrainingSettings settings = Settings("run", kQuick);
+  settings.config.rows = 2;
+  EXPECT_THAT([&] { Run(settings); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("each track, 3 at least, not 2")));
+}
+
 TEST_F(TrainingTest, WhatIsUnknownIsRefused) {
   TrainingSettings settings = Settings("run", kQuick);
   settings.config.tracks = {"nowhere"};

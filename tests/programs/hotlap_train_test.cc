@@ -164,6 +164,11 @@ TEST_F(HotlapTrainTest, WrongFlagsAndFilesExitWithTwoAndAreNamed) {
   expect({written("tracks: [nowhere]"), "--out", out}, "'nowhere'");
   expect({written("{tracks: [short_sprint], environment: nothing}"), "--out", out}, "'nothing'");
   expect({config, "--out", config}, "quick.yaml");
+  std::vector<std::string> nine_tracks = {config, "--out", out};
+  for (const char* track : {"a", "b", "c", "d", "e", "f", "g", "h", "i"}) {
+    nine_tracks.insert(nine_tracks.end(), {"--track", track});
+  }
+  expect(nine_tracks, "a row for each track, 9 at least, not 8");
   expect({"--resume", "--out", out}, "config.yaml");
   ASSERT_EQ(Train({config, "--out", Place("run"), "--minutes", "0"}), 0);
   expect({config, "--out", Place("run")}, "--resume goes on with it");
