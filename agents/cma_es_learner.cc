@@ -91,8 +91,8 @@ std::size_t CmaEsLearner::episodes_per_track() const {
          static_cast<std::size_t>(search_.population());
 }
 
-void CmaEsLearner::ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) {
-  ReplaceWorkers(std::move(rows), network_, workers_);
+tl::expected<void, Refusal> CmaEsLearner::ChangeRows(const RowOpener& open) {
+  return ReplaceWorkers(open, network_, workers_);
 }
 
 std::vector<std::vector<CandidateEpisode>> CmaEsLearner::DealEpisodes(

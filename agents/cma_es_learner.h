@@ -37,7 +37,7 @@ class CmaEsLearner : public Learner {
   CmaEsLearner(const ActorCritic& network, const CmaEsLearnerSettings& settings,
                std::vector<std::unique_ptr<CandidateWorker>> workers);
 
-  void ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) override;
+  tl::expected<void, transport::Refusal> ChangeRows(const RowOpener& open) override;
   // One generation. Measures: "best_return" and "median_return" of its candidates, "step_size" and
   // "step_ratio" (CmaEs::StepRatio) after it.
   tl::expected<IterationReport, transport::Refusal> Iterate() override;

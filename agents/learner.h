@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -26,14 +27,19 @@ struct IterationReport {
   std::chrono::nanoseconds update{}, wall{};
 };
 
+// Those of each worker: together 0, 1, .. of the training in order.
+using LearnerRows = std::vector<std::unique_ptr<transport::LearnerEnvironment>>;
+using RowOpener = std::function<tl::expected<LearnerRows, transport::Refusal>()>;
+
 // Not thread-safe.
 class Learner {
  public:
   virtual ~Learner() = default;
 
-  // Learns from these rows from now on, as many in as many parts, in new episodes: of other tracks.
-  // Throws std::invalid_argument where they do not fit.
-  virtual void ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) = 0;
+  // Gives its rows back, and only then opens others, as many in as many parts, to learn from in new
+  // episodes: of other tracks. Throws std::invalid_argument where they do not fit. After that, or a
+  // refusal of `open`, it has no rows and is of no use.
+  virtual tl::expected<void, transport::Refusal> ChangeRows(const RowOpener& open) = 0;
 
   // After a refusal nothing has been learnt from what was under way, and the rows may be anywhere:
   // the last checkpoint is the place to go on from.

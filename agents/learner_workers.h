@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agents/actor_critic.h"
+#include "agents/learner.h"
 #include "env/worker_pool.h"
 #include "transport/learner_environment.h"
 
@@ -53,16 +54,24 @@ std::vector<std::unique_ptr<Worker>> MakeWorkers(
   return workers;
 }
 
-// Puts workers of other rows in the place of these. Throws std::invalid_argument unless workers and
-// rows are as many as before.
+// Gives up these workers with their rows, then puts workers of those that `open` gives in their
+// place. Throws std::invalid_argument unless workers and rows are as many as before.
 template <typename Worker>
-void ReplaceWorkers(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows,
-                    const ActorCritic& network, std::vector<std::unique_ptr<Worker>>& workers) {
-  auto others = MakeWorkers<Worker>(std::move(rows), network, workers.front()->timeout());
-  if (NumRows(others) != NumRows(workers) || others.size() != workers.size()) {
+tl::expected<void, transport::Refusal> ReplaceWorkers(
+    const RowOpener& open, const ActorCritic& network,
+    std::vector<std::unique_ptr<Worker>>& workers) {
+  const std::chrono::milliseconds timeout = workers.front()->timeout();
+  const int num_rows = NumRows(workers);
+  const std::size_t num_workers = workers.size();
+  workers.clear();
+  auto rows = open();
+  if (!rows) return tl::unexpected(rows.error());
+  auto others = MakeWorkers<Worker>(std::move(*rows), network, timeout);
+  if (NumRows(others) != num_rows || others.size() != num_workers) {
     throw std::invalid_argument("a training keeps its number of rows and workers");
   }
   workers = std::move(others);
+  return {};
 }
 
 }  // namespace hotlap::agents

@@ -29,10 +29,11 @@ PpoLearner::PpoLearner(const ActorCritic& network, const PpoLearnerSettings& set
       rollout_(settings.ppo.rollout_steps, NumRows(workers_), network.observation_size(),
                network.head().action_size()) {}
 
-void PpoLearner::ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) {
-  ReplaceWorkers(std::move(rows), network_, workers_);
-  ++num_row_changes_;
-  has_begun_ = false;
+tl::expected<void, Refusal> PpoLearner::ChangeRows(const RowOpener& open) {
+  return ReplaceWorkers(open, network_, workers_).map([this] {
+    ++num_row_changes_;
+    has_begun_ = false;
+  });
 }
 
 float PpoLearner::learning_rate() const {

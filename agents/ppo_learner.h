@@ -29,7 +29,7 @@ class PpoLearner : public Learner {
   PpoLearner(const ActorCritic& network, const PpoLearnerSettings& settings,
              std::vector<std::unique_ptr<RolloutWorker>> workers);
 
-  void ChangeRows(std::vector<std::unique_ptr<transport::LearnerEnvironment>> rows) override;
+  tl::expected<void, transport::Refusal> ChangeRows(const RowOpener& open) override;
   tl::expected<IterationReport, transport::Refusal> Iterate() override;
   std::int64_t steps() const override { return steps_; }
   const Weights& weights() const override { return state_.weights; }

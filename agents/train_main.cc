@@ -116,7 +116,9 @@ int RunTraining(const Flags& flags) {
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
   ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
+  bool has_begun = false;
   const auto trained = Train(settings, *source, stops, [&](const TrainingProgress& progress) {
+    has_begun = true;
     const auto now = Clock::now();
     if (line.IsDue(now)) line.Show(now, Describe(progress));
   });
@@ -124,11 +126,14 @@ int RunTraining(const Flags& flags) {
   if (!trained) {
     std::fprintf(stderr, "hotlap-train: %s: %s\n", transport::StatusName(trained.error().status),
                  trained.error().text.c_str());
-    return IsOfTheCaller(trained.error().status) ? 2 : 1;
+    // What was fine when it began is no fault of flags or files later: a server that is full, say.
+    return !has_begun && IsOfTheCaller(trained.error().status) ? 2 : 1;
   }
+  const bool has_trial = !trained->best_trial.empty();
   std::cout << "steps: " << trained->steps << "\ntrained: " << Fixed(trained->wall_s, 1)
-            << " s\nbest trial: " << DescribeTrial(trained->best_trial)
-            << "\npolicy: " << (flags.out / "best.weights").string()
+            << " s\nbest trial: " << (has_trial ? DescribeTrial(trained->best_trial) : "none yet")
+            << "\npolicy: "
+            << (flags.out / (has_trial ? "best.weights" : "latest.weights")).string()
             << "\ncurves: " << (flags.out / "curves.svg").string() << '\n';
   if (trained->steps < settings.config.steps) {
     std::cout << "go on: hotlap-train --resume --out " << flags.out.string() << '\n';

@@ -42,7 +42,9 @@ EndReason UnpackReason(const nlohmann::json& object) {
 class RecentEpisodes {
  public:
   explicit RecentEpisodes(int rows) : capacity_(std::max(200, rows)) {}
+  // One whose game was lost says nothing.
   void Add(const EpisodeEnd& end) {
+    if (end.reason == EndReason::kGameLost) return;
     ends_.push_back(end);
     if (ends_.size() > static_cast<std::size_t>(capacity_)) ends_.pop_front();
   }
@@ -134,31 +136,43 @@ class Training {
             ? latest + std::chrono::duration_cast<Clock::duration>(*settings_.time_limit)
             : kNoDeadline;
     auto saved_at = latest;
+    bool has_checkpoint = settings_.resumes;
+    if (on_progress) on_progress(Progress({}, 0));
     while (learner_->steps() < config_.steps && !stops && latest < until) {
+      // Not after the iteration that decides it: a checkpoint is of before or after the move.
+      if (auto moved = MoveOn(); !moved) return tl::unexpected(moved.error());
       const std::int64_t before = learner_->steps();
       const auto report = learner_->Iterate();
       if (!report) return tl::unexpected(report.error());
       Take(*report);
+      const bool is_done = learner_->steps() >= config_.steps;
       const auto passed = [&](std::int64_t interval) {
         return learner_->steps() / interval != before / interval;
       };
-      if (passed(config_.trial_steps)) {
+      if (passed(config_.trial_steps) && !is_done) {
         if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
       }
       const auto now = Clock::now();
       wall_s_ += Seconds(now - latest);
       latest = now;
-      if (passed(std::max<std::int64_t>(1, config_.steps / kMaxLogRows))) Log();
-      if (now - saved_at > settings_.checkpoint_interval) {
+      if (passed(std::max<std::int64_t>(1, config_.steps / kMaxLogRows)) && !is_done) Log();
+      // At the end it is saved anyway.
+      if ((!has_checkpoint || now - saved_at > settings_.checkpoint_interval) && !is_done) {
         if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
         saved_at = now;
+        has_checkpoint = true;
       }
-      if (auto moved = MoveOn(); !moved) return tl::unexpected(moved.error());
       if (on_progress) on_progress(Progress(report->wall, learner_->steps() - before));
     }
-    if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
-    Log();
+    const bool is_done = learner_->steps() >= config_.steps;
+    if (!is_done) Log();
     if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
+    if (is_done) {
+      // The last trial, which one that was stopped has not had.
+      if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
+      Log();
+      if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
+    }
     return TrainingResult{learner_->steps(), wall_s_, best_trial_};
   }
 
@@ -198,13 +212,11 @@ class Training {
     return OpenTrial();
   }
 
-  using Rows = std::vector<std::unique_ptr<transport::LearnerEnvironment>>;
-
   // Those of each worker.
-  tl::expected<Rows, Refusal> OpenRows() {
+  tl::expected<LearnerRows, Refusal> OpenRows() {
     const bool is_search = config_.learner == LearnerKind::kCmaEs;
     const std::vector<std::string> tracks = TracksOf(config_, stage_);
-    Rows opened;
+    LearnerRows opened;
     for (int i = 0; i < settings_.workers; ++i) {
       const int first = config_.rows * i / settings_.workers;
       RowRequest request;
@@ -226,7 +238,7 @@ class Training {
     return opened;
   }
 
-  std::unique_ptr<Learner> MakeLearner(Rows rows) const {
+  std::unique_ptr<Learner> MakeLearner(LearnerRows rows) const {
     if (config_.learner == LearnerKind::kCmaEs) {
       const CmaEsLearnerSettings settings{config_.cma_es, config_.candidate_episodes,
                                           static_cast<int>(TracksOf(config_, stage_).size()),
@@ -242,18 +254,21 @@ class Training {
         MakeWorkers<RolloutWorker>(std::move(rows), network_, settings_.timeout));
   }
 
+  std::vector<std::string> TrialTracks() const {
+    std::vector<std::string> tracks = TracksOf(config_, stage_);
+    if (tracks.size() <= kMaxTrialTracks) return tracks;
+    // Of many tracks, some that are spread evenly.
+    std::vector<std::string> some;
+    for (std::size_t i = 0; i < kMaxTrialTracks; ++i) {
+      some.push_back(tracks[i * tracks.size() / kMaxTrialTracks]);
+    }
+    return some;
+  }
+
   tl::expected<void, Refusal> OpenTrial() {
     RowRequest request;
     request.environment = config_.environment;
-    request.tracks = TracksOf(config_, stage_);
-    // Of many tracks, some that are spread evenly.
-    if (request.tracks.size() > kMaxTrialTracks) {
-      std::vector<std::string> some;
-      for (std::size_t i = 0; i < kMaxTrialTracks; ++i) {
-        some.push_back(request.tracks[i * request.tracks.size() / kMaxTrialTracks]);
-      }
-      request.tracks = std::move(some);
-    }
+    request.tracks = TrialTracks();
     request.rows = static_cast<int>(request.tracks.size());
     request.autoreset = Autoreset::kDisabled;
     request.info = {"end_reason", "finish_time", "progress"};
@@ -296,13 +311,18 @@ class Training {
         recent_.finish_rate() < static_cast<double>(config_.generated->finish_rate)) {
       return {};
     }
-    ++stage_;
-    auto rows = OpenRows();
-    if (!rows) return tl::unexpected(rows.error());
-    learner_->ChangeRows(std::move(*rows));
+    Log();
     recent_.Clear();
-    best_trial_.clear();  // other tracks, other times
-    return OpenTrial();
+    // Other tracks, other times.
+    trial_.clear();
+    best_trial_.clear();
+    best_time_ms_ = 0;
+    ++stage_;
+    // There may be no games for the old and the new ones at once.
+    trial_rows_.reset();
+    return learner_->ChangeRows([this] { return OpenRows(); }).and_then([this] {
+      return OpenTrial();
+    });
   }
 
   void Log() {
@@ -384,7 +404,9 @@ class Training {
     best_time_ms_ = static_cast<int>(UnpackInt(checkpoint, "best_time_ms", 0, 1 << 30));
     wall_s_ = UnpackNumber(checkpoint, "wall_s");
     const nlohmann::json& best = Field(checkpoint, "best_trial");
-    if (!best.is_array()) throw std::runtime_error("the field 'best_trial' is no list");
+    if (!best.is_array() || (!best.empty() && best.size() != TrialTracks().size())) {
+      throw std::runtime_error("the field 'best_trial' is no list of a lap for each track");
+    }
     for (const nlohmann::json& lap : best) {
       best_trial_.push_back({UnpackReason(lap),
                              static_cast<int>(UnpackInt(lap, "finish_time_ms", 0, 1 << 30)),

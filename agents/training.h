@@ -2,9 +2,9 @@
 //
 // In its directory:
 //   config.yaml      what it was begun with
-//   best.weights     of the best trial so far (IsBetter): the policy to use
+//   best.weights     of the best trial so far (IsBetter): the policy to use; none before the first
 //   latest.weights   of the latest checkpoint
-//   checkpoint       everything to go on from, with --resume
+//   checkpoint       everything to go on from, with --resume; from the first iteration on
 //   progress.csv, curves.svg
 #pragma once
 
@@ -53,8 +53,10 @@ struct TrainingResult {
   std::vector<TrialLap> best_trial;
 };
 
-// Runs until all steps are done, the time is over or `stops`: then everything is saved. A refusal
-// (an unknown environment or track, a server that is gone) leaves the last checkpoint. Throws
+// Runs until all steps are done, the time is over or `stops`: then everything is saved, so that a
+// run in parts is the same as one without a stop. `on_progress` is called when rows and files are
+// ready, and after each iteration. A refusal (an unknown environment or track, a server that is
+// gone) leaves the last checkpoint. Throws
 // std::invalid_argument or std::runtime_error on a bad directory or file, or rows that do not fit.
 tl::expected<TrainingResult, transport::Refusal> Train(
     const TrainingSettings& settings, RowSource& rows, const std::atomic<bool>& stops,

@@ -162,12 +162,15 @@ TEST_F(CmaEsLearnerTest, GoesOnWithOtherRowsWhereItIs) {
   Unwrap(learner.Iterate());
   Unwrap(learner.Iterate());
   const Weights before = learner.weights();
-  learner.ChangeRows(Rows(8, 1, {"hairpins"}));
+  Unwrap(learner.ChangeRows([&] { return Rows(8, 1, {"hairpins"}); }));
   EXPECT_EQ(learner.weights(), before);
   Unwrap(learner.Iterate());
   EXPECT_NE(learner.weights(), before);
-  EXPECT_THROW(learner.ChangeRows(Rows(7, 1, {"hairpins"})), std::invalid_argument);
-  EXPECT_THROW(learner.ChangeRows(Rows(8, 2, {"hairpins"})), std::invalid_argument);
+  for (const auto& [rows, workers] : {std::pair(7, 1), std::pair(8, 2)}) {
+    CmaEsLearner other = Learner(Settings(8), 8, 1);
+    EXPECT_THROW(std::ignore = other.ChangeRows([&] { return Rows(rows, workers, {"hairpins"}); }),
+                 std::invalid_argument);
+  }
 }
 
 TEST_F(CmaEsLearnerTest, SearchesTheActorAlone) {

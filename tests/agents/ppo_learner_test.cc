@@ -248,12 +248,13 @@ TEST_F(ScriptedLearnerTest, OtherRowsBeginOtherEpisodes) {
   ASSERT_TRUE(learner.Iterate());
   EXPECT_THAT(rows[0]->reset_seeds, ElementsAre(50, 51));
   EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(52, 53));
-  learner.ChangeRows(MakeRows({two_rows, two_rows}));
+  const auto other_rows = [&] { return MakeRows({two_rows, two_rows}); };
+  ASSERT_TRUE(learner.ChangeRows(other_rows));
   ASSERT_TRUE(learner.Iterate());
   EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(56, 57));
 
   // Which is kept.
-  learner.ChangeRows(MakeRows({two_rows, two_rows}));
+  ASSERT_TRUE(learner.ChangeRows(other_rows));
   const auto saved = learner.Save();
   ASSERT_TRUE(saved);
   PpoLearner resumed(network, settings, MakeWorkersOn({two_rows, two_rows}));
@@ -264,7 +265,10 @@ TEST_F(ScriptedLearnerTest, OtherRowsBeginOtherEpisodes) {
 
 TEST_F(ScriptedLearnerTest, ATrainingKeepsItsNumberOfRows) {
   PpoLearner learner(network, QuickSettings(), MakeWorkersOn({two_rows}));
-  EXPECT_THROW(learner.ChangeRows(MakeRows({two_rows, two_rows})), std::invalid_argument);
+  EXPECT_THROW(std::ignore = learner.ChangeRows([&] {
+    return MakeRows({two_rows, two_rows});
+  }),
+               std::invalid_argument);
 }
 
 }  // namespace

@@ -8,11 +8,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 #include <string>
 
+#include "agents/record.h"
 #include "agents/training_log.h"
 #include "agents/weights_file.h"
 #include "agents/whole_file.h"
@@ -48,13 +50,15 @@ class TrainingTest : public ::testing::Test {
     settings.directory = folder_ / name;
     return settings;
   }
-  // Until it is done, or has come so far.
-  TrainingResult Run(const TrainingSettings& settings, std::int64_t stop_after = 1LL << 60) {
+  // Until it is done, or has come so far. `on_progress` is called first of all.
+  TrainingResult Run(const TrainingSettings& settings, std::int64_t stop_after = 1LL << 60,
+                     const std::function<void(const TrainingProgress&)>& on_progress = {}) {
     LocalRowSource rows({HOTLAP_SOURCE_DIR "/configs/environments",
                          HOTLAP_SOURCE_DIR "/configs/tracks",
                          HOTLAP_SOURCE_DIR "/configs/vehicles/stadium.yaml"});
     std::atomic<bool> stops = false;
     const auto trained = Train(settings, rows, stops, [&](const TrainingProgress& progress) {
+      if (on_progress) on_progress(progress);
       stages_.insert(progress.stage);
       if (progress.steps >= stop_after) stops = true;
     });
@@ -109,12 +113,64 @@ TEST_F(TrainingTest, OneThatWasStoppedGoesOnToTheSameBits) {
   }
   EXPECT_EQ(Run(settings).steps, 1200);
   EXPECT_EQ(File("broken", "latest.weights"), File("unbroken", "latest.weights"));
+  EXPECT_EQ(File("broken", "best.weights"), File("unbroken", "best.weights"));
   EXPECT_EQ(TrainingLog(folder_ / "broken/progress.csv", 1LL << 40).Column("kl"),
             TrainingLog(folder_ / "unbroken/progress.csv", 1LL << 40).Column("kl"));
   // And there is nothing left to do.
   const std::string before = File("broken", "latest.weights");
   EXPECT_EQ(Run(settings).steps, 1200);
   EXPECT_EQ(File("broken", "latest.weights"), before);
+}
+
+TEST_F(TrainingTest, AStopTriesNothingThatAnUnbrokenRunDoesNot) {
+  const TrainingSettings settings = Settings("run", kQuick);
+  EXPECT_TRUE(Run(settings, 1).best_trial.empty());
+  EXPECT_TRUE(fs::exists(folder_ / "run/checkpoint"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/best.weights"));
+}
+
+TEST_F(TrainingTest, LeavesACheckpointAfterTheFirstIterationAlready) {
+  Run(Settings("run", kQuick), 1LL << 60, [&](const TrainingProgress& progress) {
+    EXPECT_EQ(fs::exists(folder_ / "run/checkpoint"), progress.steps > 0) << progress.steps;
+    EXPECT_EQ(fs::exists(folder_ / "run/latest.weights"), progress.steps > 0) << progress.steps;
+  });
+}
+
+TEST_F(TrainingTest, GoesOnFromEveryCheckpointToTheNextAlsoWhereAStageBegins) {
+  // Any rate is good enough, so 200 episodes decide.
+  TrainingSettings settings = Settings("unbroken", R"(
+generated: {tracks: 3, first_difficulty: 0.1, last_difficulty: 0.2, stages: 2, finish_rate: 0}
+rows: 32
+steps: 90000
+network: {hidden: [8]}
+ppo: {rollout_steps: 200, epochs: 1, minibatch: 1024}
+trial_steps: 20000
+)");
+  settings.checkpoint_interval = {};
+  struct Saved {
+    std::int64_t steps = 0;
+    nlohmann::json checkpoint;
+  };
+  const auto checkpoint_of = [&](const std::string& name) {
+    nlohmann::json checkpoint = ReadRecord(folder_ / name / "checkpoint", "checkpoint", 1);
+    checkpoint.erase("wall_s");
+    return checkpoint;
+  };
+  std::vector<Saved> saved;
+  Run(settings, 1LL << 60, [&](const TrainingProgress& progress) {
+    if (progress.steps == 0 || progress.steps >= progress.total_steps) return;
+    saved.push_back({progress.steps, checkpoint_of("unbroken")});
+    fs::copy(folder_ / "unbroken", folder_ / std::to_string(progress.steps));
+  });
+  EXPECT_THAT(stages_, ElementsAre(0, 1));
+  ASSERT_GT(saved.size(), 5u);
+  settings.resumes = true;
+  for (std::size_t i = 0; i + 1 < saved.size(); ++i) {
+    const std::string name = std::to_string(saved[i].steps);
+    settings.directory = folder_ / name;
+    EXPECT_EQ(Run(settings, saved[i + 1].steps).steps, saved[i + 1].steps);
+    EXPECT_TRUE(checkpoint_of(name) == saved[i + 1].checkpoint) << name;
+  }
 }
 
 TEST_F(TrainingTest, AStageBeginsWhenTheLatestEpisodesAreGoodEnoughAlsoAcrossAStop) {

@@ -102,6 +102,7 @@ TEST_F(HotlapTrainTest, OneThatIsInterruptedSavesAndGoesOnToTheSameBits) {
   EXPECT_TRUE(fs::exists(Place("broken/checkpoint")));
   ASSERT_EQ(Train({"--resume", "--out", Place("broken"), "--workers", "2"}), 0) << output_;
   EXPECT_EQ(Text("broken/latest.weights"), Text("unbroken/latest.weights"));
+  EXPECT_EQ(Text("broken/best.weights"), Text("unbroken/best.weights"));
 }
 
 TEST_F(HotlapTrainTest, LearnsTheSameBitsFromAServerAsInProcess) {
@@ -137,6 +138,17 @@ TEST_F(HotlapTrainTest, WhenTheServerDiesItExitsWithOneAndTheCheckpointIsThere) 
   EXPECT_EQ(End(program), 1) << output_;
   EXPECT_THAT(output_, AnyOf(HasSubstr("server_lost"), HasSubstr("timed_out")));
   EXPECT_EQ(Text("run/checkpoint"), checkpoint);
+  EXPECT_EQ(Train({"--resume", "--out", Place("run"), "--minutes", "0.01"}), 0) << output_;
+}
+
+TEST_F(HotlapTrainTest, AServerThatDiesAtOnceLeavesACheckpointToo) {
+  Process server = Serve();
+  ASSERT_EQ(server.ReadLine(), "ready " + Endpoint());
+  Process program =
+      Start({Place("long.yaml"), "--out", Place("run"), "--server", Endpoint(), "--deadline", "3"});
+  ASSERT_TRUE(Comes("run/checkpoint", program));
+  server.Signal(SIGKILL);
+  EXPECT_EQ(End(program), 1) << output_;
   EXPECT_EQ(Train({"--resume", "--out", Place("run"), "--minutes", "0.01"}), 0) << output_;
 }
 
