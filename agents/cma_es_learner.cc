@@ -9,6 +9,7 @@
 
 #include "agents/learner_workers.h"
 #include "agents/record.h"
+#include "agents/row_seed.h"
 
 namespace hotlap::agents {
 
@@ -49,21 +50,6 @@ std::vector<float> Gather(std::span<const float> parameters, std::span<const std
 // No search gets so far, and a float holds what comes of it.
 constexpr double kLargest = 1e18;
 
-void Check(const char* key, double value, double low, double high) {
-  if (!(value >= low && value <= high)) {
-    throw std::runtime_error(std::string("the field '") + key + "' is out of range");
-  }
-}
-
-// Of the values in [low, kLargest].
-template <typename T>
-std::vector<T> UnpackWithin(const nlohmann::json& object, const char* key, std::size_t size,
-                            double low) {
-  std::vector<T> values = UnpackArray<T>(object, key, size);
-  for (const T value : values) Check(key, static_cast<double>(value), low, kLargest);
-  return values;
-}
-
 }  // namespace
 
 CmaEsLearner::CmaEsLearner(const ActorCritic& network, const CmaEsLearnerSettings& settings,
@@ -102,7 +88,8 @@ std::vector<std::vector<CandidateEpisode>> CmaEsLearner::DealEpisodes(
   const auto generation_episodes =
       static_cast<std::uint64_t>(settings_.episodes) * static_cast<std::uint64_t>(settings_.tracks);
   const std::uint64_t first_seed =
-      settings_.seed + static_cast<std::uint64_t>(state_.generations) * generation_episodes;
+      FirstRowSeed(settings_.seed) +
+      static_cast<std::uint64_t>(state_.generations) * generation_episodes;
   std::vector<std::vector<CandidateEpisode>> dealt(static_cast<std::size_t>(worker.num_rows()));
   for (std::size_t i = 0; i < dealt.size(); ++i) {
     const int row = worker.first_row() + static_cast<int>(i);
@@ -157,6 +144,13 @@ tl::expected<IterationReport, Refusal> CmaEsLearner::Iterate() {
   });
   if (!driven) return tl::unexpected(driven.error());
 
+  if (std::ranges::all_of(
+          ends_, [](const EpisodeEnd& end) { return end.reason == EndReason::kGameLost; })) {
+    return transport::Refuse(transport::Status::kUnknownError,
+                             "every game of generation " + std::to_string(state_.generations) +
+                                 " was lost: nothing says which candidates are better");
+  }
+
   const auto updating = Clock::now();
   const std::vector<double> costs = Costs();
   if (is_first_look()) {
@@ -206,19 +200,17 @@ tl::expected<void, Refusal> CmaEsLearner::Load(const nlohmann::json& saved) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
   const std::size_t size = places_.size();
   CmaEsState state;
-  state.mean = UnpackWithin<double>(saved, "mean", size, -kLargest);
-  state.variances = UnpackWithin<double>(saved, "variances", size, 0);
-  state.path = UnpackWithin<double>(saved, "path", size, -kLargest);
-  state.step_path = UnpackWithin<double>(saved, "step_path", size, -kLargest);
-  state.step_size = UnpackNumber(saved, "step_size");
-  Check("step_size", state.step_size, 0, kLargest);
-  state.path_fade = UnpackNumber(saved, "path_fade");
-  Check("path_fade", state.path_fade, 0, 1);
+  state.mean = UnpackWithin<double>(saved, "mean", size, -kLargest, kLargest);
+  state.variances = UnpackWithin<double>(saved, "variances", size, 0, kLargest);
+  state.path = UnpackWithin<double>(saved, "path", size, -kLargest, kLargest);
+  state.step_path = UnpackWithin<double>(saved, "step_path", size, -kLargest, kLargest);
+  state.step_size = UnpackNumber(saved, "step_size", 0, kLargest);
+  state.path_fade = UnpackNumber(saved, "path_fade", 0, 1);
   state.generations = UnpackInt(saved, "generations", 0, kMost);
   const auto columns = static_cast<std::size_t>(network_.observation_size());
   ObservationScale scale;
-  scale.mean = UnpackWithin<float>(saved, "scale_mean", columns, -kLargest);
-  scale.factor = UnpackWithin<float>(saved, "scale_factor", columns, 0);
+  scale.mean = UnpackWithin<float>(saved, "scale_mean", columns, -kLargest, kLargest);
+  scale.factor = UnpackWithin<float>(saved, "scale_factor", columns, 0, kLargest);
   const bool has_scale = UnpackInt(saved, "has_scale", 0, 1) != 0;
   steps_ = UnpackInt(saved, "steps", 0, kMost);
   has_scale_ = has_scale;

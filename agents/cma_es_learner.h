@@ -29,7 +29,7 @@ struct CmaEsLearnerSettings {
 };
 
 // A candidate's cost is less the mean return of its episodes. Those in which a game was lost say
-// nothing of it; one that has no others comes last.
+// nothing of it; one that has no others comes last, and a generation without any other is refused.
 class CmaEsLearner : public Learner {
  public:
   // Of one network; the workers' rows together are 0, 1, .. in order. Throws std::invalid_argument

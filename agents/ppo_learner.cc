@@ -10,6 +10,7 @@
 
 #include "agents/learner_workers.h"
 #include "agents/record.h"
+#include "agents/row_seed.h"
 #include "env/random.h"
 
 namespace hotlap::agents {
@@ -45,7 +46,7 @@ float PpoLearner::learning_rate() const {
 }
 
 std::uint64_t PpoLearner::row_seed() const {
-  return settings_.seed +
+  return FirstRowSeed(settings_.seed) +
          static_cast<std::uint64_t>(num_row_changes_) * static_cast<std::uint64_t>(rollout_.rows);
 }
 
@@ -62,7 +63,7 @@ tl::expected<IterationReport, Refusal> PpoLearner::Iterate() {
   }
   const std::int64_t first_step = iterations_ * rollout_.steps;
   const auto collected = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t) {
-    return worker.Collect(network_, state_.weights, settings_.seed, first_step,
+    return worker.Collect(network_, state_.weights, FirstRowSeed(settings_.seed), first_step,
                           settings_.ppo.discount, rollout_);
   });
   if (!collected) return tl::unexpected(collected.error());
@@ -135,19 +136,22 @@ tl::expected<nlohmann::json, Refusal> PpoLearner::Save() {
 
 tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  constexpr double kLargestFloat = std::numeric_limits<float>::max();
   const std::size_t size = network_.num_parameters();
   const auto columns = static_cast<std::size_t>(network_.observation_size());
   PpoState state;
   state.weights.parameters = UnpackFinite<float>(saved, "parameters", size);
   state.weights.scale.mean = UnpackFinite<float>(saved, "scale_mean", columns);
-  state.weights.scale.factor = UnpackFinite<float>(saved, "scale_factor", columns);
+  state.weights.scale.factor =
+      UnpackWithin<float>(saved, "scale_factor", columns, 0, kLargestFloat);
   state.adam.first = UnpackFinite<float>(saved, "adam_first", size);
-  state.adam.second = UnpackFinite<float>(saved, "adam_second", size);
+  state.adam.second = UnpackWithin<float>(saved, "adam_second", size, 0, kLargestFloat);
   state.adam.steps = UnpackInt(saved, "adam_steps", 0, kMost);
   ObservationStatistics statistics;
-  statistics.count = UnpackNumber(saved, "statistics_count");
+  statistics.count = UnpackNumber(saved, "statistics_count", 0, kLargest);
   statistics.mean = UnpackFinite<double>(saved, "statistics_mean", columns);
-  statistics.squares = UnpackFinite<double>(saved, "statistics_squares", columns);
+  statistics.squares = UnpackWithin<double>(saved, "statistics_squares", columns, 0, kLargest);
   const std::int64_t iterations = UnpackInt(saved, "iterations", 0, kMost);
   const std::int64_t steps = UnpackInt(saved, "steps", 0, kMost);
   const std::int64_t row_changes = UnpackInt(saved, "row_changes", 0, kMost);

@@ -89,6 +89,16 @@ double UnpackNumber(const json& object, const char* key) {
   return field.get<double>();
 }
 
+double UnpackNumber(const json& object, const char* key, double low, double high) {
+  const double value = UnpackNumber(object, key);
+  CheckWithin(key, value, low, high);
+  return value;
+}
+
+void CheckWithin(const char* key, double value, double low, double high) {
+  if (!(value >= low && value <= high)) Fail(key, "is out of range");
+}
+
 void CheckArray(const json& object, const char* key, std::size_t size) {
   const json& field = Field(object, key);
   if (!field.is_binary()) Fail(key, "is no array of bytes");

@@ -48,11 +48,15 @@ std::int64_t UnpackInt(const nlohmann::json& object, const char* key, std::int64
                        std::int64_t high);
 // Finite.
 double UnpackNumber(const nlohmann::json& object, const char* key);
+// In [low, high].
+double UnpackNumber(const nlohmann::json& object, const char* key, double low, double high);
 std::string UnpackString(const nlohmann::json& object, const char* key);
 // 64 bits as 16 hexadecimal digits.
 std::string Hex(std::uint64_t value);
 std::uint64_t UnpackHex(const nlohmann::json& object, const char* key);
 
+// Throws where the value of the field is not in [low, high].
+void CheckWithin(const char* key, double value, double low, double high);
 // Whether object[key] is an array of exactly so many bytes.
 void CheckArray(const nlohmann::json& object, const char* key, std::size_t size);
 // The array object[key] of exactly so many values.
@@ -71,6 +75,15 @@ std::vector<T> UnpackFinite(const nlohmann::json& object, const char* key, std::
   if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); })) {
     throw std::runtime_error(std::string("the field '") + key + "' has values that are not finite");
   }
+  return values;
+}
+
+// Likewise; all are in [low, high].
+template <typename T>
+std::vector<T> UnpackWithin(const nlohmann::json& object, const char* key, std::size_t size,
+                            double low, double high) {
+  std::vector<T> values = UnpackFinite<T>(object, key, size);
+  for (const T value : values) CheckWithin(key, static_cast<double>(value), low, high);
   return values;
 }
 

@@ -8,12 +8,15 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "agents/learner_workers.h"
 #include "agents/mlp_policy.h"
 #include "agents/record.h"
 #include "agents/row_source.h"
+#include "tests/agents/scripted_rows.h"
 #include "tests/test_size.h"
 
 namespace hotlap::agents {
@@ -202,6 +205,46 @@ TEST_F(CmaEsLearnerTest, EarnsMoreThanItBeganWith) {
   double last = 0;
   for (int i = 0; i < TestCount(10, 20, 40); ++i) last = mean_return(Unwrap(learner.Iterate()));
   EXPECT_GT(last, first + 1) << first;
+}
+
+// Rows whose games are gone, and do not come back at a reset.
+class LostRows : public ScriptedRows {
+ public:
+  explicit LostRows(std::size_t rows)
+      : ScriptedRows(std::vector<std::vector<ScriptedEpisode>>(rows, {ScriptedEpisode{}})),
+        truncated_(rows, 1),
+        reasons_(rows * info_columns().size(), 0) {
+    mode = Autoreset::kDisabled;
+    std::fill_n(reasons_.begin(), rows, static_cast<std::int32_t>(EndReason::kGameLost));
+  }
+  Batch Reset(const transport::ResetRequest& request, Deadline deadline) override {
+    auto batch = ScriptedRows::Reset(request, deadline);
+    batch->truncated = truncated_;
+    batch->info = std::as_bytes(std::span(reasons_));  // the first column says why
+    return batch;
+  }
+
+ private:
+  std::vector<std::uint8_t> truncated_;
+  std::vector<std::int32_t> reasons_;
+};
+
+TEST(CmaEsLossTest, AGenerationInWhichEveryGameWasLostMovesNothingAndIsRefused) {
+  const ActorCritic network(LostRows(1).spec(), {.hidden = {4}});
+  for (const bool scales : {true, false}) {
+    LearnerRows all;
+    all.push_back(std::make_unique<LostRows>(4));
+    CmaEsLearnerSettings settings = Settings(8);
+    settings.scale_observations = scales;
+    CmaEsLearner learner(network, settings,
+                         MakeWorkers<CandidateWorker>(std::move(all), network, 30s));
+    const nlohmann::json before = Unwrap(learner.Save());
+    const auto report = learner.Iterate();
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().status, transport::Status::kUnknownError);
+    EXPECT_THAT(report.error().text, HasSubstr("every game of generation 0 was lost"));
+    EXPECT_EQ(Unwrap(learner.Save()), before);
+  }
 }
 
 TEST_F(CmaEsLearnerTest, RefusesRowsThatItCannotUse) {

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "agents/learner_workers.h"
+#include "agents/row_seed.h"
 #include "tests/agents/practice.h"
 #include "tests/agents/scripted_rows.h"
 
@@ -156,6 +157,15 @@ TEST_F(PpoLearnerTest, WhatCannotHaveBeenSavedIsRefusedWithItsField) {
   expect_error("adam_second", [](nlohmann::json& changed) {
     std::ranges::fill(changed["adam_second"].get_binary(), std::uint8_t{0xFF});  // NaN
   });
+  // No sum of squares is below 0.
+  for (const char* key : {"adam_second", "statistics_squares", "scale_factor"}) {
+    expect_error(key, [key](nlohmann::json& changed) {
+      changed[key].get_binary()[7] |= 0x80;  // the sign of a value, of 4 bytes or 8
+      changed[key].get_binary()[6] |= 0x01;  // and it is not 0
+    });
+  }
+  expect_error("statistics_count",
+               [](nlohmann::json& changed) { changed["statistics_count"] = -1.0; });
   expect_error("steps", [](nlohmann::json& changed) { changed["steps"] = -1; });
   expect_error("rows", [](nlohmann::json& changed) { changed["rows"].erase(0); });
   expect_error("rows", [](nlohmann::json& changed) { changed["rows"][3] = 1; });
@@ -246,12 +256,13 @@ TEST_F(ScriptedLearnerTest, OtherRowsBeginOtherEpisodes) {
   settings.seed = 50;
   PpoLearner learner(network, settings, MakeWorkersOn({two_rows, two_rows}));
   ASSERT_TRUE(learner.Iterate());
-  EXPECT_THAT(rows[0]->reset_seeds, ElementsAre(50, 51));
-  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(52, 53));
+  const std::uint64_t first = FirstRowSeed(50);
+  EXPECT_THAT(rows[0]->reset_seeds, ElementsAre(first, first + 1));
+  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(first + 2, first + 3));
   const auto other_rows = [&] { return MakeRows({two_rows, two_rows}); };
   ASSERT_TRUE(learner.ChangeRows(other_rows));
   ASSERT_TRUE(learner.Iterate());
-  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(56, 57));
+  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(first + 6, first + 7));
 
   // Which is kept.
   ASSERT_TRUE(learner.ChangeRows(other_rows));
@@ -260,7 +271,7 @@ TEST_F(ScriptedLearnerTest, OtherRowsBeginOtherEpisodes) {
   PpoLearner resumed(network, settings, MakeWorkersOn({two_rows, two_rows}));
   ASSERT_TRUE(resumed.Load(*saved));
   ASSERT_TRUE(resumed.Iterate());
-  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(60, 61));
+  EXPECT_THAT(rows[1]->reset_seeds, ElementsAre(first + 10, first + 11));
 }
 
 TEST_F(ScriptedLearnerTest, ATrainingKeepsItsNumberOfRows) {
