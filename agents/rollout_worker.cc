@@ -55,6 +55,7 @@ tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed) { return Be
 tl::expected<void, Refusal> RolloutWorker::Begin(std::uint64_t seed,
                                                  std::span<const std::uint8_t> mask) {
   std::vector<std::uint64_t> seeds;
+  seeds.reserve(static_cast<std::size_t>(num_rows()));
   for (int row = 0; row < num_rows(); ++row) {
     seeds.push_back(seed + static_cast<std::uint64_t>(first_row_ + row));
   }
