@@ -99,7 +99,8 @@ int RunBench(double seconds, const std::filesystem::path& out) {
                                            ("hotlap-train-bench-" + std::to_string(getpid())))
                                               .string();
   Process server({HOTLAP_PROGRAM_DIR "/hotlap-serve", "--simulated",
-                  std::to_string(2 * config.rows), "--endpoint", endpoint, "--log-level", "warn"});
+                  std::to_string(2 * config.rows), "--endpoint", endpoint, "--log-level",
+                  "warning"});
   if (!server.ReadLine()) throw std::runtime_error("hotlap-serve did not start");
 
   LocalRowSource local(

@@ -91,8 +91,8 @@ def judge(arguments, out, names, weights='best.weights'):
 
 
 def evaluate(arguments, out, flags):
-    subprocess.run([str(arguments.programs / 'hotlap-eval'), '--episodes', '1', '--out', str(out), *flags], check=True,
-                   stdout=subprocess.DEVNULL)
+    command = [str(arguments.programs / 'hotlap-eval'), '--episodes', '1', '--perturbation', 'none', '--out', str(out), *flags]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return json.loads((out / 'report.json').read_text())
 
 

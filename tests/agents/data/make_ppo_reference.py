@@ -6,6 +6,7 @@ and Adam. tests/agents/ppo_test.cc compares. From the repository's folder:
 Needs NumPy. Inputs are rounded to float32, so that both sides begin with the same numbers.
 """
 
+import itertools
 import json
 import math
 
@@ -212,7 +213,7 @@ def updated(case, parameters, advantages, returns):
 def drawn_network(random, sizes):
     return [
         (rounded(random.normal(0, 0.6, (inputs, outputs))), rounded(random.normal(0, 0.2, outputs)))
-        for inputs, outputs in zip(sizes, sizes[1:])
+        for inputs, outputs in itertools.pairwise(sizes)
     ]
 
 
