@@ -169,10 +169,10 @@ TEST_F(CmaEsLearnerTest, GoesOnWithOtherRowsWhereItIs) {
   EXPECT_EQ(learner.weights(), before);
   Unwrap(learner.Iterate());
   EXPECT_NE(learner.weights(), before);
-  for (const auto& [rows, workers] : {std::pair(7, 1), std::pair(8, 2)}) {
+  for (const auto& others : {std::pair(7, 1), std::pair(8, 2)}) {
     CmaEsLearner other = Learner(Settings(8), 8, 1);
-    EXPECT_THROW(std::ignore = other.ChangeRows([&] { return Rows(rows, workers, {"hairpins"}); }),
-                 std::invalid_argument);
+    const auto open = [&] { return Rows(others.first, others.second, {"hairpins"}); };
+    EXPECT_THROW(std::ignore = other.ChangeRows(open), std::invalid_argument);
   }
 }
 
