@@ -14,7 +14,8 @@ MlpPolicy::MlpPolicy(ActorCritic network, Weights weights,
 void MlpPolicy::Reserve(int rows) {
   if (rows <= max_rows_) return;
   memory_ = network_.MakeMemory(rows, false);
-  actions_.resize(static_cast<std::size_t>(rows * network_.head().action_size()));
+  actions_.resize(static_cast<std::size_t>(rows) *
+                  static_cast<std::size_t>(network_.head().action_size()));
   log_probabilities_.resize(static_cast<std::size_t>(rows));
   random_.reserve(static_cast<std::size_t>(rows));
   places_.resize(static_cast<std::size_t>(rows));

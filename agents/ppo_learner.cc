@@ -112,7 +112,8 @@ tl::expected<nlohmann::json, Refusal> PpoLearner::Save() {
   if (has_begun_) {
     std::vector<std::vector<std::vector<std::byte>>> states(workers_.size());
     const auto saved = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t i) {
-      return worker.Save().map([&](auto&& found) { states[i] = std::move(found); });
+      return worker.Save().map(
+          [&](std::vector<std::vector<std::byte>> found) { states[i] = std::move(found); });
     });
     if (!saved) return tl::unexpected(saved.error());
     for (const auto& of_worker : states) {
@@ -174,7 +175,7 @@ tl::expected<void, Refusal> PpoLearner::Load(const nlohmann::json& saved) {
         states[i].emplace_back(first, first + bytes.size());
       }
     }
-    const auto restored = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t i) {
+    auto restored = OnWorkers(threads_, workers_, [&](RolloutWorker& worker, std::size_t i) {
       return worker.Restore(states[i], row_seed());
     });
     if (!restored) return restored;

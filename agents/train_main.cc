@@ -26,8 +26,6 @@
 namespace hotlap::agents {
 namespace {
 
-using transport::Refusal;
-
 struct Flags {
   std::filesystem::path config, out;
   bool resume = false;

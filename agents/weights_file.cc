@@ -89,19 +89,19 @@ void WriteWeights(const std::filesystem::path& path, const WeightsFile& file,
   const auto deviations = network.HeadPart(all).first(
       network.head().is_discrete() ? std::size_t{0}
                                    : static_cast<std::size_t>(network.head().num_outputs()));
-  const json object{{"environment", file.environment},
-                    {"policy_hash", Hex(file.policy_hash)},
-                    {"task_hash", Hex(file.task_hash)},
-                    {"steps", file.steps},
-                    {"inputs", network.observation_size()},
-                    {"outputs", network.head().num_outputs()},
-                    {"activation", file.network.activation == Activation::kTanh ? "tanh" : "relu"},
-                    {"hidden", file.network.hidden},
-                    {"scale_mean", PackArray(file.weights.scale.mean)},
-                    {"scale_factor", PackArray(file.weights.scale.factor)},
-                    {"actor", PackLayers(network.actor(), network.ActorPart(all))},
-                    {"critic", PackLayers(network.critic(), network.CriticPart(all))},
-                    {"log_deviations", PackArray(deviations)}};
+  json object{{"environment", file.environment},
+              {"policy_hash", Hex(file.policy_hash)},
+              {"task_hash", Hex(file.task_hash)},
+              {"steps", file.steps},
+              {"inputs", network.observation_size()},
+              {"outputs", network.head().num_outputs()},
+              {"activation", file.network.activation == Activation::kTanh ? "tanh" : "relu"},
+              {"hidden", file.network.hidden},
+              {"scale_mean", PackArray(file.weights.scale.mean)},
+              {"scale_factor", PackArray(file.weights.scale.factor)},
+              {"actor", PackLayers(network.actor(), network.ActorPart(all))},
+              {"critic", PackLayers(network.critic(), network.CriticPart(all))},
+              {"log_deviations", PackArray(deviations)}};
   WriteRecord(path, kKind, kWeightsVersion, std::move(object));
 }
 

@@ -83,6 +83,7 @@ class Setup {
 Costs Median(const std::vector<Costs>& all) {
   const auto median = [&](double Costs::*field) {
     std::vector<double> values;
+    values.reserve(all.size());
     for (const Costs& costs : all) values.push_back(costs.*field);
     std::ranges::nth_element(values,
                              values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
@@ -98,9 +99,9 @@ int RunBench(double seconds, const std::filesystem::path& out) {
   const std::string endpoint = "ipc://" + (std::filesystem::temp_directory_path() /
                                            ("hotlap-train-bench-" + std::to_string(getpid())))
                                               .string();
-  Process server({HOTLAP_PROGRAM_DIR "/hotlap-serve", "--simulated",
-                  std::to_string(2 * config.rows), "--endpoint", endpoint, "--log-level",
-                  "warning"});
+  const std::string serve = HOTLAP_PROGRAM_DIR "/hotlap-serve";
+  Process server({serve, "--simulated", std::to_string(2 * config.rows), "--endpoint", endpoint,
+                  "--log-level", "warning"});
   if (!server.ReadLine()) throw std::runtime_error("hotlap-serve did not start");
 
   LocalRowSource local(
