@@ -23,9 +23,7 @@ namespace hotlap::agents {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Property;
 using ::testing::ThrowsMessage;
 
 template <typename T>

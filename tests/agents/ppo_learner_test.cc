@@ -148,7 +148,7 @@ TEST_F(PpoLearnerTest, WhatCannotHaveBeenSavedIsRefusedWithItsField) {
                 ThrowsMessage<std::runtime_error>(HasSubstr("'" + std::string(field) + "'")));
   };
   for (const auto& field : saved->items()) {
-    const std::string key = field.key();
+    const std::string& key = field.key();
     expect_error(key.c_str(), [&key](nlohmann::json& changed) { changed.erase(key); });
     expect_error(key.c_str(), [&key](nlohmann::json& changed) { changed[key] = "text"; });
   }
@@ -182,7 +182,7 @@ TEST_F(PpoLearnerTest, TheLearningRateFallsEvenlyOverTheTraining) {
   PpoLearnerSettings settings = QuickSettings();
   settings.ppo.first_learning_rate = 0.5f;
   settings.ppo.last_learning_rate = 0.25f;
-  settings.total_steps = 4 * 32 * kRows;
+  settings.total_steps = std::int64_t{4} * 32 * kRows;
   PpoLearner learner(network, settings, MakeWorkers(1));
   std::vector<double> rates;
   for (int i = 0; i < 6; ++i) {

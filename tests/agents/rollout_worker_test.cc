@@ -12,7 +12,6 @@
 namespace hotlap::agents {
 namespace {
 
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -57,9 +56,10 @@ class RolloutWorkerTest : public ::testing::Test {
   }
   static std::vector<float> OfRow(const Rollout& rollout, const std::vector<float>& values,
                                   int row) {
-    std::vector<float> of_row;
-    for (int step = 0; step < rollout.steps; ++step) {
-      of_row.push_back(values[static_cast<std::size_t>(step * rollout.rows + row)]);
+    std::vector<float> of_row(static_cast<std::size_t>(rollout.steps));
+    for (std::size_t step = 0; step < of_row.size(); ++step) {
+      of_row[step] =
+          values[step * static_cast<std::size_t>(rollout.rows) + static_cast<std::size_t>(row)];
     }
     return of_row;
   }
@@ -213,8 +213,8 @@ TEST_F(RolloutWorkerTest, ARowThatHadNoGameWhenItWasSavedBeginsAnEpisode) {
   EXPECT_THAT(rows->reset_seeds, ElementsAre(108));
   Rollout rollout(1, 9, 2, 1);
   ASSERT_TRUE(other->Collect(network, weights, kSeed, 2, kDiscount, rollout));
-  EXPECT_EQ(rollout.observations[2 * 7], 2) << "the other goes on";
-  EXPECT_EQ(rollout.observations[2 * 8], 0);
+  EXPECT_EQ(rollout.observations[14], 2) << "the other goes on";
+  EXPECT_EQ(rollout.observations[16], 0);
 
   const std::vector<std::vector<std::byte>> nothing(2);
   EXPECT_TRUE(other->Restore(nothing, 100));

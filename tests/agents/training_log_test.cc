@@ -64,7 +64,7 @@ TEST_F(TrainingLogTest, GoesOnWithoutTheRowsAfterTheCheckpoint) {
     EXPECT_THAT(log.Column("value"), ElementsAre(10.0 / 3, 20.0 / 3, 10)) << "to the last bit";
   }
   EXPECT_EQ(Text(), whole);
-  TrainingLog(path_, -1);
+  { const TrainingLog anew(path_, -1); }
   EXPECT_EQ(Text(), "") << "a new one begins anew";
 }
 
