@@ -55,8 +55,8 @@ class HotlapTrainTest : public ::testing::Test {
     return End(program);
   }
   Process Serve() const {
-    return Process(
-        {HOTLAP_PROGRAM_DIR "/hotlap-serve", "--endpoint", Endpoint(), "--log-level", "off"});
+    const std::string serve = HOTLAP_PROGRAM_DIR "/hotlap-serve";
+    return Process({serve, "--endpoint", Endpoint(), "--log-level", "off"});
   }
   std::string Endpoint() const { return "ipc://" + Place("socket"); }
   // Whether the file comes to be while the program runs.
