@@ -31,6 +31,8 @@ class ActionHead {
 
   int num_outputs() const { return num_outputs_; }
   std::size_t num_parameters() const;  // of its own, padding included; 0 for keys
+  // Of these, the logarithms of deviations, which come first; 0 for keys.
+  int num_deviations() const { return is_discrete_ ? 0 : num_outputs_; }
   int action_size() const { return is_discrete_ ? 1 : num_outputs_; }
   bool is_discrete() const { return is_discrete_; }
   Memory MakeMemory(int max_rows) const;

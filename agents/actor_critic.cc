@@ -32,7 +32,7 @@ Weights ActorCritic::Initial(std::uint64_t seed, float log_deviation) const {
   const RandomStream seeds(seed, 0, RandomPurpose::kWeights);
   actor_.Initialise(seeds.Bits(0), kActorGain, ActorPart(all));
   critic_.Initialise(seeds.Bits(1), kCriticGain, CriticPart(all));
-  std::fill_n(HeadPart(all).begin(), head_.is_discrete() ? 0 : head_.num_outputs(), log_deviation);
+  std::fill_n(HeadPart(all).begin(), head_.num_deviations(), log_deviation);
   return weights;
 }
 

@@ -21,8 +21,7 @@ void TakeAdamStep(const AdamSettings& settings, float learning_rate,
       static_cast<float>(static_cast<double>(learning_rate) / correction(settings.first_decay));
   const auto root = static_cast<float>(std::sqrt(correction(settings.second_decay)));
 
-  // Square root and quotient are exact everywhere; Eigen's may begin with an estimate, which
-  // differs between processors.
+  // Square root and quotient are exact by IEEE 754, so the bits are the same everywhere.
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     float& m = state.first[i];
     float& v = state.second[i];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <stdexcept>
 
 namespace hotlap::agents {
@@ -17,11 +16,7 @@ CandidateWorker::CandidateWorker(std::unique_ptr<transport::LearnerEnvironment> 
       first_row_(first_row),
       timeout_(timeout),
       observation_size_(static_cast<std::size_t>(environment_->spec().observation_size())),
-      end_reason_(*environment_, "end_reason"),
-      length_(*environment_, "episode_length"),
-      return_(*environment_, "episode_return"),
-      finish_time_(*environment_, "finish_time"),
-      full_lap_(*environment_, "full_lap"),
+      end_(*environment_),
       memory_(network.MakeMemory(1, false)),
       actions_(environment_->spec().action, environment_->num_rows()) {
   if (environment_->autoreset() != Autoreset::kDisabled) {
@@ -42,12 +37,7 @@ tl::expected<void, Refusal> CandidateWorker::Drive(
   const std::size_t actor_size = network.actor().num_parameters();
   const auto action_size = static_cast<std::size_t>(network.head().action_size());
   times_ = {};
-  auto clock = Clock::now();
-  const auto lap = [&clock](std::chrono::nanoseconds& time) {
-    const auto now = Clock::now();
-    time += now - clock;
-    clock = now;
-  };
+  LapClock clock;
   places_.assign(rows, 0);
   mask_.assign(rows, 1);
   while (true) {
@@ -57,7 +47,7 @@ tl::expected<void, Refusal> CandidateWorker::Drive(
       if (places_[row] < episodes[row].size()) rows_.push_back(static_cast<std::int32_t>(row));
     }
     if (rows_.empty()) return {};
-    lap(times_.environment);
+    clock.AddTo(times_.environment);
 
     for (std::size_t line = 0; line < rows_.size(); ++line) {
       const auto row = static_cast<std::size_t>(rows_[line]);
@@ -79,7 +69,7 @@ tl::expected<void, Refusal> CandidateWorker::Drive(
     } else {
       actions.continuous = actions.continuous.first(rows_.size() * action_size);
     }
-    lap(times_.policy);
+    clock.AddTo(times_.policy);
 
     const auto batch = environment_->Step(rows_, actions, deadline());
     if (!batch) return tl::unexpected(batch.error());
@@ -89,7 +79,7 @@ tl::expected<void, Refusal> CandidateWorker::Drive(
         return taken;
       }
     }
-    lap(times_.environment);
+    clock.AddTo(times_.environment);
   }
 }
 
@@ -119,21 +109,11 @@ tl::expected<void, Refusal> CandidateWorker::Take(const ConstBatchView& batch, s
                                                   std::size_t row, const CandidateEpisode& episode,
                                                   std::span<EpisodeEnd> ends) {
   const int number = first_row_ + static_cast<int>(row);
-  if (batch.status[line] != static_cast<std::uint8_t>(RowStatus::kOk)) {
-    return transport::Refuse(transport::Status::kUnknownError,
-                             "row " + std::to_string(number) + " was refused with row status " +
-                                 std::to_string(batch.status[line]));
-  }
+  if (auto fine = CheckRow(batch, line, number); !fine) return fine;
   std::ranges::copy(batch.observations.subspan(line * observation_size_, observation_size_),
                     observations_.begin() + static_cast<std::ptrdiff_t>(row * observation_size_));
   if (batch.terminated[line] == 0 && batch.truncated[line] == 0) return {};
-  EpisodeEnd& end = ends[episode.number];
-  end.row = number;
-  end.reason = static_cast<EndReason>(std::lround(end_reason_(batch, line)));
-  end.steps = static_cast<int>(length_(batch, line));
-  end.episode_return = return_(batch, line);
-  end.finish_time_ms = static_cast<int>(finish_time_(batch, line));
-  end.is_full_lap = full_lap_(batch, line) != 0;
+  ends[episode.number] = end_(batch, line, number);
   ++places_[row];
   mask_[row] = 1;
   return {};

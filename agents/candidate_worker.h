@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "agents/actor_critic.h"
-#include "agents/info_reader.h"
+#include "agents/episode_end.h"
 #include "agents/policy.h"
-#include "agents/rollout_worker.h"
+#include "agents/rollout_times.h"
 #include "env/deadline.h"
 #include "transport/learner_environment.h"
 
@@ -36,9 +36,7 @@ class CandidateWorker {
                   const ActorCritic& network, std::chrono::milliseconds timeout);
 
   // That it needs.
-  static std::vector<std::string> InfoColumns() {
-    return {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap"};
-  }
+  static std::vector<std::string> InfoColumns() { return EpisodeEndReader::InfoColumns(); }
 
   int first_row() const { return first_row_; }
   int num_rows() const { return environment_->num_rows(); }
@@ -72,7 +70,7 @@ class CandidateWorker {
   int first_row_;
   std::chrono::milliseconds timeout_;
   std::size_t observation_size_;
-  InfoReader end_reason_, length_, return_, finish_time_, full_lap_;
+  EpisodeEndReader end_;
   ActorCritic::Memory memory_;  // of one row
   ActionBuffer actions_;        // of the rows that drive, in their order
   std::vector<float> chosen_;

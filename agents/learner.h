@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "agents/actor_critic.h"
-#include "agents/rollout_worker.h"
+#include "agents/episode_end.h"
+#include "agents/rollout_times.h"
 #include "transport/learner_environment.h"
 
 namespace hotlap::agents {

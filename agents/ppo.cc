@@ -45,7 +45,6 @@ PpoUpdate::PpoUpdate(const ActorCritic& network, const PpoSettings& settings, Wo
 PpoUpdate::Shard PpoUpdate::MakeShard() const {
   Shard shard;
   shard.memory = network_.MakeMemory(kShard, true);
-  shard.observations.resize(kShard * static_cast<std::size_t>(network_.observation_size()));
   shard.actions.resize(kShard * static_cast<std::size_t>(network_.head().action_size()));
   shard.gradient.resize(network_.num_parameters());
   for (auto* array :
@@ -64,14 +63,13 @@ void PpoUpdate::RunShard(const Rollout& rollout, std::span<const std::uint32_t> 
   const auto action_size = static_cast<std::size_t>(rollout.action_size);
   const std::size_t n = examples.size();
   const int rows = static_cast<int>(n);
+  const std::span<float> scaled = std::span(shard.memory.scaled).first(n * columns);
   for (std::size_t i = 0; i < n; ++i) {
-    std::copy_n(&rollout.observations[examples[i] * columns], columns,
-                &shard.observations[i * columns]);
+    std::copy_n(&rollout.observations[examples[i] * columns], columns, &scaled[i * columns]);
     std::copy_n(&rollout.actions[examples[i] * action_size], action_size,
                 &shard.actions[i * action_size]);
   }
-  const std::span<float> scaled = std::span(shard.memory.scaled).first(n * columns);
-  weights.scale.Apply(std::span(shard.observations).first(n * columns), scaled);
+  weights.scale.Apply(scaled, scaled);
 
   const std::span<const float> all(weights.parameters);
   const auto outputs = network_.actor().Forward(network_.ActorPart(all), scaled.data(), columns,

@@ -79,7 +79,7 @@ class PpoUpdate {
   // A shard's memory and results.
   struct Shard {
     ActorCritic::Memory memory;
-    std::vector<float> observations, actions, gradient;
+    std::vector<float> actions, gradient;
     std::vector<float> log_probabilities, entropies, by_log_probability, by_entropy, by_value;
     Sums sums;
   };

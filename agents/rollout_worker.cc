@@ -1,9 +1,7 @@
 #include "agents/rollout_worker.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
-#include <string>
 
 #include "env/random.h"
 
@@ -19,11 +17,7 @@ RolloutWorker::RolloutWorker(std::unique_ptr<transport::LearnerEnvironment> envi
       first_row_(first_row),
       timeout_(timeout),
       observation_size_(static_cast<std::size_t>(environment_->spec().observation_size())),
-      end_reason_(*environment_, "end_reason"),
-      length_(*environment_, "episode_length"),
-      return_(*environment_, "episode_return"),
-      finish_time_(*environment_, "finish_time"),
-      full_lap_(*environment_, "full_lap"),
+      end_(*environment_),
       ticks_(*environment_, "ticks"),
       memory_(network.MakeMemory(environment_->num_rows(), false)),
       actions_(environment_->spec().action, environment_->num_rows()),
@@ -37,15 +31,9 @@ tl::expected<void, Refusal> RolloutWorker::Take(const ConstBatchView& batch,
                                                 std::span<const std::uint8_t> mask) {
   for (std::size_t row = 0; row < batch.status.size(); ++row) {
     if (!mask.empty() && mask[row] == 0) continue;
-    if (batch.status[row] == static_cast<std::uint8_t>(RowStatus::kOk)) {
-      std::ranges::copy(batch.observations.subspan(row * observation_size_, observation_size_),
-                        &observations_[row * observation_size_]);
-      continue;
-    }
-    return transport::Refuse(transport::Status::kUnknownError,
-                             "row " + std::to_string(first_row_ + static_cast<int>(row)) +
-                                 " was refused with row status " +
-                                 std::to_string(batch.status[row]));
+    if (auto fine = CheckRow(batch, row, first_row_ + static_cast<int>(row)); !fine) return fine;
+    std::ranges::copy(batch.observations.subspan(row * observation_size_, observation_size_),
+                      &observations_[row * observation_size_]);
   }
   return {};
 }
@@ -80,12 +68,7 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
   };
   ends_.clear();
   times_ = {};
-  auto clock = Clock::now();
-  const auto lap = [&clock](std::chrono::nanoseconds& time) {
-    const auto now = Clock::now();
-    time += now - clock;
-    clock = now;
-  };
+  LapClock clock;
   for (std::size_t step = 0; step < static_cast<std::size_t>(rollout.steps); ++step) {
     const std::size_t first = step * all_rows + static_cast<std::size_t>(first_row_);
     std::ranges::copy(observations_, &rollout.observations[first * observation_size_]);
@@ -106,12 +89,12 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
     network.head().Draw(outputs, network.HeadPart(all), num_rows(), random_, memory_.head, drawn,
                         std::span(rollout.log_probabilities).subspan(first, rows));
     network.head().Write(drawn, num_rows(), actions_);
-    lap(times_.policy);
+    clock.AddTo(times_.policy);
 
     const auto batch = environment_->Step(actions_.view(), deadline());
     if (!batch) return tl::unexpected(batch.error());
     if (auto fine = Take(*batch, {}); !fine) return fine;
-    lap(times_.environment);
+    clock.AddTo(times_.environment);
 
     for (std::size_t row = 0; row < rows; ++row) {
       const std::size_t i = first + row;
@@ -128,9 +111,8 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
     const auto final_values = estimate(batch->final_observations, num_ends);
     for (std::size_t end = 0; end < num_ends; ++end) {
       const auto row = static_cast<std::size_t>(batch->final_rows[end]);
-      const auto reason = static_cast<EndReason>(std::lround(end_reason_.AtEnd(*batch, end)));
-      const auto steps = static_cast<int>(length_.AtEnd(*batch, end));
-      if (reason == EndReason::kGameLost && steps == 0) {
+      const EpisodeEnd told = end_.AtEnd(*batch, end, first_row_ + static_cast<int>(row));
+      if (told.reason == EndReason::kGameLost && told.steps == 0) {
         // Still waiting for its new game: nothing was driven, and what was expected is no error.
         rollout.rewards[first + row] = rollout.values[first + row];
         continue;
@@ -138,20 +120,14 @@ tl::expected<void, Refusal> RolloutWorker::Collect(const ActorCritic& network,
       if (batch->truncated[row] != 0) {
         rollout.rewards[first + row] += discount * final_values[end * value_width];
       }
-      EpisodeEnd& told = ends_.emplace_back();
-      told.row = first_row_ + static_cast<int>(row);
-      told.reason = reason;
-      told.steps = steps;
-      told.episode_return = return_.AtEnd(*batch, end);
-      told.finish_time_ms = static_cast<int>(finish_time_.AtEnd(*batch, end));
-      told.is_full_lap = full_lap_.AtEnd(*batch, end) != 0;
+      ends_.push_back(told);
     }
   }
   const auto values = estimate(observations_, rows);
   for (std::size_t row = 0; row < rows; ++row) {
     rollout.last_values[static_cast<std::size_t>(first_row_) + row] = values[row * value_width];
   }
-  lap(times_.policy);
+  clock.AddTo(times_.policy);
   return {};
 }
 

@@ -12,28 +12,15 @@
 #include <vector>
 
 #include "agents/actor_critic.h"
+#include "agents/episode_end.h"
 #include "agents/info_reader.h"
 #include "agents/policy.h"
 #include "agents/rollout.h"
+#include "agents/rollout_times.h"
 #include "env/deadline.h"
 #include "transport/learner_environment.h"
 
 namespace hotlap::agents {
-
-// How an episode of training ended.
-struct EpisodeEnd {
-  int row = 0;  // of the training
-  EndReason reason = EndReason::kNone;
-  int steps = 0;
-  double episode_return = 0;
-  int finish_time_ms = 0;    // of a finish
-  bool is_full_lap = false;  // began at s(0)
-};
-
-// Where the wall time of a rollout went. For benchmarks and progress; nothing depends on it.
-struct RolloutTimes {
-  std::chrono::nanoseconds environment{}, policy{};
-};
 
 class RolloutWorker {
  public:
@@ -45,7 +32,9 @@ class RolloutWorker {
 
   // That it needs.
   static std::vector<std::string> InfoColumns() {
-    return {"end_reason", "episode_length", "episode_return", "finish_time", "full_lap", "ticks"};
+    std::vector<std::string> columns = EpisodeEndReader::InfoColumns();
+    columns.emplace_back("ticks");
+    return columns;
   }
 
   int first_row() const { return first_row_; }
@@ -85,7 +74,8 @@ class RolloutWorker {
   int first_row_;
   std::chrono::milliseconds timeout_;
   std::size_t observation_size_;
-  InfoReader end_reason_, length_, return_, finish_time_, full_lap_, ticks_;
+  EpisodeEndReader end_;
+  InfoReader ticks_;
   ActorCritic::Memory memory_;
   ActionBuffer actions_;
   std::vector<float> observations_;  // [rows, d], the latest

@@ -1,5 +1,6 @@
 #include "agents/row_source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agents/simulated_environment.h"
@@ -9,6 +10,31 @@ namespace hotlap::agents {
 using transport::LearnerEnvironment;
 using transport::Refusal;
 using transport::RemoteVectorEnvironment;
+
+std::vector<RowRequest> Shares(const RowRequest& request, int parts) {
+  std::vector<RowRequest> shares(static_cast<std::size_t>(parts), request);
+  for (int i = 0; i < parts; ++i) {
+    const int first = request.rows * i / parts;
+    RowRequest& share = shares[static_cast<std::size_t>(i)];
+    share.rows = request.rows * (i + 1) / parts - first;
+    std::rotate(share.tracks.begin(),
+                share.tracks.begin() + first % static_cast<int>(share.tracks.size()),
+                share.tracks.end());
+  }
+  return shares;
+}
+
+tl::expected<std::vector<std::unique_ptr<LearnerEnvironment>>, Refusal> OpenAll(
+    RowSource& source, const std::vector<RowRequest>& requests) {
+  std::vector<std::unique_ptr<LearnerEnvironment>> opened;
+  opened.reserve(requests.size());
+  for (const RowRequest& request : requests) {
+    auto rows = source.Open(request);
+    if (!rows) return tl::unexpected(rows.error());
+    opened.push_back(std::move(*rows));
+  }
+  return opened;
+}
 
 tl::expected<EnvironmentSpec, Refusal> LocalRowSource::Spec(const std::string& environment) {
   return catalogue_.FindEnvironment(environment).map([](const auto* found) { return found->spec; });

@@ -26,6 +26,10 @@ struct RowRequest {
   Starts starts;
 };
 
+// The request in parts, one for each worker: together the same rows in their order, each on the
+// track that its number in the whole says. REQUIRES: parts <= request.rows.
+std::vector<RowRequest> Shares(const RowRequest& request, int parts);
+
 class RowSource {
  public:
   virtual ~RowSource() = default;
@@ -35,6 +39,10 @@ class RowSource {
   virtual tl::expected<std::unique_ptr<transport::LearnerEnvironment>, transport::Refusal> Open(
       const RowRequest& request) = 0;
 };
+
+// Opens each; the first refusal of all.
+tl::expected<std::vector<std::unique_ptr<transport::LearnerEnvironment>>, transport::Refusal>
+OpenAll(RowSource& source, const std::vector<RowRequest>& requests);
 
 // Of a catalogue's environments and tracks.
 class LocalRowSource : public RowSource {

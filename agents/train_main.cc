@@ -26,6 +26,8 @@
 namespace hotlap::agents {
 namespace {
 
+using transport::Refusal;
+
 struct Flags {
   std::filesystem::path config, out;
   bool resume = false;
@@ -115,11 +117,19 @@ int RunTraining(const Flags& flags) {
   std::signal(SIGTERM, OnSignal);
   ProgressLine line(std::cerr, isatty(STDERR_FILENO) != 0, Clock::now());
   bool has_begun = false;
-  const auto trained = Train(settings, *source, stops, [&](const TrainingProgress& progress) {
-    has_begun = true;
-    const auto now = Clock::now();
-    if (line.IsDue(now)) line.Show(now, Describe(progress));
-  });
+  const auto train = [&]() -> tl::expected<TrainingResult, Refusal> {
+    try {
+      return Train(settings, *source, stops, [&](const TrainingProgress& progress) {
+        has_begun = true;
+        const auto now = Clock::now();
+        if (line.IsDue(now)) line.Show(now, Describe(progress));
+      });
+    } catch (const std::exception& error) {
+      if (!has_begun) throw;
+      return transport::Refuse(transport::Status::kUnknownError, error.what());  // a full disk, say
+    }
+  };
+  const auto trained = train();
   line.Clear();
   if (!trained) {
     std::fprintf(stderr, "hotlap-train: %s: %s\n", transport::StatusName(trained.error().status),

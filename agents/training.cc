@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <stdexcept>
 
 #include "agents/candidate_worker.h"
 #include "agents/cma_es_learner.h"
 #include "agents/learner_workers.h"
 #include "agents/ppo_learner.h"
+#include "agents/recent_episodes.h"
 #include "agents/record.h"
 #include "agents/training_log.h"
 #include "agents/training_picture.h"
@@ -32,58 +31,6 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 double Seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
-
-EndReason UnpackReason(const nlohmann::json& object) {
-  constexpr auto kLast = static_cast<std::int64_t>(EndReason::kGameLost);
-  return static_cast<EndReason>(UnpackInt(object, "end_reason", 0, kLast));
-}
-
-// Episodes that ended lately: how many is enough to say something of the policy as it is.
-class RecentEpisodes {
- public:
-  explicit RecentEpisodes(int rows) : capacity_(std::max(200, rows)) {}
-  // One whose game was lost says nothing.
-  void Add(const EpisodeEnd& end) {
-    if (end.reason == EndReason::kGameLost) return;
-    ends_.push_back(end);
-    if (ends_.size() > static_cast<std::size_t>(capacity_)) ends_.pop_front();
-  }
-  void Clear() { ends_.clear(); }
-  bool is_full() const { return ends_.size() == static_cast<std::size_t>(capacity_); }
-  double finish_rate() const {
-    if (ends_.empty()) return kUnknown;
-    const auto finishes = std::ranges::count(ends_, EndReason::kFinish, &EpisodeEnd::reason);
-    return static_cast<double>(finishes) / static_cast<double>(ends_.size());
-  }
-  // For a checkpoint: they decide when the next stage begins.
-  nlohmann::json Save() const {
-    nlohmann::json ends = nlohmann::json::array();
-    for (const EpisodeEnd& end : ends_) {
-      ends.push_back(
-          {{"end_reason", static_cast<int>(end.reason)}, {"return", end.episode_return}});
-    }
-    return ends;
-  }
-  void Load(const nlohmann::json& ends) {
-    if (!ends.is_array()) throw std::runtime_error("the field 'recent' is no list");
-    for (const nlohmann::json& saved : ends) {
-      EpisodeEnd end;
-      end.reason = UnpackReason(saved);
-      end.episode_return = UnpackNumber(saved, "return");
-      Add(end);
-    }
-  }
-  double mean_return() const {
-    if (ends_.empty()) return kUnknown;
-    double sum = 0;
-    for (const EpisodeEnd& end : ends_) sum += end.episode_return;
-    return sum / static_cast<double>(ends_.size());
-  }
-
- private:
-  int capacity_;
-  std::deque<EpisodeEnd> ends_;
-};
 
 // What has come together since the last row of the log.
 struct Gathered {
@@ -215,27 +162,15 @@ class Training {
   // Those of each worker.
   tl::expected<LearnerRows, Refusal> OpenRows() {
     const bool is_search = config_.learner == LearnerKind::kCmaEs;
-    const std::vector<std::string> tracks = TracksOf(config_, stage_);
-    LearnerRows opened;
-    for (int i = 0; i < settings_.workers; ++i) {
-      const int first = config_.rows * i / settings_.workers;
-      RowRequest request;
-      request.environment = config_.environment;
-      request.rows = config_.rows * (i + 1) / settings_.workers - first;
-      // The row drives the track that its number in the training says.
-      request.tracks = tracks;
-      std::rotate(request.tracks.begin(),
-                  request.tracks.begin() + first % static_cast<int>(tracks.size()),
-                  request.tracks.end());
-      request.autoreset = is_search ? Autoreset::kDisabled : Autoreset::kSameStep;
-      request.info = is_search ? CandidateWorker::InfoColumns() : RolloutWorker::InfoColumns();
-      request.keep_every_m = config_.keep_every_m;
-      request.starts = config_.starts;
-      auto rows = source_.Open(request);
-      if (!rows) return tl::unexpected(rows.error());
-      opened.push_back(std::move(*rows));
-    }
-    return opened;
+    RowRequest request;
+    request.environment = config_.environment;
+    request.tracks = TracksOf(config_, stage_);
+    request.rows = config_.rows;
+    request.autoreset = is_search ? Autoreset::kDisabled : Autoreset::kSameStep;
+    request.info = is_search ? CandidateWorker::InfoColumns() : RolloutWorker::InfoColumns();
+    request.keep_every_m = config_.keep_every_m;
+    request.starts = config_.starts;
+    return OpenAll(source_, Shares(request, settings_.workers));
   }
 
   std::unique_ptr<Learner> MakeLearner(LearnerRows rows) const {
@@ -408,7 +343,7 @@ class Training {
       throw std::runtime_error("the field 'best_trial' is no list of a lap for each track");
     }
     for (const nlohmann::json& lap : best) {
-      best_trial_.push_back({UnpackReason(lap),
+      best_trial_.push_back({UnpackEndReason(lap),
                              static_cast<int>(UnpackInt(lap, "finish_time_ms", 0, 1 << 30)),
                              UnpackNumber(lap, "progress_m")});
     }

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string>
 #include <tuple>
 
+#include "agents/episode_end.h"
 #include "agents/info_reader.h"
 #include "agents/mlp_policy.h"
 
@@ -33,10 +33,8 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     for (std::size_t row = 0; row < laps.size(); ++row) {
       TrialLap& lap = laps[row];
       if (lap.reason != EndReason::kNone) continue;
-      if (batch->status[row] != static_cast<std::uint8_t>(RowStatus::kOk)) {
-        return transport::Refuse(transport::Status::kUnknownError,
-                                 "row " + std::to_string(row) + " was refused with row status " +
-                                     std::to_string(batch->status[row]));
+      if (auto fine = CheckRow(*batch, row, static_cast<int>(row)); !fine) {
+        return tl::unexpected(fine.error());
       }
       lap.progress_m = progress(*batch, row);
       if (batch->terminated[row] == 0 && batch->truncated[row] == 0) continue;

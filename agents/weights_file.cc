@@ -15,6 +15,10 @@ using nlohmann::json;
 constexpr const char* kKind = "weights";
 constexpr int kMaxLayers = 16, kMaxSize = 1 << 16;
 
+std::size_t NumDeviations(const ActorCritic& network) {
+  return static_cast<std::size_t>(network.head().num_deviations());
+}
+
 json PackLayers(const Mlp& network, std::span<const float> parameters) {
   json layers = json::array();
   for (const Mlp::Layer& layer : network.layers()) {
@@ -86,9 +90,7 @@ MlpSettings UnpackNetwork(const json& object) {
 void WriteWeights(const std::filesystem::path& path, const WeightsFile& file,
                   const ActorCritic& network) {
   const std::span<const float> all(file.weights.parameters);
-  const auto deviations = network.HeadPart(all).first(
-      network.head().is_discrete() ? std::size_t{0}
-                                   : static_cast<std::size_t>(network.head().num_outputs()));
+  const auto deviations = network.HeadPart(all).first(NumDeviations(network));
   json object{{"environment", file.environment},
               {"policy_hash", Hex(file.policy_hash)},
               {"task_hash", Hex(file.task_hash)},
@@ -135,12 +137,8 @@ WeightsFile UnpackWeights(const json& object, const std::filesystem::path& path,
     const std::span<float> all(file.weights.parameters);
     UnpackLayers(object["actor"], network.actor(), network.ActorPart(all));
     UnpackLayers(object["critic"], network.critic(), network.CriticPart(all));
-    std::ranges::copy(
-        UnpackFinite<float>(object, "log_deviations",
-                            network.head().is_discrete()
-                                ? 0
-                                : static_cast<std::size_t>(network.head().num_outputs())),
-        network.HeadPart(all).begin());
+    std::ranges::copy(UnpackFinite<float>(object, "log_deviations", NumDeviations(network)),
+                      network.HeadPart(all).begin());
     return file;
   } catch (const std::exception& error) {
     throw std::runtime_error(path.string() + ": " + error.what());

@@ -42,21 +42,13 @@ class CmaEsLearnerTest : public ::testing::Test {
   std::vector<std::unique_ptr<transport::LearnerEnvironment>> Rows(
       int rows, int workers, const std::vector<std::string>& tracks,
       Autoreset autoreset = Autoreset::kDisabled) {
-    std::vector<std::unique_ptr<transport::LearnerEnvironment>> opened;
-    for (int i = 0; i < workers; ++i) {
-      const int first = rows * i / workers;
-      RowRequest request;
-      request.environment = "coarse";
-      request.rows = rows * (i + 1) / workers - first;
-      request.tracks = tracks;
-      std::rotate(request.tracks.begin(),
-                  request.tracks.begin() + first % static_cast<int>(tracks.size()),
-                  request.tracks.end());
-      request.autoreset = autoreset;
-      request.info = CandidateWorker::InfoColumns();
-      opened.push_back(Unwrap(source_.Open(request)));
-    }
-    return opened;
+    RowRequest request;
+    request.environment = "coarse";
+    request.rows = rows;
+    request.tracks = tracks;
+    request.autoreset = autoreset;
+    request.info = CandidateWorker::InfoColumns();
+    return Unwrap(OpenAll(source_, Shares(request, workers)));
   }
 
   LocalRowSource source_{{HOTLAP_SOURCE_DIR "/configs/environments",

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/learner_workers.h"
 #include "agents/ppo_learner.h"
 #include "agents/row_source.h"
 #include "agents/training_config.h"
@@ -38,20 +39,15 @@ class Setup {
  public:
   Setup(const TrainingConfig& config, RowSource& source, int workers)
       : workers_(workers), network_(Unwrap(source.Spec(config.environment)), config.network) {
-    std::vector<std::unique_ptr<RolloutWorker>> drivers;
-    for (int i = 0; i < workers; ++i) {
-      const int first = config.rows * i / workers;
-      RowRequest request;
-      request.environment = config.environment;
-      request.tracks = config.tracks;
-      request.rows = config.rows * (i + 1) / workers - first;
-      request.info = RolloutWorker::InfoColumns();
-      drivers.push_back(std::make_unique<RolloutWorker>(Unwrap(source.Open(request)), first,
-                                                        network_, std::chrono::seconds(30)));
-    }
+    RowRequest request;
+    request.environment = config.environment;
+    request.tracks = config.tracks;
+    request.rows = config.rows;
+    request.info = RolloutWorker::InfoColumns();
     learner_ = std::make_unique<PpoLearner>(
         network_, PpoLearnerSettings{config.ppo, config.seed, config.steps, true},
-        std::move(drivers));
+        MakeWorkers<RolloutWorker>(Unwrap(OpenAll(source, Shares(request, workers))), network_,
+                                   std::chrono::seconds(30)));
     for (int i = 0; i < 3; ++i) Unwrap(learner_->Iterate());
   }
 
