@@ -1,18 +1,15 @@
 // The runs that hotlap-eval leaves, and how it drives them again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "agents/run_csv.h"
-#include "tests/process.h"
+#include "tests/programs/program_folder.h"
 
 namespace hotlap {
 namespace {
@@ -20,27 +17,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class HotlapEvalRunsTest : public ::testing::Test {
- public:
-  HotlapEvalRunsTest() { std::filesystem::create_directories(folder_); }
-  ~HotlapEvalRunsTest() override { std::filesystem::remove_all(folder_); }
-
+class HotlapEvalRunsTest : public ProgramFolderTest {
  protected:
-  // The exit code; standard output is in output_.
-  int Evaluate(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), HOTLAP_PROGRAM_DIR "/hotlap-eval");
-    Process program(std::move(flags));
-    output_.clear();
-    while (const auto line = program.ReadLine()) output_ += *line + '\n';
-    const auto status = program.Wait();
-    return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
-  }
-  std::string Place(const std::string& name) const { return folder_ / name; }
-  std::string Text(const std::string& name) const {
-    std::ostringstream text;
-    text << std::ifstream(Place(name)).rdbuf();
-    return text.str();
-  }
   // Of the runs in a folder, those of this track.
   std::vector<std::filesystem::path> Runs(const std::string& folder, const std::string& track,
                                           const std::string& extension) const {
@@ -58,10 +36,6 @@ class HotlapEvalRunsTest : public ::testing::Test {
         .at("finish_time_ms")
         .at("best");
   }
-
-  const std::filesystem::path folder_ =
-      testing::TempDir() + "hotlap-eval-runs-" + std::to_string(getpid());
-  std::string output_;
 };
 
 TEST_F(HotlapEvalRunsTest, LeavesThePageAndTheBestRunsOfEachTrack) {

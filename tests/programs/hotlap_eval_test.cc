@@ -1,17 +1,16 @@
 // hotlap-eval as a user calls it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "tests/process.h"
+#include "tests/programs/program_folder.h"
 
 namespace hotlap {
 namespace {
@@ -19,34 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class HotlapEvalTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ("hotlap_eval_test_" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // The exit code; standard output is in output_.
-  int Evaluate(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), HOTLAP_PROGRAM_DIR "/hotlap-eval");
-    Process program(std::move(flags));
-    output_.clear();
-    while (const auto line = program.ReadLine()) output_ += *line + '\n';
-    const auto status = program.Wait();
-    return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
-  }
-  std::string Place(const std::string& name) const { return folder_ / name; }
-  std::string Text(const std::string& name) const {
-    std::ostringstream text;
-    text << std::ifstream(Place(name)).rdbuf();
-    return text.str();
-  }
-
-  std::filesystem::path folder_;
-  std::string output_;
-};
+class HotlapEvalTest : public ProgramFolderTest {};
 
 TEST_F(HotlapEvalTest, PrintsATableAndWritesReportAndPicture) {
   ASSERT_EQ(Evaluate({"--track", "short_sprint", "--track", "hairpins", "--out",

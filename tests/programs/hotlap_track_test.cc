@@ -1,20 +1,16 @@
 // hotlap-track as a user calls it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
-#include <vector>
 
 #include "env/sim/lap_bound.h"
 #include "env/sim/track_generator.h"
 #include "env/track_config.h"
-#include "tests/process.h"
+#include "tests/programs/program_folder.h"
 
 namespace hotlap {
 namespace {
@@ -24,35 +20,16 @@ using ::testing::StartsWith;
 
 const std::string kTracks = HOTLAP_SOURCE_DIR "/configs/tracks/";
 
-class HotlapTrackTest : public ::testing::Test {
+class HotlapTrackTest : public ProgramFolderTest {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ("hotlap_track_test_" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // The exit code; standard output and standard error are in output_.
   int Run(const std::string& arguments) {
-    Process program({"/bin/sh", "-c", HOTLAP_PROGRAM_DIR "/hotlap-track " + arguments + " 2>&1"});
-    output_.clear();
-    while (const auto line = program.ReadLine()) output_ += *line + '\n';
-    const auto status = program.Wait();
-    return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
-  }
-  std::string Place(const std::string& name) const { return folder_ / name; }
-  std::string Text(const std::string& name) const {
-    std::ostringstream text;
-    text << std::ifstream(Place(name)).rdbuf();
-    return text.str();
+    return RunToTheEnd(
+        {"/bin/sh", "-c", HOTLAP_PROGRAM_DIR "/hotlap-track " + arguments + " 2>&1"});
   }
   void Write(const std::string& name, const std::string& text) const {
     std::ofstream(Place(name)) << text;
   }
-
-  std::filesystem::path folder_;
-  std::string output_;
 };
 
 TEST_F(HotlapTrackTest, ValidatesEveryTrackThatComesWithIt) {
