@@ -24,7 +24,9 @@ struct ReferenceLine {
 // No point of a line may be farther than this from the track's.
 inline constexpr float kMostOffTrackM = 60;
 
-// Finds each point's place on the track, from the first on. Throws std::invalid_argument that names
+// Finds each point's place on the track, from the first on, as far as the finish. On a circuit the
+// first one may lie anywhere; what is driven before the start line is below 0 for 100 m, and from
+// there on the end of the race. Throws std::invalid_argument that names
 // the line and the point that is off the track (it is a line of another one), or says that it leads
 // the other way. REQUIRES: at least one point.
 ReferenceLine PlaceOnTrack(std::string name, const std::vector<Vec3>& points_m,

@@ -29,7 +29,9 @@ std::vector<Vec3> Beside(const Centreline& centreline, float from_m, float to_m,
 
 void ExpectBeside(const std::string& track, float from_m, float to_m) {
   const Centreline& centreline = *PracticeTrack(track).centreline;
-  const auto line = PlaceOnTrack("line", Beside(centreline, from_m, to_m, 2), centreline);
+  const auto points = Beside(centreline, from_m, to_m, 2);
+  const auto line = PlaceOnTrack("line", points, centreline);
+  ASSERT_EQ(line.points.size(), points.size());
   float s_m = from_m;
   for (const ReferencePoint& point : line.points) {
     EXPECT_NEAR(point.progress_m, s_m, 0.4f) << track;
@@ -46,7 +48,32 @@ TEST(ReferenceLineTest, KnowsWhereOnTheTrackItIs) {
 
 TEST(ReferenceLineTest, MayBeginBeforeTheStartOfACircuitAndGoOnForLaps) {
   const Centreline& centreline = *PracticeTrack("oval").centreline;
-  ExpectBeside("oval", -30, 2 * centreline.length_m() + 50);
+  ExpectBeside("oval", -30, static_cast<float>(centreline.laps()) * centreline.length_m() - 1);
+}
+
+TEST(ReferenceLineTest, LeavesOutWhereItRollsOut) {
+  for (const char* track : {"hairpins", "oval"}) {
+    const Centreline& centreline = *PracticeTrack(track).centreline;
+    const float race_m = centreline.finish_s_m() - centreline.start_s_m();
+    const auto line = PlaceOnTrack("line", Beside(centreline, 0, race_m + 200, 2), centreline);
+    EXPECT_NEAR(line.points.back().progress_m, race_m, 1.5f) << track;
+    EXPECT_TRUE(std::ranges::is_sorted(line.points, {}, &ReferencePoint::progress_m)) << track;
+  }
+}
+
+TEST(ReferenceLineTest, MayBeALapOfACircuitThatBeginsAnywhere) {
+  const Centreline& centreline = *PracticeTrack("oval").centreline;
+  const float race_m = centreline.finish_s_m() - centreline.start_s_m();
+  const auto points = Beside(centreline, 0.7f * race_m, 1.69f * race_m, 2);
+  const auto line = PlaceOnTrack("line", points, centreline);
+  EXPECT_EQ(line.points.size(), points.size());
+  EXPECT_NEAR(line.points.front().progress_m, 0, 1.5f);
+  EXPECT_NEAR(line.points.back().progress_m, race_m, 1.5f);
+  EXPECT_TRUE(std::ranges::is_sorted(line.points, {}, &ReferencePoint::progress_m));
+  for (const ReferencePoint& point : line.points) {
+    const LinePoint at = centreline.At(centreline.start_s_m() + point.progress_m);
+    ASSERT_LT(Length(point.position_m - (at.position_m + at.left * point.lateral_m)), 1.6f);
+  }
 }
 
 TEST(ReferenceLineTest, FollowsTheRecordingThatATrackIsMadeOf) {
