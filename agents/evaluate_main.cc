@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -55,6 +56,7 @@ struct Flags {
   std::string keep = "best";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 
+  bool has_pictures() const { return !out.empty() || !svg.empty(); }
   // A server may have few games.
   int num_rows() const { return rows.value_or(venue.is_local() ? defaults.rows : 16); }
 };
@@ -94,6 +96,7 @@ EvaluationRequest RequestOf(const Flags& flags, const PolicySource& policy,
   request.seed = flags.seed;
   request.perturbation = flags.perturbation;
   if (flags.deviation) request.deviation = *flags.deviation;
+  if (KeepNamed(flags.keep) == Keep::kAll) request.first_runs = INT_MAX;
   request.max_ticks = flags.max_ticks;
   request.deadline = flags.venue.deadline();
   return request;
@@ -133,26 +136,39 @@ std::vector<std::filesystem::path> ReportFolders(const Flags& flags,
   return folders;
 }
 
-// What the runs are compared with, if that is on one of the tracks.
-std::optional<Ghost> GhostOf(const Flags& flags, const std::vector<std::string>& tracks,
-                             const CentrelineFinder& find_centreline) {
+// Those of the venue, for the pictures.
+TrackLines LinesOf(EvaluationVenue& venue, const std::vector<std::string>& tracks) {
+  TrackLines lines;
+  for (const std::string& track : tracks) {
+    auto line = venue.LineOf(track);
+    if (!line) Fail("tracks", line.error());
+    lines.emplace(track, std::move(*line));
+  }
+  return lines;
+}
+
+// What the runs are compared with, on one of the tracks.
+std::optional<Ghost> GhostOf(const Flags& flags, const TrackLines& lines) {
   if (flags.ghost.empty()) return std::nullopt;
-  if (flags.out.empty() && flags.svg.empty()) {
+  if (!flags.has_pictures()) {
     throw std::invalid_argument("--ghost: there is nothing to see it in without --out or --svg");
   }
   Ghost ghost = ReadGhost(flags.ghost);
-  if (std::ranges::none_of(tracks, [&](const auto& track) { return ghost.IsOn(track); })) {
-    throw std::invalid_argument("--ghost: " + flags.ghost.string() + " is a run on " +
-                                ghost.run->track + ", which is none of the tracks here");
-  }
-  if (!ghost.run && tracks.size() != 1) {
-    throw std::invalid_argument(
-        "--ghost: a line does not say on which track it is; it wants one "
-        "--track, here are " +
-        std::to_string(tracks.size()));
-  }
-  if (const auto line = find_centreline(tracks[0]); line && !ghost.run) {
-    PlaceOnTrack(ghost.name, ghost.points_m, *line);  // or it says that it is on another
+  if (ghost.run) {
+    const auto line = lines.find(ghost.run->track);
+    if (line == lines.end()) {
+      throw std::invalid_argument("--ghost: " + flags.ghost.string() + " is a run on " +
+                                  ghost.run->track + ", which is none of the tracks here");
+    }
+    CheckOnTrack(ghost.name, *ghost.run, *line->second);
+  } else {
+    if (lines.size() != 1) {
+      throw std::invalid_argument(
+          "--ghost: a line does not say on which track it is; it wants one "
+          "--track, here are " +
+          std::to_string(lines.size()));
+    }
+    PlaceOnTrack(ghost.name, ghost.points_m, *lines.begin()->second);  // or it is on another
   }
   return ghost;
 }
@@ -185,11 +201,11 @@ void OnTheWay(const Work& work) {
 
 // The report and what goes with it.
 void WriteAll(const std::filesystem::path& folder, const EvaluationReport& report, Keep keep,
-              const CentrelineFinder& find_centreline, const Ghost* ghost) {
+              const TrackLines& lines, const Ghost* ghost) {
   WriteReport(folder, report);
   for (const std::string& reason : WriteRuns(folder, report, keep)) std::cout << reason << '\n';
   std::ostringstream page;
-  WriteHtml(page, MakePage(report, find_centreline, ghost));
+  WriteHtml(page, MakePage(report, lines, ghost));
   WriteWholeFile(folder / "report.html", page.str());
   std::cout << "report: " << folder.string() << '\n';
 }
@@ -217,23 +233,13 @@ int EvaluateTracks(const Flags& flags) {
   CheckFlags(flags, kinds);
   const PolicySource policy(flags.policy);
   std::optional<transport::Catalogue> catalogue;
-  if (flags.venue.is_local() || !flags.svg.empty() || !flags.out.empty()) {
-    catalogue.emplace(flags.venue.catalogue_paths());
-  }
+  if (flags.venue.is_local()) catalogue.emplace(flags.venue.catalogue_paths());
   const std::unique_ptr<EvaluationVenue> venue =
       flags.venue.is_local() ? MakeLocalVenue(*catalogue, flags.threads)
                              : MakeRemoteVenue(Connect(flags.venue), flags.venue.deadline());
   const std::vector<std::string> tracks = flags.tracks.empty() ? venue->TrackNames() : flags.tracks;
-  const CentrelineFinder find_centreline = [&](const std::string& track) {
-    const auto offered = catalogue->FindTrack(track);
-    return offered ? (*offered)->centreline : nullptr;
-  };
-  for (const std::string& track : tracks) {
-    if (flags.svg.empty()) continue;
-    const auto offered = catalogue->FindTrack(track);
-    if (!offered) Fail("--svg", offered.error());
-  }
-  const std::optional<Ghost> ghost = GhostOf(flags, tracks, find_centreline);
+  const TrackLines lines = flags.has_pictures() ? LinesOf(*venue, tracks) : TrackLines();
+  const std::optional<Ghost> ghost = GhostOf(flags, lines);
   const Ghost* const seen = ghost ? &*ghost : nullptr;
   const std::vector<std::filesystem::path> folders = ReportFolders(flags, kinds);
 
@@ -259,9 +265,8 @@ int EvaluateTracks(const Flags& flags) {
     }
     PrintReport(std::cout, *report);
     if (!folders.empty()) {
-      OnTheWay([&] {
-        WriteAll(folders[reports.size()], *report, KeepNamed(flags.keep), find_centreline, seen);
-      });
+      OnTheWay(
+          [&] { WriteAll(folders[reports.size()], *report, KeepNamed(flags.keep), lines, seen); });
     }
     reports.push_back(std::move(*report));
   }
@@ -269,8 +274,7 @@ int EvaluateTracks(const Flags& flags) {
     std::vector<PicturePanel> panels;
     for (const std::string& track : tracks) {
       const bool is_there = seen != nullptr && seen->IsOn(track);
-      panels.push_back(
-          MakePanel(track, reports, *find_centreline(track), is_there ? seen : nullptr));
+      panels.push_back(MakePanel(track, reports, *lines.at(track), is_there ? seen : nullptr));
     }
     std::ostringstream picture;
     WritePicture(picture, policy.short_name() + ": driven lines, coloured by speed", panels);

@@ -45,6 +45,7 @@ class Evaluation {
     Check(request);
     venue_settings_ = {request.environment, {}, request.kind};
     driving_.deadline = request.deadline;
+    driving_.first_runs = request.first_runs;
   }
 
   tl::expected<EvaluationReport, Refusal> Run() {

@@ -17,6 +17,8 @@
 
 namespace hotlap::agents {
 
+inline constexpr int kFirstRuns = 256;  // more lines than these nobody tells apart
+
 struct EvaluationRequest {
   std::string policy;  // its name, for the report
   std::function<std::unique_ptr<Policy>(const EnvironmentSpec&)> make_policy;
@@ -29,6 +31,7 @@ struct EvaluationRequest {
   std::uint64_t seed = 1;
   std::string perturbation = "idle_start";
   double deviation = kDefaultObservationNoise;  // of observation_noise
+  int first_runs = kFirstRuns;                  // of each track that are kept, and the best one
   std::optional<int> max_ticks;  // of an episode, then it is cut; none: the environment's limit
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };

@@ -96,12 +96,12 @@ HtmlTable RewardTable(const EvaluationReport& report, const TrackReport& track) 
 
 // Its notable runs, the ghost's first.
 std::string RunsPicture(const EvaluationReport& report, const std::string& track,
-                        const Centreline* centreline, const Ghost* ghost) {
+                        const Centreline& centreline, const Ghost* ghost) {
   std::vector<NamedRun> runs;
   std::optional<ReferenceLine> line;
   if (ghost != nullptr && ghost->run) runs.push_back({ghost->name, &*ghost->run});
-  if (ghost != nullptr && !ghost->run && centreline != nullptr) {
-    line = PlaceOnTrack(ghost->name, ghost->points_m, *centreline);
+  if (ghost != nullptr && !ghost->run) {
+    line = PlaceOnTrack(ghost->name, ghost->points_m, centreline);
   }
   for (const NotableRun& notable : NotableRuns(report, track)) {
     const EpisodeReport& episode = *notable.episode;
@@ -113,15 +113,13 @@ std::string RunsPicture(const EvaluationReport& report, const std::string& track
   }
   if (runs.empty()) return {};
   std::ostringstream out;
-  WriteRunPicture(out, track, runs, line ? &*line : nullptr,
-                  centreline != nullptr ? CheckpointsOf(*centreline) : std::vector<float>());
+  WriteRunPicture(out, track, runs, line ? &*line : nullptr, CheckpointsOf(centreline));
   return out.str();
 }
 
 }  // namespace
 
-HtmlPage MakePage(const EvaluationReport& report, const CentrelineFinder& find_centreline,
-                  const Ghost* ghost) {
+HtmlPage MakePage(const EvaluationReport& report, const TrackLines& lines, const Ghost* ghost) {
   HtmlPage page;
   page.title = fmt::format("{}: how it drives", report.policy.empty() ? "A policy" : report.policy);
   HtmlSection& all = page.sections.emplace_back();
@@ -132,26 +130,21 @@ HtmlPage MakePage(const EvaluationReport& report, const CentrelineFinder& find_c
   std::vector<PicturePanel> panels;
   std::vector<HtmlSection> tracks;
   for (const TrackReport& track : report.tracks) {
-    const auto centreline = find_centreline(track.track);
+    const Centreline& centreline = *lines.at(track.track);
     const Ghost* const seen = ghost != nullptr && ghost->IsOn(track.track) ? ghost : nullptr;
     HtmlSection& section = tracks.emplace_back();
     section.title = track.track;
-    if (centreline) {
-      panels.push_back(MakePanel(track.track, {&report, 1}, *centreline, seen));
-    } else {
-      section.paragraphs.emplace_back("This track is not known here, so its lines are not drawn.");
-    }
+    panels.push_back(MakePanel(track.track, {&report, 1}, centreline, seen));
     if (!track.splits.empty()) section.tables.push_back(SplitsTable(track));
     if (track.means) section.tables.push_back(RewardTable(report, track));
-    if (std::string runs = RunsPicture(report, track.track, centreline.get(), seen);
-        !runs.empty()) {
+    if (std::string runs = RunsPicture(report, track.track, centreline, seen); !runs.empty()) {
       section.pictures.push_back(std::move(runs));
     }
   }
   if (!panels.empty()) {
-    std::ostringstream lines;
-    WritePicture(lines, "Driven lines, coloured by speed", panels);
-    all.pictures = {lines.str()};
+    std::ostringstream picture;
+    WritePicture(picture, "Driven lines, coloured by speed", panels);
+    all.pictures = {picture.str()};
   }
   page.sections.insert(page.sections.end(), std::make_move_iterator(tracks.begin()),
                        std::make_move_iterator(tracks.end()));

@@ -1,7 +1,7 @@
 // A report as one HTML page with its pictures.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,13 +12,12 @@
 
 namespace hotlap::agents {
 
-// The centreline of a track; null where it is not known here.
-using CentrelineFinder = std::function<std::shared_ptr<const Centreline>(const std::string& track)>;
+// The line of each track, by name.
+using TrackLines = std::map<std::string, std::shared_ptr<const Centreline>>;
 
 // Figures of all tracks, the driven lines, then for each track its splits, its reward by term and
-// its notable runs, beside the ghost if there is one on the track (it may be null). Throws
-// std::invalid_argument when the ghost's line is not on the track.
-HtmlPage MakePage(const EvaluationReport& report, const CentrelineFinder& find_centreline,
-                  const Ghost* ghost);
+// its notable runs, beside the ghost if there is one on the track (it may be null). REQUIRES: the
+// line of each track. Throws std::invalid_argument when the ghost's line is not on the track.
+HtmlPage MakePage(const EvaluationReport& report, const TrackLines& lines, const Ghost* ghost);
 
 }  // namespace hotlap::agents

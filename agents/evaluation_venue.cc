@@ -1,8 +1,12 @@
 #include "agents/evaluation_venue.h"
 
+#include <map>
+#include <stdexcept>
 #include <utility>
 
 #include "agents/simulated_environment.h"
+#include "env/vec3.h"
+#include "transport/track_reply.h"
 
 namespace hotlap::agents {
 namespace {
@@ -10,6 +14,24 @@ namespace {
 using transport::GameKind;
 using transport::Refusal;
 using transport::Status;
+using transport::TrackGeometry;
+
+LineShape ShapeOf(const TrackGeometry& track) {
+  LineShape shape{.points = {},
+                  .gates_s_m = {},
+                  .length_m = track.length_m,
+                  .spacing_m = track.spacing_m,
+                  .start_s_m = track.start_s_m,
+                  .finish_s_m = track.finish_s_m,
+                  .closed = track.closed,
+                  .laps = track.laps};
+  for (const TrackGeometry::Gate& gate : track.gates) shape.gates_s_m.push_back(gate.s_m);
+  for (const TrackGeometry::Point& p : track.points) {
+    shape.points.push_back({p.position_m, p.tangent, p.left, Cross(p.tangent, p.left),
+                            p.half_width_left_m, p.half_width_right_m, p.surface, p.is_gap});
+  }
+  return shape;
+}
 
 class LocalVenue : public EvaluationVenue {
  public:
@@ -50,6 +72,11 @@ class LocalVenue : public EvaluationVenue {
     const auto offered = catalogue_.FindTrack(track);
     if (!offered) return tl::make_unexpected(offered.error());
     return transport::LowerBoundMs(**offered, catalogue_.vehicle());
+  }
+
+  tl::expected<std::shared_ptr<const Centreline>, Refusal> LineOf(
+      const std::string& track) override {
+    return catalogue_.FindTrack(track).map([](const auto& offered) { return offered->centreline; });
   }
 
  private:
@@ -95,14 +122,32 @@ class RemoteVenue : public EvaluationVenue {
   }
 
   tl::expected<std::uint64_t, Refusal> LowerBoundMs(const std::string& track) override {
-    const auto geometry = server_->Track(track, DeadlineIn(deadline_));
+    return Ask(track).map([](const TrackGeometry* geometry) { return geometry->lower_bound_ms; });
+  }
+
+  tl::expected<std::shared_ptr<const Centreline>, Refusal> LineOf(
+      const std::string& track) override {
+    const auto geometry = Ask(track);
     if (!geometry) return tl::make_unexpected(geometry.error());
-    return geometry->lower_bound_ms;
+    try {
+      return Centreline::FromShape(ShapeOf(**geometry));
+    } catch (const std::invalid_argument& error) {
+      return transport::Refuse(Status::kUnknownError, track + ": " + error.what());
+    }
   }
 
  private:
+  // Once of each track.
+  tl::expected<const TrackGeometry*, Refusal> Ask(const std::string& track) {
+    if (const auto known = tracks_.find(track); known != tracks_.end()) return &known->second;
+    auto geometry = server_->Track(track, DeadlineIn(deadline_));
+    if (!geometry) return tl::make_unexpected(geometry.error());
+    return &tracks_.emplace(track, std::move(*geometry)).first->second;
+  }
+
   std::unique_ptr<transport::RemoteVectorEnvironment> server_;
   std::chrono::milliseconds deadline_;
+  std::map<std::string, TrackGeometry> tracks_;
 };
 
 }  // namespace

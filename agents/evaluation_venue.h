@@ -8,6 +8,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "env/centreline.h"
 #include "transport/catalogue.h"
 #include "transport/client.h"
 #include "transport/learner_environment.h"
@@ -38,6 +39,9 @@ class EvaluationVenue {
                                                            int rows) = 0;
   // Of the venue's own car on the track.
   virtual tl::expected<std::uint64_t, transport::Refusal> LowerBoundMs(
+      const std::string& track) = 0;
+  // The track's line, as the venue has it.
+  virtual tl::expected<std::shared_ptr<const Centreline>, transport::Refusal> LineOf(
       const std::string& track) = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agents/info_reader.h"
+#include "agents/run_memory.h"
 #include "agents/run_recorder.h"
 
 namespace hotlap::agents {
@@ -81,6 +82,7 @@ class Evaluator {
     }
     episodes_ = Undriven(settings, spec.ticks_per_step);
     num_begun_.assign(settings.tracks.size(), 0);
+    memories_.assign(settings.tracks.size(), RunMemory(settings.first_runs));
     shown_.assign(rows * observation_size_, 0);
     runs_.resize(rows);
     mask_.assign(rows, 0);
@@ -257,6 +259,8 @@ class Evaluator {
   }
 
   void Free(std::size_t row) {
+    const std::size_t episode = runs_[row]->episode;
+    memories_[episode / settings_.starts.size()].Take(episodes_[episode]);
     runs_[row].reset();
     ++episodes_done_;
   }
@@ -276,6 +280,7 @@ class Evaluator {
 
   std::vector<EpisodeReport> episodes_;
   std::vector<std::size_t> num_begun_;           // of each track
+  std::vector<RunMemory> memories_;              // likewise
   std::vector<float> shown_;                     // [n, d]
   std::vector<std::optional<EpisodeRun>> runs_;  // of each row; none: it stands still
   std::vector<std::int32_t> driving_;            // rows

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <climits>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct EvaluatorSettings {
   std::vector<EpisodeStart> starts;  // of the episodes of each track
   Perturbation perturbation;
   std::string kind{};                         // of all rows' games, for the runs
+  int first_runs = INT_MAX;                   // of each track that are kept, and the best one
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };
 
@@ -38,7 +40,8 @@ struct EvaluatorResult {
 
 // Drives every episode in whichever row of its track is free. Nothing of what it finds depends on
 // the number of rows, if what the policy does in a row does not depend on the others. The runs
-// are of what the environment shows, without the perturbation.
+// are of what the environment shows, without the perturbation; which ones are kept RunMemory says,
+// the others are empty.
 //
 // `progress` may be empty; it is called after every step. Throws std::invalid_argument when there
 // are fewer rows than tracks, the environment does not leave resets to its caller

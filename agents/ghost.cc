@@ -1,11 +1,21 @@
 #include "agents/ghost.h"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "agents/run_csv.h"
 #include "env/npy.h"
 
 namespace hotlap::agents {
+namespace {
+
+// A car stands somewhere around the start, and a step ends somewhere beyond the finish.
+constexpr float kMostBesideFinishM = 30;
+
+}  // namespace
 
 std::vector<Vec3> LineOf(const Run& run, const Centreline& centreline) {
   std::vector<Vec3> line;
@@ -18,6 +28,19 @@ std::vector<Vec3> LineOf(const Run& run, const Centreline& centreline) {
 
 std::vector<Vec3> Ghost::LineOver(const Centreline& centreline) const {
   return run ? LineOf(*run, centreline) : points_m;
+}
+
+void CheckOnTrack(const std::string& name, const Run& run, const Centreline& centreline) {
+  const float finish_m = centreline.finish_s_m() - centreline.start_s_m();
+  float farthest_m = 0;
+  for (const RunPoint& point : run.points) farthest_m = std::max(farthest_m, point.progress_m);
+  const bool fits = run.finished() ? std::abs(farthest_m - finish_m) <= kMostBesideFinishM
+                                   : farthest_m <= finish_m + kMostBesideFinishM;
+  if (fits) return;
+  throw std::invalid_argument(
+      fmt::format("{}: it {} at {:.0f} m, and {} has its finish at {:.0f} m: another track of this "
+                  "name, or another line of it",
+                  name, run.finished() ? "finished" : "is", farthest_m, run.track, finish_m));
 }
 
 Ghost ReadGhost(const std::filesystem::path& path) {

@@ -28,6 +28,10 @@ struct Ghost {
 // and what is wrong with it.
 Ghost ReadGhost(const std::filesystem::path& path);
 
+// Throws std::invalid_argument where the run cannot be on this track: it goes on beyond the finish,
+// or has finished somewhere else.
+void CheckOnTrack(const std::string& name, const Run& run, const Centreline& centreline);
+
 // The line of a run over its track.
 std::vector<Vec3> LineOf(const Run& run, const Centreline& centreline);
 

@@ -40,29 +40,59 @@ float Select(bool first, float a, float b) {
 
 Vec3 Mix(Vec3 a, Vec3 b, float t) { return a + (b - a) * t; }
 
+void Check(const LineShape& shape) {
+  const auto check = [](bool is_good, const char* name, const char* allowed) {
+    if (!is_good) throw std::invalid_argument(std::string(name) + ": must be " + allowed);
+  };
+  check(shape.points.size() >= 2, "points", "two at least");
+  check(shape.length_m > 0 && shape.length_m <= kFarM, "length_m", "in (0, 1e6]");
+  const double segments = static_cast<double>(shape.points.size()) - (shape.closed ? 0 : 1);
+  check(std::abs(shape.spacing_m * segments - shape.length_m) <= shape.spacing_m / 2, "spacing_m",
+        "the length by the number of segments");
+  check(shape.start_s_m >= 0 && shape.start_s_m < shape.length_m, "start_s_m", "in [0, length)");
+  check(shape.closed || (shape.finish_s_m > shape.start_s_m && shape.finish_s_m <= shape.length_m),
+        "finish_s_m", "in (start, length]");
+  check(shape.laps >= 1, "laps", "1 at least");
+  check(!shape.gates_s_m.empty() && std::ranges::is_sorted(shape.gates_s_m), "gates_s_m",
+        "one at least, ascending");
+}
+
 }  // namespace
 
 std::shared_ptr<const Centreline> Centreline::FromTrack(const sim::Track& track) {
+  LineShape shape{.points = {},
+                  .gates_s_m = {},
+                  .length_m = track.length_m(),
+                  .spacing_m = track.spacing_m(),
+                  .start_s_m = track.start_s_m(),
+                  .finish_s_m = track.finish_s_m(),
+                  .closed = track.closed(),
+                  .laps = track.laps()};
+  for (const sim::Gate& gate : track.gates()) shape.gates_s_m.push_back(gate.s_m);
+  for (const sim::RoadPoint& p : track.points()) {
+    shape.points.push_back({p.position_m, p.tangent, p.left, p.normal, p.half_width_left_m,
+                            p.half_width_right_m, p.surface, p.is_gap});
+  }
+  return FromShape(std::move(shape));
+}
+
+std::shared_ptr<const Centreline> Centreline::FromShape(LineShape shape) {
+  Check(shape);
   const sim::FloatingPointGuard guard;
   std::shared_ptr<Centreline> line(new Centreline);
-  line->closed_ = track.closed();
-  line->laps_ = track.laps();
-  line->length_m_ = track.length_m();
-  line->inverse_length_ = 1.0f / track.length_m();
-  line->spacing_m_ = track.spacing_m();
-  line->inverse_spacing_ = 1.0f / track.spacing_m();
-  line->start_s_m_ = track.start_s_m();
-  line->finish_s_m_ = track.closed()
-                          ? track.start_s_m() + static_cast<float>(track.laps()) * track.length_m()
-                          : track.finish_s_m();
-  for (const sim::Gate& gate : track.gates()) line->gates_s_m_.push_back(gate.s_m);
-
-  for (const sim::RoadPoint& p : track.points()) {
-    line->points_.push_back({p.position_m, p.tangent, p.left, p.normal, p.half_width_left_m,
-                             p.half_width_right_m, p.surface, p.is_gap});
-  }
+  line->closed_ = shape.closed;
+  line->laps_ = shape.laps;
+  line->length_m_ = shape.length_m;
+  line->inverse_length_ = 1.0f / shape.length_m;
+  line->spacing_m_ = shape.spacing_m;
+  line->inverse_spacing_ = 1.0f / shape.spacing_m;
+  line->start_s_m_ = shape.start_s_m;
+  line->finish_s_m_ = shape.closed
+                          ? shape.start_s_m + static_cast<float>(shape.laps) * shape.length_m
+                          : shape.finish_s_m;
+  line->gates_s_m_ = std::move(shape.gates_s_m);
+  line->points_ = std::move(shape.points);
   if (line->closed_) line->points_.push_back(line->points_.front());
-  assert(line->points_.size() >= 2);
   for (const LinePoint& p : line->points_) {
     line->positions_.push_back({p.position_m});
     line->x_m_.push_back(p.position_m.x);

@@ -32,6 +32,16 @@ struct LinePoint {
 
 class Centreline;
 
+// What a line is made of, as a track or whoever knows one tells it.
+struct LineShape {
+  std::vector<LinePoint> points;  // spacing_m apart; a circuit's last comes before its first
+  std::vector<float> gates_s_m;   // of one lap, ascending; the last is the finish, or ends a lap
+  float length_m = 0, spacing_m = 0;    // as Centreline's
+  float start_s_m = 0, finish_s_m = 0;  // of one lap
+  bool closed = false;
+  int laps = 1;
+};
+
 // A place on a line that is looked for (Centreline::Project), and what is found.
 struct LineSearch {
   const Centreline* line = nullptr;
@@ -44,6 +54,8 @@ struct LineSearch {
 class Centreline {
  public:
   static std::shared_ptr<const Centreline> FromTrack(const sim::Track& track);
+  // Throws std::invalid_argument that names the member which does not fit the others.
+  static std::shared_ptr<const Centreline> FromShape(LineShape shape);
   // A .npy file of [n, 3] float64 or float32 points, C order; half_width_m on both sides, gates
   // every `gate_spacing_m` (0: the finish alone). Throws std::runtime_error naming the file and
   // what is wrong.

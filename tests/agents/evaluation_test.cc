@@ -166,6 +166,10 @@ class FailingVenue : public EvaluationVenue {
   tl::expected<std::uint64_t, Refusal> LowerBoundMs(const std::string& track) override {
     return venue_->LowerBoundMs(track);
   }
+  tl::expected<std::shared_ptr<const Centreline>, Refusal> LineOf(
+      const std::string& track) override {
+    return venue_->LineOf(track);
+  }
 
  private:
   std::unique_ptr<EvaluationVenue> venue_;
@@ -193,6 +197,18 @@ TEST(EvaluationTest, HasNoReportWhenNothingCouldBegin) {
   const auto report = Evaluate(venue, Request("pursuit"), {});
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().text, "it is gone");
+}
+
+TEST(EvaluationTest, KeepsAsManyRunsAsItIsAskedFor) {
+  EvaluationRequest request = Request("random");
+  request.max_ticks = 100;
+  request.episodes = 6;
+  request.first_runs = 2;
+  const EvaluationReport report = Report(request);
+  ASSERT_EQ(report.tracks.size(), 2u);
+  EXPECT_EQ(
+      std::ranges::count_if(report.episodes, [](const auto& e) { return e.run.points.empty(); }), 6)
+      << "of each track two and the best are there";
 }
 
 TEST(EvaluationTest, TellsTheProgressOfAllTracks) {

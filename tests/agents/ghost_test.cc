@@ -55,6 +55,24 @@ TEST(GhostTest, IsARunOnItsOwnTrackAlone) {
       << "in the middle where its place to the side is not known";
 }
 
+TEST(GhostTest, RunMustFitTheTrackOfItsName) {
+  const Centreline& line = *PracticeTrack("hairpins").centreline;
+  const float finish_m = line.finish_s_m() - line.start_s_m();
+  const auto check = [&](float farthest_m, EndReason reason) {
+    agents::Run run;
+    run.track = "hairpins";
+    run.end_reason = reason;
+    run.points = {{0, 0}, {50, farthest_m}};
+    CheckOnTrack("friend", run, line);
+  };
+  EXPECT_NO_THROW(check(finish_m, EndReason::kFinish));
+  EXPECT_NO_THROW(check(20, EndReason::kFall));
+  const auto refused =
+      ThrowsMessage<std::invalid_argument>(HasSubstr("and hairpins has its finish at"));
+  EXPECT_THAT([&] { check(finish_m / 2, EndReason::kFinish); }, refused);
+  EXPECT_THAT([&] { check(finish_m + 100, EndReason::kTimeLimit); }, refused);
+}
+
 TEST(GhostTest, NamesTheFileThatIsNone) {
   EXPECT_THAT([] { ReadGhost("some.txt"); },
               ThrowsMessage<std::invalid_argument>(

@@ -23,6 +23,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using ::testing::ThrowsMessage;
 
 void ExpectNear(Vec3 a, Vec3 b, float tolerance) {
   EXPECT_NEAR(a.x, b.x, tolerance);
@@ -319,6 +320,43 @@ TEST(CentrelineTest, SearchesTogetherFindWhatEachFindsAlone) {
       }
     }
   }
+}
+
+// A straight road of 10 m.
+LineShape SomeShape() {
+  LineShape shape{.points = {}, .gates_s_m = {9}, .length_m = 10, .spacing_m = 5, .finish_s_m = 9};
+  for (int i = 0; i < 3; ++i) {
+    shape.points.push_back({.position_m = {0, 0, 5 * static_cast<float>(i)},
+                            .tangent = {0, 0, 1},
+                            .left = {1, 0, 0},
+                            .normal = {0, 1, 0}});
+  }
+  return shape;
+}
+
+TEST(CentrelineTest, IsMadeOfAShape) {
+  const auto line = Centreline::FromShape(SomeShape());
+  EXPECT_EQ(line->finish_s_m(), 9);
+  EXPECT_EQ(line->Project({2, 0, 7}, 0, 9).lateral_m, 2);
+  EXPECT_EQ(line->PositionAt(7.5f), (Vec3{0, 0, 7.5f}));
+}
+
+TEST(CentrelineTest, ShapeThatDoesNotFitItselfIsRefusedByItsMember) {
+  const auto refused = [](auto change, const char* name) {
+    LineShape shape = SomeShape();
+    change(shape);
+    EXPECT_THAT([&] { Centreline::FromShape(shape); },
+                ThrowsMessage<std::invalid_argument>(StartsWith(name)));
+  };
+  refused([](LineShape& shape) { shape.points.resize(1); }, "points");
+  refused([](LineShape& shape) { shape.points.resize(2); }, "spacing_m");
+  refused([](LineShape& shape) { shape.closed = true; }, "spacing_m");
+  refused([](LineShape& shape) { shape.spacing_m = 0; }, "spacing_m");
+  refused([](LineShape& shape) { shape.length_m = 0; }, "length_m");
+  refused([](LineShape& shape) { shape.start_s_m = 10; }, "start_s_m");
+  refused([](LineShape& shape) { shape.finish_s_m = 11; }, "finish_s_m");
+  refused([](LineShape& shape) { shape.laps = 0; }, "laps");
+  refused([](LineShape& shape) { shape.gates_s_m.clear(); }, "gates_s_m");
 }
 
 }  // namespace

@@ -50,10 +50,10 @@ TEST_F(HotlapEvalTest, FindsTheSameBehindAServerAsInProcess) {
   std::vector<std::string> local = flags, remote = flags;
   local[static_cast<std::size_t>(out)] = Place("local");
   remote[static_cast<std::size_t>(out)] = Place("remote");
-  remote.insert(remote.end(), {"--server", endpoint});
+  remote.insert(remote.end(), {"--server", endpoint, "--configs", Place("nowhere")});
   ASSERT_EQ(Evaluate(local), 0);
   ASSERT_EQ(Evaluate(remote), 0);
-  for (const char* file : {"/report.json", "/episodes.csv", "/table.txt"}) {
+  for (const char* file : {"/report.json", "/episodes.csv", "/table.txt", "/report.html"}) {
     EXPECT_EQ(Text(std::string("local") + file), Text(std::string("remote") + file)) << file;
   }
 }
