@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -21,12 +22,11 @@ bool IsPlain(char c) {
 }
 
 // Names of tracks may come from a server, and must not lead to another folder.
-std::string FileName(const std::string& track, int episode) {
-  std::string name = track;
+std::string PlainName(std::string track) {
   std::ranges::replace_if(
-      name, [](char c) { return !IsPlain(c); }, '_');
-  if (name.starts_with('.')) name[0] = '_';
-  return name + '-' + std::to_string(episode);
+      track, [](char c) { return !IsPlain(c); }, '_');
+  if (track.starts_with('.')) track[0] = '_';
+  return track;
 }
 
 std::vector<const EpisodeReport*> DrivenOn(const EvaluationReport& report,
@@ -82,7 +82,10 @@ std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
   RemoveRuns(folder / "runs");
   if (keep == Keep::kNone) return reasons;
   std::filesystem::create_directories(folder / "runs");
+  std::set<std::string> names;
   for (const TrackReport& track : report.tracks) {
+    std::string name = PlainName(track.track);
+    while (!names.insert(name).second) name += '~';  // two tracks that differ in what is not plain
     std::vector<const EpisodeReport*> kept = DrivenOn(report, track.track);
     if (keep == Keep::kBest) {
       kept.clear();
@@ -90,7 +93,7 @@ std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
     }
     std::string reason;
     for (const EpisodeReport* episode : kept) {
-      const auto path = folder / "runs" / FileName(track.track, episode->episode);
+      const auto path = folder / "runs" / (name + '-' + std::to_string(episode->episode));
       std::ostringstream table;
       WriteRun(table, episode->run);
       WriteWholeFile(path.string() + ".csv", table.str());

@@ -28,8 +28,9 @@ std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::s
 
 // Writes runs/<track>-<episode>.csv and .txt into a folder that there is: of every track the
 // notable runs, or all; those that were in runs/ before go. What is no plain character of a track's
-// name becomes '_'. Gives the reasons why runs have no script, once for each track. Throws
-// std::runtime_error that names the file which cannot be written.
+// name becomes '_'; of two names that are the same then the later one has a '~' more. Gives the
+// reasons why runs have no script, once for each track. Throws std::runtime_error that names the
+// file which cannot be written.
 std::vector<std::string> WriteRuns(const std::filesystem::path& folder,
                                    const EvaluationReport& report, Keep keep);
 

@@ -18,8 +18,8 @@ namespace hotlap::agents {
 namespace {
 
 constexpr std::string_view kFirstLine = "# hotlap run 1";
-constexpr const char* kNothing = "none";  // is randomised
-constexpr std::size_t kMaxFileSize = std::size_t{16} << 20;
+constexpr const char* kNothing = "none";                    // is randomised
+constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;  // a day in steps of one tick
 constexpr std::int32_t kMaxRaceTimeMs = 86'400'000;
 constexpr int kMaxTicksPerStep = 1000, kTickMs = 10;
 constexpr float kMaxNumber = 1e7f;  // of metres and metres per second

@@ -133,6 +133,16 @@ TEST_F(KeptRunsTest, StayInTheirFolderWhateverATrackIsCalled) {
                                    "runs/generated_7_0.5-0.csv", "runs/generated_7_0.5-0.txt"));
 }
 
+TEST_F(KeptRunsTest, TracksOfNearlyOneNameHaveFilesOfTheirOwn) {
+  std::vector<EpisodeReport> episodes;
+  for (const char* track : {"a:b", "a/b", "a_b"}) {
+    episodes.push_back(Driven(FinishedEpisode(0, 300, {}, {1, 1}, track)));
+    episodes.back().run.randomised = {"grip"};  // no script
+  }
+  WriteRuns(folder_, ReportOf(std::move(episodes)), Keep::kBest);
+  EXPECT_THAT(Files(), ElementsAre("runs/a_b-0.csv", "runs/a_b~-0.csv", "runs/a_b~~-0.csv"));
+}
+
 TEST_F(KeptRunsTest, TakeThePlaceOfThoseOfAnEarlierEvaluation) {
   WriteRuns(folder_, ReportOf({Finished(0, 300)}), Keep::kBest);
   WriteRuns(folder_, ReportOf({Finished(1, 300)}), Keep::kBest);
