@@ -5,12 +5,14 @@
     train_report.py tracks      one longer training on each of some built-in tracks
     train_report.py generated   one training on generated tracks, judged on 200 that it has not seen
 
-Nothing is taken from the training itself but the weights of its best trial: the times are those of hotlap-eval.
+Nothing is taken from the training itself but the weights of its best trial: the times are those of hotlap-eval. What is there
+already in the directory of the trainings is taken as it is, as far as it has come.
 """
 import argparse
 import csv
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -24,12 +26,30 @@ def main():
     parser.add_argument('what', choices=['sprint', 'tracks', 'generated'])
     parser.add_argument('--programs', type=pathlib.Path, required=True, help='directory of the built programs')
     parser.add_argument('--out', type=pathlib.Path, required=True, help='directory for the trainings')
-    parser.add_argument('--minutes', type=float, help='of each training (default: 3, 20, 60)')
+    parser.add_argument('--minutes', type=float, help='of each training, at most (default: 3, 20, 60)')
     parser.add_argument('--seeds', type=int, default=10, help='of sprint (default: 10)')
     parser.add_argument('--tracks', nargs='+', default=TRACKS, help=f'names (default: {" ".join(TRACKS)})')
+    parser.add_argument('--docs', type=pathlib.Path,
+                        help='directory of training.md: writes the table into it, and the curves into its training/')
     arguments = parser.parse_args()
-    table = {'sprint': sprint, 'tracks': tracks, 'generated': generated}[arguments.what](arguments)
+    table, shown = {'sprint': sprint, 'tracks': tracks, 'generated': generated}[arguments.what](arguments)
     print('\n' + '\n'.join(table))
+    if arguments.docs:
+        document(arguments, table, shown)
+
+
+def document(arguments, table, shown):
+    """Puts the table, and the curves of the trainings that are shown, between the marks of this command in the page."""
+    (arguments.docs / 'training').mkdir(exist_ok=True)
+    for name in shown:
+        shutil.copy(arguments.out / name / 'curves.svg', arguments.docs / 'training' / f'{name}.svg')
+    page = arguments.docs / 'training.md'
+    before, mark, rest = page.read_text().partition(f'<!-- ./run train {arguments.what} -->\n')
+    _, end, after = rest.partition('<!-- end -->\n')
+    if not (mark and end):
+        raise SystemExit(f'{page}: no place for the table: no {mark or "<!-- ./run train " + arguments.what + " -->"}')
+    pictures = [f'![Curves of {name}](training/{name}.svg)' for name in shown]
+    page.write_text(before + mark + '\n'.join(table + [''] + pictures) + '\n' + end + after)
 
 
 def sprint(arguments):
@@ -43,7 +63,7 @@ def sprint(arguments):
         table.append(f'| {seed} | {float(first["wall_s"]):.0f} s | {float(first["steps"]) / 1e6:.1f} million | '
                      f'{seconds(time and time["best"])} | {float(last["steps"]) / float(last["wall_s"]):,.0f} |'
                      if first else f'| {seed} | never | | {seconds(time and time["best"])} | |')
-    return table
+    return table, ['sprint-1']
 
 
 def tracks(arguments):
@@ -58,7 +78,7 @@ def tracks(arguments):
         last = rows(out)[-1]
         table.append(f'| `{name}` | {seconds(bound)} | {seconds(scripted)} | {seconds(best)} | {ratio(best, bound)} | '
                      f'{ratio(best, scripted)} | {spent(last)} |')
-    return table
+    return table, arguments.tracks
 
 
 def generated(arguments):
@@ -68,7 +88,7 @@ def generated(arguments):
     finished = sum(track['finished'] for track in report['tracks'])
     last = rows(out)[-1]
     return [*header('unseen tracks of difficulty 0.5', 'finished', 'share', 'trained'),
-            f'| {len(UNSEEN)} | {finished} | {finished / len(UNSEEN):.1%} | {spent(last)} |']
+            f'| {len(UNSEEN)} | {finished} | {finished / len(UNSEEN):.1%} | {spent(last)} |'], ['generated']
 
 
 def train(arguments, config, out, minutes, *flags):
