@@ -53,16 +53,14 @@ def document(arguments, table, shown):
 
 
 def sprint(arguments):
-    table = header('seed', 'first finish of a trial after', 'steps until then', 'best trial after the whole', 'steps/s')
+    table = header('seed', 'first finish of a trial after', 'steps until then', 'best trial in the end', 'trained')
     for seed in range(1, arguments.seeds + 1):
         out = arguments.out / f'sprint-{seed}'
         train(arguments, 'ppo_sprint', out, arguments.minutes or 3, '--seed', str(seed))
         first = next((row for row in rows(out) if row['trial_finish_rate'] == '1'), None)
-        last = rows(out)[-1]
+        begun = f'{float(first["wall_s"]):.0f} s | {float(first["steps"]) / 1e6:.1f} million' if first else 'never |'
         time = judge(arguments, out, ['short_sprint'])['tracks'][0]['finish_time_ms']
-        table.append(f'| {seed} | {float(first["wall_s"]):.0f} s | {float(first["steps"]) / 1e6:.1f} million | '
-                     f'{seconds(time and time["best"])} | {float(last["steps"]) / float(last["wall_s"]):,.0f} |'
-                     if first else f'| {seed} | never | | {seconds(time and time["best"])} | |')
+        table.append(f'| {seed} | {begun} | {seconds(time and time["best"])} | {spent(rows(out)[-1])} |')
     return table, ['sprint-1']
 
 
