@@ -69,7 +69,7 @@ tl::expected<EnvironmentSpec, Refusal> RemoteRowSource::Spec(const std::string& 
 
 tl::expected<std::unique_ptr<LearnerEnvironment>, Refusal> RemoteRowSource::Open(
     const RowRequest& request) {
-  const Deadline deadline = DeadlineIn(timeout_);
+  const Deadline deadline = DeadlineIn(request.wait + timeout_);
   auto remote = RemoteVectorEnvironment::Connect(options_, deadline);
   if (!remote) return tl::unexpected(remote.error());
   const auto attached = (*remote)->Attach({.environment = request.environment,
@@ -78,6 +78,7 @@ tl::expected<std::unique_ptr<LearnerEnvironment>, Refusal> RemoteRowSource::Open
                                            .kind = kind_,
                                            .autoreset = request.autoreset,
                                            .info = request.info,
+                                           .wait = request.wait,
                                            .keep_every_m = request.keep_every_m,
                                            .starts = request.starts},
                                           deadline);

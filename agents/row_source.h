@@ -24,6 +24,7 @@ struct RowRequest {
   std::vector<std::string> info;  // columns
   float keep_every_m = 0;         // of the line, states are kept to begin at; 0: none
   Starts starts;
+  std::chrono::milliseconds wait{0};  // for games of a server that are being given back
 };
 
 // The request in parts, one for each worker: together the same rows in their order, each on the
