@@ -321,6 +321,7 @@ class Training {
     WriteWeights(File("latest.weights"), Learnt(), network_);
     WriteRecord(File("checkpoint"), kCheckpointKind, kCheckpointVersion,
                 {{"policy_hash", Hex(spec_.policy_hash)},
+                 {"task_hash", Hex(spec_.task_hash)},
                  {"stage", stage_},
                  {"wall_s", wall_s_},
                  {"best_time_ms", best_time_ms_},
@@ -331,11 +332,18 @@ class Training {
     return {};
   }
 
+  // `parts`: of the environment, which another hash tells apart.
+  void CheckHash(const nlohmann::json& checkpoint, const char* field, std::uint64_t hash,
+                 const char* parts) const {
+    if (UnpackHex(checkpoint, field) == hash) return;
+    throw std::runtime_error("the environment '" + config_.environment +
+                             "' is not the one that it was trained on: the field '" + field +
+                             "' differs, for other " + parts);
+  }
+
   tl::expected<void, Refusal> Load(const nlohmann::json& checkpoint) {
-    if (UnpackHex(checkpoint, "policy_hash") != spec_.policy_hash) {
-      throw std::runtime_error("the environment '" + config_.environment +
-                               "' is not the one that it was trained on");
-    }
+    CheckHash(checkpoint, "policy_hash", spec_.policy_hash, "observations, actions or steps");
+    CheckHash(checkpoint, "task_hash", spec_.task_hash, "rewards, rules or randomisation");
     best_time_ms_ = static_cast<int>(UnpackInt(checkpoint, "best_time_ms", 0, 1 << 30));
     wall_s_ = UnpackNumber(checkpoint, "wall_s");
     const nlohmann::json& best = Field(checkpoint, "best_trial");

@@ -53,8 +53,7 @@ class TrainingTest : public ::testing::Test {
   // Until it is done, or has come so far. `on_progress` is called first of all.
   TrainingResult Run(const TrainingSettings& settings, std::int64_t stop_after = 1LL << 60,
                      const std::function<void(const TrainingProgress&)>& on_progress = {}) {
-    LocalRowSource rows({HOTLAP_SOURCE_DIR "/configs/environments",
-                         HOTLAP_SOURCE_DIR "/configs/tracks",
+    LocalRowSource rows({environments_, HOTLAP_SOURCE_DIR "/configs/tracks",
                          HOTLAP_SOURCE_DIR "/configs/vehicles/stadium.yaml"});
     std::atomic<bool> stops = false;
     const auto trained = Train(settings, rows, stops, [&](const TrainingProgress& progress) {
@@ -71,6 +70,7 @@ class TrainingTest : public ::testing::Test {
 
   const fs::path folder_ =
       fs::path(::testing::TempDir()) / ("training_test_" + std::to_string(getpid()));
+  fs::path environments_ = HOTLAP_SOURCE_DIR "/configs/environments";
   std::set<int> stages_;  // that were seen
 };
 
@@ -258,7 +258,7 @@ TEST_F(TrainingTest, ACheckpointThatDoesNotFitIsRefusedByItsName) {
   settings.resumes = true;
   const TrainingConfig good = settings.config;
   settings.config.environment = "default";
-  expect_error("'default' is not the one that it was trained on");
+  expect_error("'default' is not the one that it was trained on: the field 'policy_hash' differs");
   settings.config = good;
   settings.config.rows = 4;
   expect_error("'rows'");
@@ -270,6 +270,41 @@ TEST_F(TrainingTest, ACheckpointThatDoesNotFitIsRefusedByItsName) {
   bytes.resize(bytes.size() / 2);
   WriteWholeFile(folder_ / "run/checkpoint", bytes);
   expect_error("no msgpack");
+}
+
+// Also by a learner whose part of a checkpoint has no states of rows, which know their task.
+TEST_F(TrainingTest, ACheckpointOfAnotherTaskIsRefusedWhoeverLearns) {
+  environments_ = folder_ / "environments";
+  fs::create_directories(environments_);
+  const auto set_time_limit = [&](int seconds) {
+    WriteWholeFile(
+        environments_ / "short.yaml",
+        "ticks_per_step: 10\nrules: {time_limit: {after_s: " + std::to_string(seconds) + "}}\n");
+  };
+  for (const std::string learner : {"ppo", "cma_es"}) {
+    TrainingSettings settings = Settings(learner, R"(
+environment: short
+tracks: [short_sprint]
+rows: 4
+steps: 4000
+network: {hidden: [4]}
+learner: )" + learner);
+    set_time_limit(1);
+    Run(settings, 1);
+    settings.resumes = true;
+    const auto expect_error = [&](const std::string& text) {
+      EXPECT_THAT([&] { Run(settings); },
+                  ThrowsMessage<std::runtime_error>(AllOf(
+                      HasSubstr((settings.directory / "checkpoint").string()), HasSubstr(text))));
+    };
+    set_time_limit(2);
+    expect_error("'short' is not the one that it was trained on: the field 'task_hash' differs");
+    set_time_limit(1);
+    nlohmann::json checkpoint = ReadRecord(settings.directory / "checkpoint", "checkpoint", 1);
+    checkpoint.erase("task_hash");
+    WriteRecord(settings.directory / "checkpoint", "checkpoint", 1, checkpoint);
+    expect_error("the field 'task_hash' is missing");
+  }
 }
 
 TEST_F(TrainingTest, FewerRowsThanTracksAreRefusedAlsoWhereNoFileSaidThem) {
