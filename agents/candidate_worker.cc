@@ -31,7 +31,7 @@ CandidateWorker::CandidateWorker(std::unique_ptr<transport::LearnerEnvironment> 
 tl::expected<void, Refusal> CandidateWorker::Drive(
     const ActorCritic& network, const ObservationScale& scale, std::span<const float> actors,
     std::span<const std::vector<CandidateEpisode>> episodes, std::span<EpisodeEnd> ends,
-    std::span<ObservationStatistics> seen) {
+    std::span<ObservationStatistics> seen, const std::function<bool()>& gives_up) {
   const auto rows = static_cast<std::size_t>(num_rows());
   assert(episodes.size() == rows);
   const std::size_t actor_size = network.actor().num_parameters();
@@ -46,7 +46,7 @@ tl::expected<void, Refusal> CandidateWorker::Drive(
     for (std::size_t row = 0; row < rows; ++row) {
       if (places_[row] < episodes[row].size()) rows_.push_back(static_cast<std::int32_t>(row));
     }
-    if (rows_.empty()) return {};
+    if (rows_.empty() || gives_up()) return {};
     clock.AddTo(times_.environment);
 
     for (std::size_t line = 0; line < rows_.size(); ++line) {

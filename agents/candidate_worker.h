@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,12 +47,12 @@ class CandidateWorker {
   // the end of one is written to ends[number]. `actors`: parameters of the network's actor for each
   // candidate, one after the other; all see through `scale`. seen[number] gets the
   // observations that the episode acted on, unless `seen` is empty. An episode depends on its seed,
-  // its track and its candidate alone. REQUIRES: a list for each row. After a refusal the ends are
-  // of no use.
+  // its track and its candidate alone. Ends early once `gives_up`, which is asked before each step,
+  // says so. REQUIRES: a list for each row. After that, or a refusal, the ends are of no use.
   tl::expected<void, transport::Refusal> Drive(
       const ActorCritic& network, const ObservationScale& scale, std::span<const float> actors,
       std::span<const std::vector<CandidateEpisode>> episodes, std::span<EpisodeEnd> ends,
-      std::span<ObservationStatistics> seen);
+      std::span<ObservationStatistics> seen, const std::function<bool()>& gives_up);
   // Of the last Drive.
   const RolloutTimes& times() const { return times_; }
 

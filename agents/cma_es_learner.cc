@@ -1,6 +1,7 @@
 #include "agents/cma_es_learner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -53,10 +54,12 @@ constexpr double kLargest = 1e18;
 }  // namespace
 
 CmaEsLearner::CmaEsLearner(const ActorCritic& network, const CmaEsLearnerSettings& settings,
-                           std::vector<std::unique_ptr<CandidateWorker>> workers)
+                           std::vector<std::unique_ptr<CandidateWorker>> workers,
+                           std::function<bool()> gives_up)
     : network_(network),
       settings_(settings),
       workers_(std::move(workers)),
+      gives_up_(std::move(gives_up)),
       num_rows_(NumRows(workers_)),
       threads_(static_cast<int>(workers_.size())),
       places_(RealParameters(network.actor())),
@@ -139,10 +142,19 @@ tl::expected<IterationReport, Refusal> CmaEsLearner::Iterate() {
   std::vector<ObservationStatistics> seen;
   if (is_first_look())
     seen.assign(ends_.size(), ObservationStatistics(network_.observation_size()));
+  std::atomic<bool> is_given_up = false;  // by one of them, then by all
+  const auto gives_up = [&] {
+    if (gives_up_()) is_given_up = true;
+    return is_given_up.load();
+  };
   const auto driven = OnWorkers(threads_, workers_, [&](CandidateWorker& worker, std::size_t) {
-    return worker.Drive(network_, weights_.scale, actors_, DealEpisodes(worker), ends_, seen);
+    return worker.Drive(network_, weights_.scale, actors_, DealEpisodes(worker), ends_, seen,
+                        gives_up);
   });
   if (!driven) return tl::unexpected(driven.error());
+  IterationReport report;
+  report.is_given_up = is_given_up;
+  if (is_given_up) return report;
 
   if (std::ranges::all_of(
           ends_, [](const EpisodeEnd& end) { return end.reason == EndReason::kGameLost; })) {
@@ -162,7 +174,6 @@ tl::expected<IterationReport, Refusal> CmaEsLearner::Iterate() {
     search_.Tell(costs, state_);
     TakeMean();
   }
-  IterationReport report;
   report.ends = ends_;
   for (const EpisodeEnd& end : ends_) steps_ += end.steps;
   for (const auto& worker : workers_) {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -33,9 +34,12 @@ struct CmaEsLearnerSettings {
 class CmaEsLearner : public Learner {
  public:
   // Of one network; the workers' rows together are 0, 1, .. in order. Throws std::invalid_argument
-  // when there are fewer rows than tracks.
-  CmaEsLearner(const ActorCritic& network, const CmaEsLearnerSettings& settings,
-               std::vector<std::unique_ptr<CandidateWorker>> workers);
+  // when there are fewer rows than tracks. A generation is given up within a step of when
+  // `gives_up` says so, which several threads ask at a time.
+  CmaEsLearner(
+      const ActorCritic& network, const CmaEsLearnerSettings& settings,
+      std::vector<std::unique_ptr<CandidateWorker>> workers,
+      std::function<bool()> gives_up = [] { return false; });
 
   tl::expected<void, transport::Refusal> ChangeRows(const RowOpener& open) override;
   // One generation. Measures: "best_return" and "median_return" of its candidates, "step_size" and
@@ -58,6 +62,7 @@ class CmaEsLearner : public Learner {
   const ActorCritic& network_;
   const CmaEsLearnerSettings settings_;
   std::vector<std::unique_ptr<CandidateWorker>> workers_;
+  const std::function<bool()> gives_up_;
   int num_rows_;
   WorkerPool threads_;
   std::vector<std::size_t> places_;  // of what is searched, among the actor's parameters

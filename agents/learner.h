@@ -26,6 +26,8 @@ struct IterationReport {
   // Wall time: of all workers added up, of the update, and of the whole.
   RolloutTimes rollout;
   std::chrono::nanoseconds update{}, wall{};
+  // It ended early, for whoever asked for that: nothing is learnt, and the next one is the same.
+  bool is_given_up = false;
 };
 
 // Those of each worker: together 0, 1, .. of the training in order.

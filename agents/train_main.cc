@@ -143,7 +143,7 @@ int RunTraining(const Flags& flags) {
             << "\npolicy: "
             << (flags.out / (has_trial ? "best.weights" : "latest.weights")).string()
             << "\ncurves: " << (flags.out / "curves.svg").string() << '\n';
-  if (trained->steps < settings.config.steps) {
+  if (!trained->is_done) {
     std::cout << "go on: hotlap-train --resume --out " << flags.out.string() << '\n';
   }
   return 0;

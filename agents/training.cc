@@ -65,32 +65,41 @@ struct Gathered {
 
 class Training {
  public:
-  Training(const TrainingSettings& settings, RowSource& source, EnvironmentSpec spec)
+  Training(const TrainingSettings& settings, RowSource& source, EnvironmentSpec spec,
+           const std::atomic<bool>& stops)
       : settings_(settings),
         config_(settings.config),
         source_(source),
+        stops_(stops),
         spec_(std::move(spec)),
         network_(spec_, config_.network),
         recent_(config_.rows) {}
 
   tl::expected<TrainingResult, Refusal> Run(
-      const std::atomic<bool>& stops,
       const std::function<void(const TrainingProgress&)>& on_progress) {
     if (auto begun = Begin(); !begun) return tl::unexpected(begun.error());
     auto latest = Clock::now();
-    const auto until =
-        settings_.time_limit
-            ? latest + std::chrono::duration_cast<Clock::duration>(*settings_.time_limit)
-            : kNoDeadline;
+    if (settings_.time_limit) {
+      until_ = latest + std::chrono::duration_cast<Clock::duration>(*settings_.time_limit);
+    }
+    const auto count_wall = [&] {
+      const auto now = Clock::now();
+      wall_s_ += Seconds(now - latest);
+      latest = now;
+    };
     auto saved_at = latest;
     bool has_checkpoint = settings_.resumes;
     if (on_progress) on_progress(Progress({}, 0));
-    while (learner_->steps() < config_.steps && !stops && latest < until) {
+    while (learner_->steps() < config_.steps && !IsOver()) {
       // Not after the iteration that decides it: a checkpoint is of before or after the move.
       if (auto moved = MoveOn(); !moved) return tl::unexpected(moved.error());
       const std::int64_t before = learner_->steps();
       const auto report = learner_->Iterate();
       if (!report) return tl::unexpected(report.error());
+      if (report->is_given_up) {
+        count_wall();
+        break;
+      }
       Take(*report);
       const bool is_done = learner_->steps() >= config_.steps;
       const auto passed = [&](std::int64_t interval) {
@@ -99,31 +108,33 @@ class Training {
       if (passed(config_.trial_steps) && !is_done) {
         if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
       }
-      const auto now = Clock::now();
-      wall_s_ += Seconds(now - latest);
-      latest = now;
+      count_wall();
       if (passed(std::max<std::int64_t>(1, config_.steps / kMaxLogRows)) && !is_done) Log();
       // At the end it is saved anyway.
-      if ((!has_checkpoint || now - saved_at > settings_.checkpoint_interval) && !is_done) {
+      if ((!has_checkpoint || latest - saved_at > settings_.checkpoint_interval) && !is_done) {
         if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
-        saved_at = now;
+        saved_at = latest;
         has_checkpoint = true;
       }
       if (on_progress) on_progress(Progress(report->wall, learner_->steps() - before));
     }
-    const bool is_done = learner_->steps() >= config_.steps;
+    bool is_done = learner_->steps() >= config_.steps;
     if (!is_done) Log();
     if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
     if (is_done) {
       // The last trial, which one that was stopped has not had.
-      if (auto tried = Try(); !tried) return tl::unexpected(tried.error());
+      const auto tried = Try();
+      if (!tried) return tl::unexpected(tried.error());
+      is_done = *tried;
       Log();
       if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
     }
-    return TrainingResult{learner_->steps(), wall_s_, best_trial_};
+    return TrainingResult{learner_->steps(), wall_s_, best_trial_, is_done};
   }
 
  private:
+  bool IsOver() const { return stops_ || Clock::now() >= until_; }
+
   std::filesystem::path File(const char* name) const { return settings_.directory / name; }
 
   // What reads from it: errors name the file.
@@ -180,7 +191,8 @@ class Training {
                                           config_.seed, config_.scale_observations};
       return std::make_unique<CmaEsLearner>(
           network_, settings,
-          MakeWorkers<CandidateWorker>(std::move(rows), network_, settings_.timeout));
+          MakeWorkers<CandidateWorker>(std::move(rows), network_, settings_.timeout),
+          [this] { return IsOver(); });
     }
     const PpoLearnerSettings settings{config_.ppo, config_.seed, config_.steps,
                                       config_.scale_observations};
@@ -229,15 +241,18 @@ class Training {
             learner_->steps(),   config_.network,   learner_->weights()};
   }
 
-  tl::expected<void, Refusal> Try() {
-    auto trial = DriveTrial(*trial_rows_, network_, learner_->weights(), settings_.timeout);
+  // Whether it was driven, and not given up.
+  tl::expected<bool, Refusal> Try() {
+    auto trial = DriveTrial(*trial_rows_, network_, learner_->weights(), settings_.timeout,
+                            [this] { return IsOver(); });
     if (!trial) return tl::unexpected(trial.error());
+    if (trial->empty()) return false;
     trial_ = std::move(*trial);
     if (best_trial_.empty() || IsBetter(trial_, best_trial_)) {
       best_trial_ = trial_;
       WriteWeights(File("best.weights"), Learnt(), network_);
     }
-    return {};
+    return true;
   }
 
   // Harder tracks, when these are finished.
@@ -364,6 +379,8 @@ class Training {
   const TrainingSettings& settings_;
   const TrainingConfig& config_;
   RowSource& source_;
+  const std::atomic<bool>& stops_;
+  Deadline until_ = kNoDeadline;
   EnvironmentSpec spec_;
   ActorCritic network_;
   std::unique_ptr<Learner> learner_;
@@ -385,7 +402,7 @@ tl::expected<TrainingResult, Refusal> Train(
   CheckRows(settings.config);  // which may not be as a file had them
   auto spec = rows.Spec(settings.config.environment);
   if (!spec) return tl::unexpected(spec.error());
-  return Training(settings, rows, std::move(*spec)).Run(stops, on_progress);
+  return Training(settings, rows, std::move(*spec), stops).Run(on_progress);
 }
 
 }  // namespace hotlap::agents

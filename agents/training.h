@@ -51,11 +51,14 @@ struct TrainingResult {
   std::int64_t steps = 0;
   double wall_s = 0;  // of all runs
   std::vector<TrialLap> best_trial;
+  bool is_done = false;  // all steps, and the trial after them
 };
 
 // Runs until all steps are done, the time is over or `stops`: then everything is saved, so that a
-// run in parts is the same as one without a stop. `on_progress` is called when rows and files are
-// ready, and after each iteration. A refusal (an unknown environment or track, a server that is
+// run in parts learns the same as one without a stop. A trial under way is given up then, within a
+// step, and counts as not driven: the next one is driven when it is due. A generation of candidates
+// likewise; the next run repeats it. `on_progress` is called when rows and files are ready, and
+// after each iteration. A refusal (an unknown environment or track, a server that is
 // gone) leaves the last checkpoint. Throws
 // std::invalid_argument or std::runtime_error on a bad directory or file, or rows that do not fit.
 tl::expected<TrainingResult, transport::Refusal> Train(

@@ -13,7 +13,7 @@ namespace hotlap::agents {
 
 tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
-    std::chrono::milliseconds timeout) {
+    std::chrono::milliseconds timeout, const std::function<bool()>& gives_up) {
   const InfoReader end_reason(environment, "end_reason"), finish_time(environment, "finish_time"),
       progress(environment, "progress");
   const int rows = environment.num_rows();
@@ -43,6 +43,7 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
       --num_left;
     }
     if (num_left == 0) return laps;
+    if (gives_up && gives_up()) return std::vector<TrialLap>();
     policy.Act(observations, actions);
     batch = environment.Step(actions.view(), DeadlineIn(timeout));
   }

@@ -1,6 +1,7 @@
 // A lap without random actions on each row's track: how good a policy is while it still learns.
 #pragma once
 
+#include <functional>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -17,10 +18,11 @@ struct TrialLap {
 };
 
 // One of each row, from the start, of the same seeds in every trial: a function of the weights.
-// `environment` has autoreset disabled.
+// `environment` has autoreset disabled. No laps where `gives_up`, which is asked before each step,
+// has said so.
 tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
-    std::chrono::milliseconds timeout);
+    std::chrono::milliseconds timeout, const std::function<bool()>& gives_up = {});
 
 // Whether a trial is better than another of the same tracks: more finishes; then less time on the
 // tracks that both finished, in all; then more metres. REQUIRES: a lap of each track in both.

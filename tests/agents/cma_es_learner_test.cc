@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -148,6 +149,28 @@ TEST_P(CmaEsResumeTest, GoesOnFromWhatItSavedBitForBit) {
   EXPECT_EQ(learner.weights(), resumed.weights());
   EXPECT_EQ(learner.steps(), resumed.steps());
   EXPECT_EQ(Unwrap(learner.Save()), Unwrap(resumed.Save()));
+}
+
+TEST_F(CmaEsLearnerTest, AGenerationThatIsGivenUpIsNotLearntFromAndComesAgain) {
+  CmaEsLearner learner = Learner(Settings(8), 8, 1);
+  std::atomic<int> steps_left = 1 << 30;
+  CmaEsLearner stopped(network_, Settings(8),
+                       MakeWorkers<CandidateWorker>(Rows(8, 2, {"short_sprint"}), network_, 30s),
+                       [&] { return --steps_left < 0; });
+  for (int i = 0; i < 3; ++i) {  // the first one is looked at for the scale
+    const nlohmann::json before = Unwrap(stopped.Save());
+    for (const int steps : {0, 7}) {
+      steps_left = steps;
+      EXPECT_TRUE(Unwrap(stopped.Iterate()).is_given_up);
+      EXPECT_GE(steps_left, -2) << "each worker asks once more at most";
+      EXPECT_EQ(Unwrap(stopped.Save()), before);
+    }
+    steps_left = 1 << 30;
+    const IterationReport report = Unwrap(stopped.Iterate());
+    EXPECT_FALSE(report.is_given_up);
+    ExpectSameEnds(report.ends, Unwrap(learner.Iterate()).ends);
+    EXPECT_EQ(Unwrap(stopped.Save()), Unwrap(learner.Save()));
+  }
 }
 
 TEST_F(CmaEsLearnerTest, GoesOnWithOtherRowsWhereItIs) {

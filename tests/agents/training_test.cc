@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,11 +15,13 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "agents/record.h"
 #include "agents/training_log.h"
 #include "agents/weights_file.h"
 #include "agents/whole_file.h"
+#include "tests/agents/forwarded_rows.h"
 #include "tests/test_size.h"
 
 namespace hotlap::agents {
@@ -39,6 +43,41 @@ ppo: {rollout_steps: 16, epochs: 2, minibatch: 32}
 trial_steps: 400
 )";
 
+// Where a learner or a trial resets its rows itself: what they do in each step.
+class WatchedSource : public LocalRowSource {
+ public:
+  WatchedSource(const transport::CataloguePaths& paths, std::function<void()> on_step)
+      : LocalRowSource(paths), on_step_(std::move(on_step)) {}
+
+  tl::expected<std::unique_ptr<transport::LearnerEnvironment>, transport::Refusal> Open(
+      const RowRequest& request) override {
+    auto rows = LocalRowSource::Open(request);
+    if (!rows || request.autoreset != Autoreset::kDisabled) return rows;
+    return std::make_unique<WatchedRows>(std::move(*rows), on_step_);
+  }
+
+ private:
+  class WatchedRows : public ForwardedRows {
+   public:
+    WatchedRows(std::unique_ptr<transport::LearnerEnvironment> rows,
+                const std::function<void()>& on_step)
+        : ForwardedRows(std::move(rows)), on_step_(on_step) {}
+    Batch Step(const ActionView& actions, Deadline deadline) override {
+      on_step_();
+      return ForwardedRows::Step(actions, deadline);
+    }
+    Batch Step(Rows rows, const ActionView& actions, Deadline deadline) override {
+      on_step_();
+      return ForwardedRows::Step(rows, actions, deadline);
+    }
+
+   private:
+    const std::function<void()>& on_step_;
+  };
+
+  std::function<void()> on_step_;
+};
+
 class TrainingTest : public ::testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
@@ -53,9 +92,14 @@ class TrainingTest : public ::testing::Test {
   // Until it is done, or has come so far. `on_progress` is called first of all.
   TrainingResult Run(const TrainingSettings& settings, std::int64_t stop_after = 1LL << 60,
                      const std::function<void(const TrainingProgress&)>& on_progress = {}) {
-    LocalRowSource rows({environments_, HOTLAP_SOURCE_DIR "/configs/tracks",
-                         HOTLAP_SOURCE_DIR "/configs/vehicles/stadium.yaml"});
     std::atomic<bool> stops = false;
+    steps_watched_ = 0;
+    WatchedSource rows({environments_, HOTLAP_SOURCE_DIR "/configs/tracks",
+                        HOTLAP_SOURCE_DIR "/configs/vehicles/stadium.yaml"},
+                       [&] {
+                         std::this_thread::sleep_for(step_time_);
+                         if (++steps_watched_ == stop_in_step_) stops = true;
+                       });
     const auto trained = Train(settings, rows, stops, [&](const TrainingProgress& progress) {
       if (on_progress) on_progress(progress);
       stages_.insert(progress.stage);
@@ -72,6 +116,10 @@ class TrainingTest : public ::testing::Test {
       fs::path(::testing::TempDir()) / ("training_test_" + std::to_string(getpid()));
   fs::path environments_ = HOTLAP_SOURCE_DIR "/configs/environments";
   std::set<int> stages_;  // that were seen
+  // Of trials and candidates.
+  std::chrono::milliseconds step_time_{0};
+  int stop_in_step_ = 0;  // 0: none
+  std::atomic<int> steps_watched_ = 0;
 };
 
 TEST_F(TrainingTest, LeavesTheFilesThatItsHeaderNames) {
@@ -127,6 +175,79 @@ TEST_F(TrainingTest, AStopTriesNothingThatAnUnbrokenRunDoesNot) {
   EXPECT_TRUE(Run(settings, 1).best_trial.empty());
   EXPECT_TRUE(fs::exists(folder_ / "run/checkpoint"));
   EXPECT_FALSE(fs::exists(folder_ / "run/best.weights"));
+}
+
+TEST_F(TrainingTest, ATrialIsGivenUpWithinTheStepOfAStopAndTheNextOneIsDrivenWhenItIsDue) {
+  Run(Settings("unbroken", kQuick));
+  TrainingSettings settings = Settings("broken", kQuick);
+  stop_in_step_ = 3;
+  const TrainingResult stopped = Run(settings);
+  EXPECT_EQ(steps_watched_, 3);
+  EXPECT_EQ(stopped.steps, 400);
+  EXPECT_FALSE(stopped.is_done);
+  EXPECT_TRUE(stopped.best_trial.empty());
+  EXPECT_FALSE(fs::exists(folder_ / "broken/best.weights"));
+  settings.resumes = true;
+  stop_in_step_ = 0;
+  Run(settings, 800);
+  EXPECT_TRUE(fs::exists(folder_ / "broken/best.weights"));
+  const TrainingResult done = Run(settings);
+  EXPECT_TRUE(done.is_done);
+  EXPECT_EQ(done.best_trial.size(), 3u);
+  EXPECT_EQ(File("broken", "latest.weights"), File("unbroken", "latest.weights"));
+}
+
+TEST_F(TrainingTest, TheTrialAfterTheLastStepIsDrivenOnceItGoesOn) {
+  const std::string config =
+      std::string(kQuick).replace(std::string(kQuick).rfind("400"), 3, "9999");
+  Run(Settings("unbroken", config));
+  TrainingSettings settings = Settings("broken", config);
+  stop_in_step_ = 3;
+  const TrainingResult stopped = Run(settings);
+  EXPECT_EQ(stopped.steps, 1200);
+  EXPECT_FALSE(stopped.is_done);
+  EXPECT_TRUE(stopped.best_trial.empty());
+  settings.resumes = true;
+  stop_in_step_ = 0;
+  EXPECT_TRUE(Run(settings).is_done);
+  for (const char* file : {"latest.weights", "best.weights"}) {
+    EXPECT_EQ(File("broken", file), File("unbroken", file));
+  }
+}
+
+TEST_F(TrainingTest, ATrialIsGivenUpWhenTheTimeIsOver) {
+  TrainingSettings settings = Settings("run", kQuick);
+  settings.time_limit = std::chrono::milliseconds(200);
+  step_time_ = std::chrono::milliseconds(50);
+  const TrainingResult result = Run(settings);
+  EXPECT_LE(result.steps, 400);
+  EXPECT_TRUE(result.best_trial.empty());
+}
+
+TEST_F(TrainingTest, AGenerationOfCandidatesIsGivenUpWithinTheStepOfAStopAndDrivenAgain) {
+  const std::string config = R"(
+tracks: [short_sprint]
+rows: 4
+steps: 4000
+network: {hidden: [4]}
+learner: cma_es
+cma_es: {population: 4}
+)";
+  Run(Settings("unbroken", config));
+  const int steps = steps_watched_;
+  TrainingSettings settings = Settings("broken", config);
+  for (const int stop_in_step : {10, 200}) {  // the first generation, and a later one
+    ASSERT_LT(stop_in_step, steps / 2);
+    stop_in_step_ = stop_in_step;
+    EXPECT_FALSE(Run(settings).is_done);
+    EXPECT_EQ(steps_watched_, stop_in_step);
+    settings.resumes = true;
+  }
+  stop_in_step_ = 0;
+  EXPECT_TRUE(Run(settings).is_done);
+  for (const char* file : {"latest.weights", "best.weights"}) {
+    EXPECT_EQ(File("broken", file), File("unbroken", file));
+  }
 }
 
 TEST_F(TrainingTest, LeavesACheckpointAfterTheFirstIterationAlready) {

@@ -61,5 +61,30 @@ TEST(TrialTest, IsAFunctionOfTheWeightsWhateverTrialsWentBefore) {
   EXPECT_EQ(told(*others, 1), first);
 }
 
+TEST(TrialTest, IsGivenUpWithinAStepAndTheNextOneBeginsAnew) {
+  const EnvironmentConfig config = PracticeConfig("coarse");
+  const ActorCritic network(MakeSpec(config), {.hidden = {8}});
+  const auto rows =
+      MakeSimulatedEnvironment({.environment = config,
+                                .autoreset = Autoreset::kDisabled,
+                                .info = {"end_reason", "finish_time", "progress"}},
+                               PracticeTrack("short_sprint"), PracticeCatalogue().vehicle());
+  const auto drive = [&](int steps) {
+    int asked = 0;
+    const auto laps = DriveTrial(*rows, network, network.Initial(1, 0), std::chrono::seconds(30),
+                                 [&] { return ++asked > steps; });
+    EXPECT_TRUE(laps);
+    EXPECT_LE(asked, steps + 1);
+    return laps.value();
+  };
+  const auto whole = drive(1 << 30);
+  ASSERT_EQ(whole.size(), 1u);
+  for (const int steps : {0, 3}) EXPECT_TRUE(drive(steps).empty());
+  const auto again = drive(1 << 30);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].reason, whole[0].reason);
+  EXPECT_EQ(again[0].progress_m, whole[0].progress_m);
+}
+
 }  // namespace
 }  // namespace hotlap::agents
