@@ -172,21 +172,25 @@ class Training {
 
   // Those of each worker.
   tl::expected<LearnerRows, Refusal> OpenRows() {
-    const bool is_search = config_.learner == LearnerKind::kCmaEs;
     RowRequest request;
     request.environment = config_.environment;
     request.tracks = TracksOf(config_, stage_);
     request.rows = config_.rows;
-    request.autoreset = is_search ? Autoreset::kDisabled : Autoreset::kSameStep;
-    request.info = is_search ? CandidateWorker::InfoColumns() : RolloutWorker::InfoColumns();
-    request.keep_every_m = config_.keep_every_m;
-    request.starts = config_.starts;
+    if (const auto* const ppo = std::get_if<PpoTraining>(&config_.learner)) {
+      request.autoreset = Autoreset::kSameStep;
+      request.info = RolloutWorker::InfoColumns();
+      request.keep_every_m = ppo->keep_every_m;
+      request.starts = ppo->starts;
+    } else {
+      request.autoreset = Autoreset::kDisabled;
+      request.info = CandidateWorker::InfoColumns();
+    }
     return OpenAll(source_, Shares(request, settings_.workers));
   }
 
   std::unique_ptr<Learner> MakeLearner(LearnerRows rows) const {
-    if (config_.learner == LearnerKind::kCmaEs) {
-      const CmaEsLearnerSettings settings{config_.cma_es, config_.candidate_episodes,
+    if (const auto* const search = std::get_if<CmaEsTraining>(&config_.learner)) {
+      const CmaEsLearnerSettings settings{search->search, search->episodes,
                                           static_cast<int>(TracksOf(config_, stage_).size()),
                                           config_.seed, config_.scale_observations};
       return std::make_unique<CmaEsLearner>(
@@ -194,8 +198,8 @@ class Training {
           MakeWorkers<CandidateWorker>(std::move(rows), network_, settings_.timeout),
           [this] { return IsOver(); });
     }
-    const PpoLearnerSettings settings{config_.ppo, config_.seed, config_.steps,
-                                      config_.scale_observations};
+    const PpoLearnerSettings settings{std::get<PpoTraining>(config_.learner).ppo, config_.seed,
+                                      config_.steps, config_.scale_observations};
     return std::make_unique<PpoLearner>(
         network_, settings,
         MakeWorkers<RolloutWorker>(std::move(rows), network_, settings_.timeout));

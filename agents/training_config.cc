@@ -5,9 +5,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <initializer_list>
+#include <functional>
+#include <optional>
+#include <span>
 #include <stdexcept>
-#include <type_traits>
+#include <utility>
 
 namespace hotlap::agents {
 namespace {
@@ -16,79 +18,142 @@ constexpr int kMaxInt = 2'000'000'000;
 constexpr int kMaxExamples = 10'000'000;
 constexpr std::array<std::string_view, 2> kActivations = {"tanh", "relu"};
 constexpr std::array<std::string_view, 2> kLearners = {"ppo", "cma_es"};
+constexpr std::pair<std::string_view, std::size_t> kLearnerKeys[] = {
+    {"ppo", 0}, {"starts", 0}, {"cma_es", 1}};
 constexpr std::array<std::string_view, 4> kPlaces = {"start", "checkpoints", "line", "failures"};
 
-MlpSettings ReadNetwork(const ConfigMap& config, const MlpSettings& base) {
-  MlpSettings network = base;
-  if (config.Has("hidden")) {
-    network.hidden.clear();
-    for (const float size : config.Floats("hidden", 0, 8, 1, 4096)) {
-      if (size != std::floor(size)) config.Fail("hidden", "sizes are whole numbers");
-      network.hidden.push_back(static_cast<int>(size));
+// The shortest text that reads as the same number.
+std::string Shortest(float value) {
+  std::array<char, 64> text;
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  return error == std::errc() ? std::string(text.data(), end) : "0";
+}
+
+// The keys of a mapping: settings are read from them, or written as them.
+class Keys {
+ public:
+  explicit Keys(ConfigMap source) : source_(std::move(source)) {}
+  explicit Keys(YAML::Emitter& out) : out_(&out) {}
+
+  void Text(const char* key, std::string& value) const {
+    if (out_ != nullptr) return Put(key, value);
+    value = source_->String(key, value);
+  }
+  void Flag(const char* key, bool& value) const {
+    if (out_ != nullptr) return Put(key, value);
+    value = source_->Bool(key, value);
+  }
+  template <typename T>
+  void Int(const char* key, int low, int high, T& value) const {
+    if (out_ != nullptr) return Put(key, value);
+    value = static_cast<T>(source_->Int(key, low, high, static_cast<int>(value)));
+  }
+  // One below its range is none, which is not written.
+  void Float(const char* key, float low, float high, float& value) const {
+    if (out_ == nullptr) {
+      value = source_->Float(key, low, high, value);
+    } else if (value >= low) {
+      Put(key, Shortest(value));
     }
   }
-  network.activation = static_cast<Activation>(
-      config.Choice("activation", kActivations, static_cast<std::size_t>(base.activation)));
-  return network;
-}
-
-PpoSettings ReadPpo(const ConfigMap& config, const PpoSettings& base) {
-  PpoSettings ppo = base;
-  ppo.rollout_steps = config.Int("rollout_steps", 1, 100'000, base.rollout_steps);
-  ppo.epochs = config.Int("epochs", 1, 1000, base.epochs);
-  ppo.minibatch = config.Int("minibatch", 1, 1'000'000, base.minibatch);
-  ppo.discount = config.Float("discount", 0, 1, base.discount);
-  ppo.gae_decay = config.Float("gae_decay", 0, 1, base.gae_decay);
-  ppo.clip = config.Float("clip", 1e-3f, 1, base.clip);
-  ppo.value_clip = config.Float("value_clip", 0, 1e6f, base.value_clip);
-  ppo.value_weight = config.Float("value_weight", 0, 1000, base.value_weight);
-  ppo.entropy_weight = config.Float("entropy_weight", 0, 1000, base.entropy_weight);
-  ppo.max_gradient_norm = config.Float("max_gradient_norm", 0, 1e6f, base.max_gradient_norm);
-  ppo.target_kl = config.Float("target_kl", 0, 1000, base.target_kl);
-  ppo.first_learning_rate = config.Float("first_learning_rate", 0, 1, base.first_learning_rate);
-  ppo.last_learning_rate = config.Float("last_learning_rate", 0, 1, base.last_learning_rate);
-  ppo.log_deviation = config.Float("log_deviation", -10, 2, base.log_deviation);
-  return ppo;
-}
-
-GeneratedStages ReadStages(const ConfigMap& config) {
-  GeneratedStages stages;
-  stages.tracks = config.Int("tracks", 1, 512, stages.tracks);
-  stages.first_difficulty = config.Float("first_difficulty", 0, 1, stages.first_difficulty);
-  stages.last_difficulty = config.Float("last_difficulty", 0, 1, stages.last_difficulty);
-  stages.stages = config.Int("stages", 1, 100, stages.stages);
-  stages.finish_rate = config.Float("finish_rate", 0, 1, stages.finish_rate);
-  stages.first_seed = config.Int("first_seed", 0, kMaxInt, static_cast<int>(stages.first_seed));
-  return stages;
-}
-
-void ReadPpoLearner(const ConfigMap& config, TrainingConfig& result) {
-  result.ppo = ReadPpo(config.Map("ppo"), result.ppo);
-  if (std::int64_t{result.rows} * result.ppo.rollout_steps > kMaxExamples) {
-    config.Map("ppo").Fail("rollout_steps", "times rows are at most " +
-                                                std::to_string(kMaxExamples) +
-                                                " examples, which an update works on at a time");
+  template <typename T>
+  void Choice(const char* key, std::span<const std::string_view> names, T& value) const {
+    const auto index = static_cast<std::size_t>(value);
+    if (out_ != nullptr) return Put(key, std::string(names[index]));
+    value = static_cast<T>(source_->Choice(key, names, index));
   }
-  const ConfigMap starts = config.Map("starts");
-  result.starts.at = static_cast<StartPlace>(starts.Choice("at", kPlaces, std::size_t{0}));
-  result.starts.start_share = starts.Float("start_share", 0, 1, result.starts.start_share);
-  result.keep_every_m =
-      starts.Float("every_m", 1, 10000, result.starts.at == StartPlace::kStart ? 0.0f : 20.0f);
-}
-
-void ReadCmaEsLearner(const ConfigMap& config, TrainingConfig& result) {
-  CmaEsSettings& search = result.cma_es;
-  search.population = config.Int("population", 4, 4096, search.population);
-  search.first_deviation = config.Float("first_deviation", 1e-6f, 1000, search.first_deviation);
-  result.candidate_episodes = config.Int("episodes", 1, 1000, result.candidate_episodes);
-}
-
-// Of another learner than the one that is chosen.
-void RefuseKeys(const ConfigMap& config, std::initializer_list<std::string_view> keys,
-                const std::string& learner) {
-  for (const std::string_view key : keys) {
-    if (config.Has(key)) config.Fail(key, "it is not of the learner " + learner);
+  void Names(const char* key, std::size_t least, std::size_t most,
+             std::vector<std::string>& names) const {
+    if (out_ != nullptr) return Put(key, names);
+    names = source_->Strings(key, least, most);
   }
+  void Sizes(const char* key, std::size_t most, float high, std::vector<int>& sizes) const {
+    if (out_ != nullptr) {
+      *out_ << YAML::Key << key << YAML::Value << YAML::Flow << sizes;
+    } else if (source_->Has(key)) {
+      sizes.clear();
+      for (const float size : source_->Floats(key, 0, most, 1, high)) {
+        if (size != std::floor(size)) source_->Fail(key, "sizes are whole numbers");
+        sizes.push_back(static_cast<int>(size));
+      }
+    }
+  }
+  void Map(const char* key, const std::function<void(const Keys&)>& visit) const {
+    if (out_ == nullptr) return visit(Keys(source_->Map(key)));
+    *out_ << YAML::Key << key << YAML::Value << YAML::BeginMap;
+    visit(*this);
+    *out_ << YAML::EndMap;
+  }
+
+ private:
+  template <typename T>
+  void Put(const char* key, const T& value) const {
+    *out_ << YAML::Key << key << YAML::Value << value;
+  }
+
+  std::optional<ConfigMap> source_;
+  YAML::Emitter* out_ = nullptr;  // null: they are read
+};
+
+// Each key in its order, with its range and what it sets. The tracks and the learner have been
+// chosen.
+void Visit(const Keys& keys, TrainingConfig& config) {
+  keys.Text("environment", config.environment);
+  if (config.generated) {
+    keys.Map("generated", [&stages = *config.generated](const Keys& map) {
+      map.Int("tracks", 1, 512, stages.tracks);
+      map.Float("first_difficulty", 0, 1, stages.first_difficulty);
+      map.Float("last_difficulty", 0, 1, stages.last_difficulty);
+      map.Int("stages", 1, 100, stages.stages);
+      map.Float("finish_rate", 0, 1, stages.finish_rate);
+      map.Int("first_seed", 0, kMaxInt, stages.first_seed);
+    });
+  } else {
+    keys.Names("tracks", 1, 4096, config.tracks);
+  }
+  keys.Int("rows", 1, 65536, config.rows);
+  keys.Int("steps", 1, kMaxInt, config.steps);
+  keys.Int("seed", 0, kMaxInt, config.seed);
+  keys.Map("network", [&network = config.network](const Keys& map) {
+    map.Sizes("hidden", 8, 4096, network.hidden);
+    map.Choice("activation", kActivations, network.activation);
+  });
+  keys.Flag("scale_observations", config.scale_observations);
+  std::size_t learner = config.learner.index();
+  keys.Choice("learner", kLearners, learner);
+  if (auto* const cma_es = std::get_if<CmaEsTraining>(&config.learner)) {
+    keys.Map("cma_es", [cma_es](const Keys& map) {
+      map.Int("population", 4, 4096, cma_es->search.population);
+      map.Float("first_deviation", 1e-6f, 1000, cma_es->search.first_deviation);
+      map.Int("episodes", 1, 1000, cma_es->episodes);
+    });
+  } else {
+    auto& part = std::get<PpoTraining>(config.learner);
+    keys.Map("ppo", [&ppo = part.ppo](const Keys& map) {
+      map.Int("rollout_steps", 1, 100'000, ppo.rollout_steps);
+      map.Int("epochs", 1, 1000, ppo.epochs);
+      map.Int("minibatch", 1, 1'000'000, ppo.minibatch);
+      map.Float("discount", 0, 1, ppo.discount);
+      map.Float("gae_decay", 0, 1, ppo.gae_decay);
+      map.Float("clip", 1e-3f, 1, ppo.clip);
+      map.Float("value_clip", 0, 1e6f, ppo.value_clip);
+      map.Float("value_weight", 0, 1000, ppo.value_weight);
+      map.Float("entropy_weight", 0, 1000, ppo.entropy_weight);
+      map.Float("max_gradient_norm", 0, 1e6f, ppo.max_gradient_norm);
+      map.Float("target_kl", 0, 1000, ppo.target_kl);
+      map.Float("first_learning_rate", 0, 1, ppo.first_learning_rate);
+      map.Float("last_learning_rate", 0, 1, ppo.last_learning_rate);
+      map.Float("log_deviation", -10, 2, ppo.log_deviation);
+    });
+    keys.Map("starts", [&part](const Keys& map) {
+      map.Choice("at", kPlaces, part.starts.at);
+      map.Float("start_share", 0, 1, part.starts.start_share);
+      if (part.starts.at != StartPlace::kStart && part.keep_every_m == 0) part.keep_every_m = 20;
+      map.Float("every_m", 1, 10000, part.keep_every_m);
+    });
+  }
+  keys.Int("trial_steps", 1, kMaxInt, config.trial_steps);
 }
 
 // Empty: none.
@@ -100,39 +165,26 @@ std::string RowsFault(const TrainingConfig& config) {
 
 TrainingConfig Read(const ConfigMap& config) {
   TrainingConfig result;
-  result.environment = config.String("environment", result.environment);
   if (config.Has("tracks") == config.Has("generated")) {
     config.Fail("tracks", "one of tracks and generated says what is driven, not both or none");
   }
-  if (config.Has("tracks")) result.tracks = config.Strings("tracks", 1, 4096);
-  if (config.Has("generated")) result.generated = ReadStages(config.Map("generated"));
-  result.rows = config.Int("rows", 1, 65536, result.rows);
-  result.steps = config.Int("steps", 1, kMaxInt, static_cast<int>(result.steps));
-  result.seed =
-      static_cast<std::uint64_t>(config.Int("seed", 0, kMaxInt, static_cast<int>(result.seed)));
-  result.network = ReadNetwork(config.Map("network"), result.network);
-  result.scale_observations = config.Bool("scale_observations", result.scale_observations);
-  result.learner = static_cast<LearnerKind>(
-      config.Choice("learner", kLearners, static_cast<std::size_t>(result.learner)));
-  if (result.learner == LearnerKind::kPpo) {
-    RefuseKeys(config, {"cma_es"}, "ppo");
-    ReadPpoLearner(config, result);
-  } else {
-    RefuseKeys(config, {"ppo", "starts"}, "cma_es");
-    ReadCmaEsLearner(config.Map("cma_es"), result);
+  if (config.Has("generated")) result.generated.emplace();
+  const std::size_t learner = config.Choice("learner", kLearners, result.learner.index());
+  if (learner == 1) result.learner = CmaEsTraining();
+  for (const auto& [key, owner] : kLearnerKeys) {
+    if (owner == learner || !config.Has(key)) continue;
+    config.Fail(key, "it is not of the learner " + std::string(kLearners[learner]));
+  }
+  Visit(Keys(config), result);
+  const auto* const ppo = std::get_if<PpoTraining>(&result.learner);
+  if (ppo != nullptr && std::int64_t{result.rows} * ppo->ppo.rollout_steps > kMaxExamples) {
+    config.Map("ppo").Fail("rollout_steps", "times rows are at most " +
+                                                std::to_string(kMaxExamples) +
+                                                " examples, which an update works on at a time");
   }
   if (const std::string fault = RowsFault(result); !fault.empty()) config.Fail("rows", fault);
-  result.trial_steps = config.Int("trial_steps", 1, kMaxInt, static_cast<int>(result.trial_steps));
   config.Finish();
   return result;
-}
-
-// The shortest text that reads as the same number.
-std::string Shortest(float value) {
-  std::array<char, 64> text;
-  const auto [end, error] =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  return error == std::errc() ? std::string(text.data(), end) : "0";
 }
 
 }  // namespace
@@ -153,70 +205,9 @@ void CheckRows(const TrainingConfig& config) {
 
 std::string ToYaml(const TrainingConfig& config) {
   YAML::Emitter out;
-  const auto put = [&out](const char* key, const auto& value) {
-    out << YAML::Key << key << YAML::Value;
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, float>) {
-      out << Shortest(value);
-    } else {
-      out << value;
-    }
-  };
-  const auto text = [](std::string_view value) { return std::string(value); };
+  TrainingConfig copy = config;  // which nothing is read into
   out << YAML::BeginMap;
-  put("environment", config.environment);
-  if (config.generated) {
-    const GeneratedStages& stages = *config.generated;
-    out << YAML::Key << "generated" << YAML::Value << YAML::BeginMap;
-    put("tracks", stages.tracks);
-    put("first_difficulty", stages.first_difficulty);
-    put("last_difficulty", stages.last_difficulty);
-    put("stages", stages.stages);
-    put("finish_rate", stages.finish_rate);
-    put("first_seed", stages.first_seed);
-    out << YAML::EndMap;
-  } else {
-    put("tracks", config.tracks);
-  }
-  put("rows", config.rows);
-  put("steps", config.steps);
-  put("seed", config.seed);
-  out << YAML::Key << "network" << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "hidden" << YAML::Value << YAML::Flow << config.network.hidden;
-  put("activation", text(kActivations[static_cast<std::size_t>(config.network.activation)]));
-  out << YAML::EndMap;
-  put("scale_observations", config.scale_observations);
-  put("learner", text(kLearners[static_cast<std::size_t>(config.learner)]));
-  if (config.learner == LearnerKind::kPpo) {
-    const PpoSettings& ppo = config.ppo;
-    out << YAML::Key << "ppo" << YAML::Value << YAML::BeginMap;
-    put("rollout_steps", ppo.rollout_steps);
-    put("epochs", ppo.epochs);
-    put("minibatch", ppo.minibatch);
-    put("discount", ppo.discount);
-    put("gae_decay", ppo.gae_decay);
-    put("clip", ppo.clip);
-    put("value_clip", ppo.value_clip);
-    put("value_weight", ppo.value_weight);
-    put("entropy_weight", ppo.entropy_weight);
-    put("max_gradient_norm", ppo.max_gradient_norm);
-    put("target_kl", ppo.target_kl);
-    put("first_learning_rate", ppo.first_learning_rate);
-    put("last_learning_rate", ppo.last_learning_rate);
-    put("log_deviation", ppo.log_deviation);
-    out << YAML::EndMap;
-    out << YAML::Key << "starts" << YAML::Value << YAML::BeginMap;
-    put("at", text(kPlaces[static_cast<std::size_t>(config.starts.at)]));
-    put("start_share", config.starts.start_share);
-    if (config.keep_every_m > 0) put("every_m", config.keep_every_m);
-    out << YAML::EndMap;
-  } else {
-    out << YAML::Key << "cma_es" << YAML::Value << YAML::BeginMap;
-    put("population", config.cma_es.population);
-    put("first_deviation", config.cma_es.first_deviation);
-    put("episodes", config.candidate_episodes);
-    out << YAML::EndMap;
-  }
-  put("trial_steps", config.trial_steps);
+  Visit(Keys(out), copy);
   out << YAML::EndMap;
   return std::string(out.c_str()) + '\n';
 }

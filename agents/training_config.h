@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "agents/cma_es.h"
@@ -26,7 +27,17 @@ struct GeneratedStages {
   std::int64_t first_seed = 1;
 };
 
-enum class LearnerKind : std::uint8_t { kPpo, kCmaEs };
+struct PpoTraining {
+  PpoSettings ppo;
+  // Episodes that begin along the line, at states that the rows drove through.
+  float keep_every_m = 0;  // 0: none are kept
+  Starts starts;
+};
+
+struct CmaEsTraining {
+  CmaEsSettings search;
+  int episodes = 1;  // of each candidate on each track
+};
 
 struct TrainingConfig {
   std::string environment = "coarse";  // of configs/environments
@@ -37,16 +48,7 @@ struct TrainingConfig {
   std::uint64_t seed = 1;           // below 2^63
   MlpSettings network;
   bool scale_observations = true;
-  LearnerKind learner = LearnerKind::kPpo;
-  // Of kCmaEs alone.
-  CmaEsSettings cma_es;
-  int candidate_episodes = 1;  // of each candidate on each track
-  // Of kPpo alone, as far as `starts`.
-  PpoSettings ppo;
-  // Episodes that begin along the line, at states that the rows drove through.
-  float keep_every_m = 0;  // 0: none are kept
-  Starts starts;
-
+  std::variant<PpoTraining, CmaEsTraining> learner;
   std::int64_t trial_steps = 500'000;  // between two laps without random actions
 };
 

@@ -21,23 +21,28 @@ void ExpectRefused(const std::string& text, const std::string& why) {
 }
 
 TEST(CmaEsConfigTest, LearnerIsPpoUnlessToldOtherwise) {
-  EXPECT_EQ(Parse("").learner, LearnerKind::kPpo);
-  EXPECT_EQ(Parse("learner: ppo").learner, LearnerKind::kPpo);
-  EXPECT_EQ(Parse("learner: cma_es").learner, LearnerKind::kCmaEs);
+  const auto is_ppo = [](const std::string& text) {
+    return std::holds_alternative<PpoTraining>(Parse(text).learner);
+  };
+  EXPECT_TRUE(is_ppo(""));
+  EXPECT_TRUE(is_ppo("learner: ppo"));
+  EXPECT_FALSE(is_ppo("learner: cma_es"));
 }
 
 TEST(CmaEsConfigTest, ReadsTheSearch) {
   const TrainingConfig config = Parse(
       "learner: cma_es\ncma_es: {population: 24, first_deviation: 0.25, episodes: 3}\n"
       "scale_observations: false");
-  EXPECT_EQ(config.cma_es, (CmaEsSettings{.population = 24, .first_deviation = 0.25f}));
-  EXPECT_EQ(config.candidate_episodes, 3);
+  const auto search = std::get<CmaEsTraining>(config.learner);
+  EXPECT_EQ(search.search, (CmaEsSettings{.population = 24, .first_deviation = 0.25f}));
+  EXPECT_EQ(search.episodes, 3);
+  const std::string yaml = ToYaml(config);
+  EXPECT_THAT(yaml, HasSubstr("episodes: 3"));
+  EXPECT_EQ(ToYaml(ParseTrainingConfig(yaml, "written")), yaml);
   EXPECT_FALSE(config.scale_observations);
-  const TrainingConfig defaults = Parse("learner: cma_es");
-  EXPECT_EQ(defaults.cma_es, CmaEsSettings{});
-  EXPECT_EQ(defaults.candidate_episodes, 1);
-  EXPECT_EQ(defaults.starts.at, StartPlace::kStart);
-  EXPECT_EQ(defaults.keep_every_m, 0);
+  const auto defaults = std::get<CmaEsTraining>(Parse("learner: cma_es").learner);
+  EXPECT_EQ(defaults.search, CmaEsSettings{});
+  EXPECT_EQ(defaults.episodes, 1);
 }
 
 TEST(CmaEsConfigTest, RefusesWhatIsNotOfTheLearner) {

@@ -58,9 +58,15 @@ TrainingConfig Sprint() {
   return LoadTrainingConfig(HOTLAP_SOURCE_DIR "/configs/agents/cma_sprint.yaml");
 }
 
+// A row for each candidate.
+void SetPopulation(TrainingConfig& config, int population) {
+  config.rows = population;
+  std::get<CmaEsTraining>(config.learner).search.population = population;
+}
+
 TEST_F(CmaEsTrainingTest, GoesOnWithTheSameBitsAfterAStop) {
   TrainingConfig config = Sprint();
-  config.rows = config.cma_es.population = 8;
+  SetPopulation(config, 8);
   config.network.hidden = {4};
   config.trial_steps = 4000;
   config.steps = 12'000;
@@ -75,7 +81,7 @@ TEST_F(CmaEsTrainingTest, GoesOnWithTheSameBitsAfterAStop) {
 
 TEST_F(CmaEsTrainingTest, WritesWeightsThatAnyPolicyReads) {
   TrainingConfig config = Sprint();
-  config.rows = config.cma_es.population = 8;
+  SetPopulation(config, 8);
   config.steps = 3'000;
   const TrainingResult result = Learn(config, "small", 1);
   const auto spec = source_.Spec(config.environment);
@@ -92,7 +98,7 @@ TEST_F(CmaEsTrainingTest, HarderTracksFollowThoseThatAreFinished) {
   // Every rate of finishes will do, once 200 episodes have ended.
   config.generated = GeneratedStages{
       .tracks = 2, .first_difficulty = 0, .last_difficulty = 0.1f, .stages = 2, .finish_rate = 0};
-  config.rows = config.cma_es.population = 64;
+  SetPopulation(config, 64);
   config.steps = 100'000;
   TrainingSettings settings;
   settings.config = config;

@@ -18,6 +18,8 @@ using ::testing::StartsWith;
 
 TrainingConfig Parse(const std::string& text) { return ParseTrainingConfig(text, "some.yaml"); }
 
+PpoTraining Ppo(const TrainingConfig& config) { return std::get<PpoTraining>(config.learner); }
+
 std::string Error(const std::string& text) {
   try {
     Parse(text);
@@ -80,10 +82,10 @@ TEST(TrainingConfigTest, WhatIsNotSaidHasTheDefaultsOfTheStructs) {
   EXPECT_EQ(config.seed, defaults.seed);
   EXPECT_EQ(config.network, defaults.network);
   EXPECT_EQ(config.scale_observations, defaults.scale_observations);
-  EXPECT_EQ(config.ppo.minibatch, defaults.ppo.minibatch);
-  EXPECT_EQ(config.ppo.first_learning_rate, defaults.ppo.first_learning_rate);
-  EXPECT_EQ(config.keep_every_m, 0);
-  EXPECT_EQ(config.starts, Starts());
+  EXPECT_EQ(Ppo(config).ppo.minibatch, PpoSettings().minibatch);
+  EXPECT_EQ(Ppo(config).ppo.first_learning_rate, PpoSettings().first_learning_rate);
+  EXPECT_EQ(Ppo(config).keep_every_m, 0);
+  EXPECT_EQ(Ppo(config).starts, Starts());
   EXPECT_EQ(config.trial_steps, defaults.trial_steps);
 }
 
@@ -97,23 +99,23 @@ TEST(TrainingConfigTest, EveryKeyIsRead) {
   EXPECT_THAT(config.network.hidden, ElementsAre(6, 7));
   EXPECT_EQ(config.network.activation, Activation::kRelu);
   EXPECT_FALSE(config.scale_observations);
-  EXPECT_EQ(config.ppo.rollout_steps, 8);
-  EXPECT_EQ(config.ppo.epochs, 9);
-  EXPECT_EQ(config.ppo.minibatch, 10);
-  EXPECT_EQ(config.ppo.discount, 0.5f);
-  EXPECT_EQ(config.ppo.gae_decay, 0.25f);
-  EXPECT_EQ(config.ppo.clip, 0.125f);
-  EXPECT_EQ(config.ppo.value_clip, 2);
-  EXPECT_EQ(config.ppo.value_weight, 3);
-  EXPECT_EQ(config.ppo.entropy_weight, 4);
-  EXPECT_EQ(config.ppo.max_gradient_norm, 5);
-  EXPECT_EQ(config.ppo.target_kl, 6);
-  EXPECT_EQ(config.ppo.first_learning_rate, 0.75f);
-  EXPECT_EQ(config.ppo.last_learning_rate, 0.625f);
-  EXPECT_EQ(config.ppo.log_deviation, -2);
-  EXPECT_EQ(config.starts.at, StartPlace::kLine);
-  EXPECT_EQ(config.starts.start_share, 0.375f);
-  EXPECT_EQ(config.keep_every_m, 30);
+  EXPECT_EQ(Ppo(config).ppo.rollout_steps, 8);
+  EXPECT_EQ(Ppo(config).ppo.epochs, 9);
+  EXPECT_EQ(Ppo(config).ppo.minibatch, 10);
+  EXPECT_EQ(Ppo(config).ppo.discount, 0.5f);
+  EXPECT_EQ(Ppo(config).ppo.gae_decay, 0.25f);
+  EXPECT_EQ(Ppo(config).ppo.clip, 0.125f);
+  EXPECT_EQ(Ppo(config).ppo.value_clip, 2);
+  EXPECT_EQ(Ppo(config).ppo.value_weight, 3);
+  EXPECT_EQ(Ppo(config).ppo.entropy_weight, 4);
+  EXPECT_EQ(Ppo(config).ppo.max_gradient_norm, 5);
+  EXPECT_EQ(Ppo(config).ppo.target_kl, 6);
+  EXPECT_EQ(Ppo(config).ppo.first_learning_rate, 0.75f);
+  EXPECT_EQ(Ppo(config).ppo.last_learning_rate, 0.625f);
+  EXPECT_EQ(Ppo(config).ppo.log_deviation, -2);
+  EXPECT_EQ(Ppo(config).starts.at, StartPlace::kLine);
+  EXPECT_EQ(Ppo(config).starts.start_share, 0.375f);
+  EXPECT_EQ(Ppo(config).keep_every_m, 30);
   EXPECT_EQ(config.trial_steps, 11);
 
   const TrainingConfig generated = Parse(kEveryKeyOfGenerated);
@@ -136,17 +138,18 @@ TEST(TrainingConfigTest, WhatIsWrittenIsReadAsTheSameConfig) {
     const TrainingConfig read = Parse(yaml);
     EXPECT_EQ(read.tracks, config.tracks);
     EXPECT_EQ(read.network, config.network);
-    EXPECT_EQ(read.ppo.first_learning_rate, config.ppo.first_learning_rate) << "to the last bit";
-    EXPECT_EQ(read.ppo.clip, config.ppo.clip);
-    EXPECT_EQ(read.starts, config.starts);
-    EXPECT_EQ(read.keep_every_m, config.keep_every_m);
+    EXPECT_EQ(Ppo(read).ppo.first_learning_rate, Ppo(config).ppo.first_learning_rate)
+        << "to the last bit";
+    EXPECT_EQ(Ppo(read).ppo.clip, Ppo(config).ppo.clip);
+    EXPECT_EQ(Ppo(read).starts, Ppo(config).starts);
+    EXPECT_EQ(Ppo(read).keep_every_m, Ppo(config).keep_every_m);
     EXPECT_EQ(ToYaml(read), yaml);
   }
 }
 
 TEST(TrainingConfigTest, StatesAreKeptWhereEpisodesMayBeginAtThem) {
-  EXPECT_EQ(Parse("{tracks: [a], starts: {at: failures}}").keep_every_m, 20);
-  EXPECT_EQ(Parse("{tracks: [a], starts: {at: start}}").keep_every_m, 0);
+  EXPECT_EQ(Ppo(Parse("{tracks: [a], starts: {at: failures}}")).keep_every_m, 20);
+  EXPECT_EQ(Ppo(Parse("{tracks: [a], starts: {at: start}}")).keep_every_m, 0);
 }
 
 TEST(TrainingConfigTest, AnErrorNamesTheFileAndTheKey) {

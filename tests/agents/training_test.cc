@@ -353,8 +353,9 @@ TEST_F(TrainingTest, EpisodesMayBeginAtStatesThatTheRowsDroveThrough) {
   config.steps = 6000;
   TrainingSettings settings = Settings("run", kQuick);
   settings.config = config;
-  settings.config.starts = {.at = StartPlace::kLine, .start_share = 0.25f};
-  settings.config.keep_every_m = 5;
+  auto& ppo = std::get<PpoTraining>(settings.config.learner);
+  ppo.starts = {.at = StartPlace::kLine, .start_share = 0.25f};
+  ppo.keep_every_m = 5;
   settings.workers = 2;
   Run(settings, 4000);
   settings.resumes = true;

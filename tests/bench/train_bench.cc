@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "agents/learner_workers.h"
@@ -45,7 +46,9 @@ class Setup {
     request.rows = config.rows;
     request.info = RolloutWorker::InfoColumns();
     learner_ = std::make_unique<PpoLearner>(
-        network_, PpoLearnerSettings{config.ppo, config.seed, config.steps, true},
+        network_,
+        PpoLearnerSettings{std::get<PpoTraining>(config.learner).ppo, config.seed, config.steps,
+                           true},
         MakeWorkers<RolloutWorker>(Unwrap(OpenAll(source, Shares(request, workers))), network_,
                                    std::chrono::seconds(30)));
     for (int i = 0; i < 3; ++i) Unwrap(learner_->Iterate());
@@ -122,8 +125,9 @@ int RunBench(double seconds, const std::filesystem::path& out) {
     }
   }
 
+  const PpoSettings& ppo = std::get<PpoTraining>(config.learner).ppo;
   std::printf("%d rows, %d steps a rollout, %d epochs, minibatches of %d\n", config.rows,
-              config.ppo.rollout_steps, config.ppo.epochs, config.ppo.minibatch);
+              ppo.rollout_steps, ppo.epochs, ppo.minibatch);
   std::printf("%-24s %12s %14s %12s %10s %10s\n", "", "env steps/s", "environment %", "transport %",
               "policy %", "update %");
   nlohmann::json figures = nlohmann::json::array();
