@@ -21,31 +21,10 @@ namespace {
 // Of continuous actions, for who draws from the policy all the same: it was searched without.
 constexpr float kLogDeviation = -5;
 
-// Where its weights and biases are, without the padding between.
-std::vector<std::size_t> RealParameters(const Mlp& network) {
-  std::vector<std::size_t> places;
-  for (const Mlp::Layer& layer : network.layers()) {
-    // The biases are behind the weights, as one more row of them.
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(layer.inputs); ++i) {
-      for (std::size_t j = 0; j < static_cast<std::size_t>(layer.outputs); ++j) {
-        places.push_back(layer.weights + i * layer.width() + j);
-      }
-    }
-  }
-  return places;
-}
-
 Weights FirstWeights(const ActorCritic& network, std::uint64_t seed) {
   Weights weights = network.Initial(seed, kLogDeviation);
   std::ranges::fill(network.CriticPart(std::span(weights.parameters)), 0.0f);
   return weights;
-}
-
-std::vector<float> Gather(std::span<const float> parameters, std::span<const std::size_t> places) {
-  std::vector<float> gathered;
-  gathered.reserve(places.size());
-  for (const std::size_t place : places) gathered.push_back(parameters[place]);
-  return gathered;
 }
 
 // No search gets so far, and a float holds what comes of it.
@@ -62,10 +41,10 @@ CmaEsLearner::CmaEsLearner(const ActorCritic& network, const CmaEsLearnerSetting
       gives_up_(std::move(gives_up)),
       num_rows_(NumRows(workers_)),
       threads_(static_cast<int>(workers_.size())),
-      places_(RealParameters(network.actor())),
       weights_(FirstWeights(network, settings.seed)),
-      search_(places_.size(), settings.search, settings.seed),
-      state_(search_.Begin(Gather(weights_.parameters, places_))) {
+      search_(network.actor().num_packed(), settings.search, settings.seed),
+      state_(search_.Begin(
+          network.actor().Pack(network.ActorPart(std::span<const float>(weights_.parameters))))) {
   if (num_rows_ < settings_.tracks) {
     throw std::invalid_argument("a search over " + std::to_string(settings_.tracks) +
                                 " tracks needs as many rows, not " + std::to_string(num_rows_));
@@ -123,9 +102,8 @@ std::vector<double> CmaEsLearner::Costs() const {
 }
 
 void CmaEsLearner::TakeMean() {
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    weights_.parameters[places_[i]] = static_cast<float>(state_.mean[i]);
-  }
+  const std::vector<float> mean(state_.mean.begin(), state_.mean.end());
+  network_.actor().Unpack(mean, network_.ActorPart(std::span(weights_.parameters)));
 }
 
 tl::expected<IterationReport, Refusal> CmaEsLearner::Iterate() {
@@ -133,10 +111,10 @@ tl::expected<IterationReport, Refusal> CmaEsLearner::Iterate() {
   const auto population = static_cast<std::size_t>(search_.population());
   const std::size_t actor_size = network_.actor().num_parameters();
   threads_.Run(search_.population(), [&](int candidate) {
-    std::vector<float> drawn(places_.size());
+    std::vector<float> drawn(network_.actor().num_packed());
     search_.Ask(state_, candidate, drawn);
-    float* const actor = &actors_[static_cast<std::size_t>(candidate) * actor_size];
-    for (std::size_t i = 0; i < places_.size(); ++i) actor[places_[i]] = drawn[i];
+    const std::size_t at = static_cast<std::size_t>(candidate) * actor_size;
+    network_.actor().Unpack(drawn, std::span(actors_).subspan(at, actor_size));
   });
   const auto driving = Clock::now();
   std::vector<ObservationStatistics> seen;
@@ -209,7 +187,7 @@ tl::expected<nlohmann::json, Refusal> CmaEsLearner::Save() {
 
 tl::expected<void, Refusal> CmaEsLearner::Load(const nlohmann::json& saved) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
-  const std::size_t size = places_.size();
+  const std::size_t size = network_.actor().num_packed();
   CmaEsState state;
   state.mean = UnpackWithin<double>(saved, "mean", size, -kLargest, kLargest);
   state.variances = UnpackWithin<double>(saved, "variances", size, 0, kLargest);

@@ -65,7 +65,6 @@ class CmaEsLearner : public Learner {
   const std::function<bool()> gives_up_;
   int num_rows_;
   WorkerPool threads_;
-  std::vector<std::size_t> places_;  // of what is searched, among the actor's parameters
   Weights weights_;
   CmaEs search_;
   CmaEsState state_;

@@ -52,6 +52,36 @@ Mlp::Mlp(int inputs, int outputs, const MlpSettings& settings) : activation_(set
     layer.biases = layer.weights + static_cast<std::size_t>(layer.inputs) * layer.width();
     num_parameters_ = layer.biases + layer.width();
     layers_.push_back(layer);
+    num_packed_ += num_weights(i) + num_biases(i);
+  }
+}
+
+std::size_t Mlp::num_weights(std::size_t layer) const {
+  return static_cast<std::size_t>(layers_[layer].inputs) * num_biases(layer);
+}
+
+std::size_t Mlp::num_biases(std::size_t layer) const {
+  return static_cast<std::size_t>(layers_[layer].outputs);
+}
+
+std::vector<float> Mlp::Pack(std::span<const float> parameters) const {
+  std::vector<float> packed;
+  for (const Layer& layer : layers_) {
+    for (std::size_t at = layer.weights; at <= layer.biases; at += layer.width()) {
+      const auto row = parameters.subspan(at, static_cast<std::size_t>(layer.outputs));
+      packed.insert(packed.end(), row.begin(), row.end());
+    }
+  }
+  return packed;
+}
+
+void Mlp::Unpack(std::span<const float> packed, std::span<float> parameters) const {
+  for (const Layer& layer : layers_) {
+    const auto outputs = static_cast<std::size_t>(layer.outputs);
+    for (std::size_t at = layer.weights; at <= layer.biases; at += layer.width()) {
+      std::ranges::copy(packed.first(outputs), &parameters[at]);
+      packed = packed.subspan(outputs);
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 // shape alone; parameters, results and gradients are the caller's, so threads may share it.
 //
 // Batches are row-major, a row is an example. Widths in memory are PaddedWidth() of the sizes; what
-// is beyond the size is 0 in parameters and results and stays so in training.
+// is beyond the size is 0 in parameters and results and stays so in training. Packed parameters are
+// those without padding: of each layer the weights, [inputs, outputs], then the biases.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +26,6 @@ struct MlpSettings {
 
 class Mlp {
  public:
-  struct Layer {
-    int inputs = 0, outputs = 0;
-    // Where they begin among the parameters: [inputs, padded outputs], [padded outputs].
-    std::size_t weights = 0, biases = 0;
-    std::size_t width() const { return static_cast<std::size_t>(PaddedWidth(outputs)); }
-  };
   // Memory for up to so many rows of one thread.
   struct Memory {
     std::vector<std::vector<float>> results;    // of each layer, [rows, width]
@@ -44,7 +39,15 @@ class Mlp {
   int num_inputs() const { return layers_.front().inputs; }
   int num_outputs() const { return layers_.back().outputs; }
   std::size_t num_parameters() const { return num_parameters_; }  // padding included
-  std::span<const Layer> layers() const { return layers_; }
+  std::size_t num_packed() const { return num_packed_; }
+  std::size_t num_layers() const { return layers_.size(); }
+  std::size_t num_weights(std::size_t layer) const;
+  std::size_t num_biases(std::size_t layer) const;
+
+  // REQUIRES: parameters.size() == num_parameters(), packed.size() == num_packed().
+  std::vector<float> Pack(std::span<const float> parameters) const;
+  // Leaves the padding as it is.
+  void Unpack(std::span<const float> packed, std::span<float> parameters) const;
 
   // Draws orthogonal weights (Saxe, McClelland, Ganguli 2014) and zero biases from the seed, the
   // same bits on every machine: a layer's columns, or its rows where these are fewer, are at right
@@ -65,9 +68,16 @@ class Mlp {
                 std::span<float> gradient) const;
 
  private:
+  struct Layer {
+    int inputs = 0, outputs = 0;
+    // Where they begin among the parameters: [inputs, padded outputs], then one more such row.
+    std::size_t weights = 0, biases = 0;
+    std::size_t width() const { return static_cast<std::size_t>(PaddedWidth(outputs)); }
+  };
+
   std::vector<Layer> layers_;
   Activation activation_;
-  std::size_t num_parameters_ = 0;
+  std::size_t num_parameters_ = 0, num_packed_ = 0;
 };
 
 }  // namespace hotlap::agents

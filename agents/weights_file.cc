@@ -19,49 +19,47 @@ std::size_t NumDeviations(const ActorCritic& network) {
   return static_cast<std::size_t>(network.head().num_deviations());
 }
 
+// Calls visit(layer, key, its number of values) for each array of a network, in the order of packed
+// parameters.
+template <typename Visit>
+void VisitArrays(const Mlp& network, const Visit& visit) {
+  for (std::size_t layer = 0; layer < network.num_layers(); ++layer) {
+    visit(layer, "weights", network.num_weights(layer));
+    visit(layer, "biases", network.num_biases(layer));
+  }
+}
+
 json PackLayers(const Mlp& network, std::span<const float> parameters) {
   json layers = json::array();
-  for (const Mlp::Layer& layer : network.layers()) {
-    const auto outputs = static_cast<std::size_t>(layer.outputs);
-    std::vector<float> weights;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(layer.inputs); ++i) {
-      const auto row = parameters.subspan(layer.weights + i * layer.width(), outputs);
-      weights.insert(weights.end(), row.begin(), row.end());
-    }
-    layers.push_back({{"weights", PackArray(weights)},
-                      {"biases", PackArray(parameters.subspan(layer.biases, outputs))}});
-  }
+  const std::vector<float> packed = network.Pack(parameters);
+  std::span<const float> rest(packed);
+  VisitArrays(network, [&](std::size_t layer, const char* key, std::size_t size) {
+    layers[layer][key] = PackArray(rest.first(size));
+    rest = rest.subspan(size);
+  });
   return layers;
 }
 
 // Before there is memory for a network: a few bytes of a file can tell of a huge one.
 void CheckLayers(const json& object, const char* key, const Mlp& network) {
   const json& layers = Field(object, key);
-  if (!layers.is_array() || layers.size() != network.layers().size()) {
+  if (!layers.is_array() || layers.size() != network.num_layers()) {
     throw std::runtime_error(std::string("the field '") + key + "' has not " +
-                             std::to_string(network.layers().size()) + " layers");
+                             std::to_string(network.num_layers()) + " layers");
   }
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const auto inputs = static_cast<std::size_t>(network.layers()[l].inputs);
-    const auto outputs = static_cast<std::size_t>(network.layers()[l].outputs);
-    CheckArray(layers[l], "weights", inputs * outputs * sizeof(float));
-    CheckArray(layers[l], "biases", outputs * sizeof(float));
-  }
+  VisitArrays(network, [&](std::size_t layer, const char* array, std::size_t size) {
+    CheckArray(layers[layer], array, size * sizeof(float));
+  });
 }
 
 // After CheckLayers.
 void UnpackLayers(const json& layers, const Mlp& network, std::span<float> parameters) {
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    const Mlp::Layer& layer = network.layers()[l];
-    const auto inputs = static_cast<std::size_t>(layer.inputs);
-    const auto outputs = static_cast<std::size_t>(layer.outputs);
-    const std::vector<float> weights = UnpackFinite<float>(layers[l], "weights", inputs * outputs);
-    for (std::size_t i = 0; i < inputs; ++i) {
-      std::copy_n(&weights[i * outputs], outputs, &parameters[layer.weights + i * layer.width()]);
-    }
-    std::ranges::copy(UnpackFinite<float>(layers[l], "biases", outputs),
-                      parameters.begin() + static_cast<std::ptrdiff_t>(layer.biases));
-  }
+  std::vector<float> packed;
+  VisitArrays(network, [&](std::size_t layer, const char* key, std::size_t size) {
+    const std::vector<float> values = UnpackFinite<float>(layers[layer], key, size);
+    packed.insert(packed.end(), values.begin(), values.end());
+  });
+  network.Unpack(packed, parameters);
 }
 
 MlpSettings UnpackNetwork(const json& object) {

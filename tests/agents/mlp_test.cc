@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -23,30 +24,21 @@ MlpSettings OddSettings(Activation activation) {
   return {.hidden = {7, 18}, .activation = activation};
 }
 
-// The numbers of parameters that are no padding.
-std::vector<std::size_t> Places(const Mlp& network) {
-  std::vector<std::size_t> places;
-  for (const Mlp::Layer& layer : network.layers()) {
-    for (int i = 0; i <= layer.inputs; ++i) {  // the last row is the biases
-      for (int j = 0; j < layer.outputs; ++j) {
-        places.push_back(layer.weights + static_cast<std::size_t>(i) * layer.width() +
-                         static_cast<std::size_t>(j));
-      }
-    }
-  }
-  return places;
-}
-
 std::vector<float> DrawnParameters(const Mlp& network) {
   std::vector<float> parameters(network.num_parameters(), 0);
-  const std::vector<std::size_t> places = Places(network);
-  const std::vector<float> drawn = Drawn(places.size(), 1, -0.7f, 0.7f);
-  for (std::size_t i = 0; i < places.size(); ++i) parameters[places[i]] = drawn[i];
+  network.Unpack(Drawn(network.num_packed(), 1, -0.7f, 0.7f), parameters);
   return parameters;
 }
 
+// Those without padding; what is there is lost.
+std::vector<float> WithoutPadding(const Mlp& network, const std::vector<float>& parameters) {
+  std::vector<float> without(parameters.size(), 0);
+  network.Unpack(network.Pack(parameters), without);
+  return without;
+}
+
 // The formula of a perceptron, in double precision: [rows, outputs].
-Eigen::MatrixXd OutputsByFormula(const Mlp& network, const std::vector<double>& parameters,
+Eigen::MatrixXd OutputsByFormula(const Mlp& network, const std::vector<double>& packed,
                                  const std::vector<float>& inputs, Activation activation) {
   const int rows = static_cast<int>(inputs.size() / kStride);
   Eigen::MatrixXd x(rows, network.num_inputs());
@@ -56,24 +48,19 @@ Eigen::MatrixXd OutputsByFormula(const Mlp& network, const std::vector<double>& 
       x(row, i) = static_cast<double>(inputs[at]);
     }
   }
-  for (std::size_t l = 0; l < network.layers().size(); ++l) {
-    const Mlp::Layer& layer = network.layers()[l];
-    Eigen::MatrixXd y(rows, layer.outputs);
-    for (int row = 0; row < rows; ++row) {
-      for (int j = 0; j < layer.outputs; ++j) {
-        double sum = parameters[layer.biases + static_cast<std::size_t>(j)];
-        for (int i = 0; i < layer.inputs; ++i) {
-          sum +=
-              x(row, i) * parameters[layer.weights + static_cast<std::size_t>(i) * layer.width() +
-                                     static_cast<std::size_t>(j)];
-        }
-        const bool is_last = l + 1 == network.layers().size();
-        y(row, j) = is_last                           ? sum
-                    : activation == Activation::kTanh ? std::tanh(sum)
-                                                      : std::max(sum, 0.0);
-      }
-    }
-    x = y;
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const double* at = packed.data();
+  for (std::size_t layer = 0; layer < network.num_layers(); ++layer) {
+    const auto outputs = static_cast<Eigen::Index>(network.num_biases(layer));
+    const Eigen::Map<const RowMajor> weights(at, x.cols(), outputs);
+    at += network.num_weights(layer);
+    const Eigen::Map<const Eigen::RowVectorXd> biases(at, outputs);
+    at += network.num_biases(layer);
+    x = ((x * weights).rowwise() + biases).eval();
+    if (layer + 1 == network.num_layers()) break;
+    x = x.unaryExpr([&](double sum) {
+           return activation == Activation::kTanh ? std::tanh(sum) : std::max(sum, 0.0);
+         }).eval();
   }
   return x;
 }
@@ -89,14 +76,28 @@ class MlpTest : public ::testing::TestWithParam<Activation> {
 TEST_P(MlpTest, OutputsAreThoseOfTheFormulaAndZeroInThePadding) {
   const auto outputs = network.Forward(parameters, inputs.data(), kStride, kRows, memory);
   ASSERT_EQ(outputs.size(), kRows * 16u);
+  const std::vector<float> packed = network.Pack(parameters);
   const Eigen::MatrixXd expected = OutputsByFormula(
-      network, std::vector<double>(parameters.begin(), parameters.end()), inputs, GetParam());
+      network, std::vector<double>(packed.begin(), packed.end()), inputs, GetParam());
   for (int row = 0; row < kRows; ++row) {
     for (int j = 0; j < 16; ++j) {
       EXPECT_NEAR(outputs[static_cast<std::size_t>(row * 16 + j)],
                   j < kOutputs ? expected(row, j) : 0, j < kOutputs ? 5e-6 : 0);
     }
   }
+}
+
+TEST_P(MlpTest, PackedParametersAreThoseWithoutPaddingLayerByLayer) {
+  // Weights and biases of layers with 7, 18 and 3 outputs.
+  EXPECT_EQ(network.num_packed(), 5u * 7 + 7 + 7 * 18 + 18 + 18 * 3 + 3);
+  const std::vector<float> packed = Drawn(network.num_packed(), 4);
+  std::vector<float> unpacked(network.num_parameters(), 9);
+  network.Unpack(packed, unpacked);
+  EXPECT_EQ(network.Pack(unpacked), packed);
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(unpacked, 9.0f)),
+            network.num_parameters() - network.num_packed())
+      << "padding is left as it is";
+  EXPECT_TRUE(std::ranges::equal(std::span(unpacked).first(7), std::span(packed).first(7)));
 }
 
 TEST_P(MlpTest, GradientsAreThoseOfFiniteDifferences) {
@@ -125,23 +126,23 @@ TEST_P(MlpTest, GradientsAreThoseOfFiniteDifferences) {
     return sum;
   };
   constexpr double kStep = 1e-6;
-  std::vector<double> at(parameters.begin(), parameters.end());
-  std::vector<float> found(network.num_parameters(), 0);
-  for (const std::size_t i : Places(network)) {
+  const std::vector<float> packed = network.Pack(parameters), found = network.Pack(gradient);
+  std::vector<double> at(packed.begin(), packed.end());
+  for (std::size_t i = 0; i < at.size(); ++i) {
     const double middle = at[i];
     at[i] = middle + kStep;
     const double above = loss(at);
     at[i] = middle - kStep;
     const double below = loss(at);
     at[i] = middle;
-    ASSERT_NEAR(gradient[i], (above - below) / (2 * kStep), 2e-5) << "parameter " << i;
-    found[i] = gradient[i];
+    ASSERT_NEAR(found[i], (above - below) / (2 * kStep), 2e-5) << "parameter " << i;
   }
-  EXPECT_EQ(gradient, found) << "there is none in the padding";
+  EXPECT_EQ(gradient, WithoutPadding(network, gradient)) << "there is none in the padding";
 
+  const std::vector<float> once = gradient;
   network.Backward(parameters, inputs.data(), kStride, kRows, by_outputs, memory, gradient);
   for (std::size_t i = 0; i < gradient.size(); ++i) {
-    ASSERT_NEAR(gradient[i], 2 * found[i], 2e-5) << "it is added to what is there";
+    ASSERT_NEAR(gradient[i], 2 * once[i], 2e-5) << "it is added to what is there";
   }
 }
 
@@ -156,11 +157,7 @@ TEST_P(MlpTest, PaddingOfParametersStaysZeroInTraining) {
     network.Backward(learnt, inputs.data(), kStride, kRows, by_outputs, memory, gradient);
     TakeAdamStep({}, 0.1f, gradient, adam, learnt);
   }
-  std::vector<float> without(learnt.size(), 0);
-  for (const std::size_t i : Places(network)) {
-    without[i] = learnt[i];
-  }
-  EXPECT_EQ(learnt, without);
+  EXPECT_EQ(learnt, WithoutPadding(network, learnt));
   EXPECT_NE(learnt, parameters);
 }
 
@@ -190,26 +187,23 @@ TEST(MlpInitialiseTest, ColumnsOrRowsOfALayerAreAtRightAnglesAndAsLongAsItsGain)
     const Mlp network(24, 6, {.hidden = hidden});
     std::vector<float> parameters(network.num_parameters(), 9);
     network.Initialise(5, 0.25f, parameters);
-    for (const Mlp::Layer& layer : network.layers()) {
-      Eigen::MatrixXd w(layer.inputs, layer.outputs);
-      for (int i = 0; i < layer.inputs; ++i) {
-        for (int j = 0; j < static_cast<int>(layer.width()); ++j) {
-          const std::size_t at = layer.weights + static_cast<std::size_t>(i) * layer.width() +
-                                 static_cast<std::size_t>(j);
-          if (j < layer.outputs) {
-            w(i, j) = static_cast<double>(parameters[at]);
-          } else {
-            EXPECT_EQ(parameters[at], 0);
-          }
-        }
-      }
-      const double square = &layer == &network.layers().back() ? 0.25 * 0.25 : 2;
+    EXPECT_EQ(parameters, WithoutPadding(network, parameters));
+    const std::vector<float> packed = network.Pack(parameters);
+    const float* at = packed.data();
+    for (std::size_t layer = 0; layer < network.num_layers(); ++layer) {
+      const std::size_t outputs = network.num_biases(layer);
+      const auto inputs = static_cast<Eigen::Index>(network.num_weights(layer) / outputs);
+      using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+      const Eigen::MatrixXd w =
+          Eigen::Map<const RowMajor>(at, inputs, static_cast<Eigen::Index>(outputs)).cast<double>();
+      const double square = layer + 1 == network.num_layers() ? 0.25 * 0.25 : 2;
       const Eigen::MatrixXd products =
-          layer.outputs <= layer.inputs ? (w.transpose() * w).eval() : (w * w.transpose()).eval();
+          w.cols() <= w.rows() ? (w.transpose() * w).eval() : (w * w.transpose()).eval();
       const Eigen::MatrixXd expected =
           square * Eigen::MatrixXd::Identity(products.rows(), products.cols());
       EXPECT_LT((products - expected).cwiseAbs().maxCoeff(), 1e-6);
-      for (std::size_t j = 0; j < layer.width(); ++j) EXPECT_EQ(parameters[layer.biases + j], 0);
+      at += network.num_weights(layer);
+      for (std::size_t j = 0; j < outputs; ++j) EXPECT_EQ(*at++, 0);
     }
   }
 }

@@ -28,18 +28,16 @@ EnvironmentSpec SpecOf(int observations, const ActionSpec& action) {
   return spec;
 }
 
-// The numbers of a network's parameters that are no padding: those of actor and critic, layer by
-// layer, weights then biases, then those of the head.
+// The numbers of a network's parameters that are no padding: those of actor and critic as they are
+// packed, then those of the head.
 std::vector<std::size_t> Places(const ActorCritic& network) {
   std::vector<std::size_t> places;
   std::size_t first = 0;
   for (const Mlp* mlp : {&network.actor(), &network.critic()}) {
-    for (const Mlp::Layer& layer : mlp->layers()) {
-      for (std::size_t i = 0; i <= static_cast<std::size_t>(layer.inputs); ++i) {
-        for (std::size_t j = 0; j < static_cast<std::size_t>(layer.outputs); ++j) {
-          places.push_back(first + layer.weights + i * layer.width() + j);
-        }
-      }
+    std::vector<float> is_real(mlp->num_parameters(), 0);
+    mlp->Unpack(std::vector<float>(mlp->num_packed(), 1), is_real);
+    for (std::size_t i = 0; i < is_real.size(); ++i) {
+      if (is_real[i] != 0) places.push_back(first + i);
     }
     first += mlp->num_parameters();
   }

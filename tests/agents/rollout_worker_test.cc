@@ -34,8 +34,9 @@ ActorCritic LinearNetwork() {
 Weights StepsAsValue(const ActorCritic& network) {
   Weights weights = network.Initial(1, 0);
   std::ranges::fill(weights.parameters, 0.0f);
-  const auto critic = network.CriticPart(std::span(weights.parameters));
-  critic[network.critic().layers()[0].weights] = 1;
+  std::vector<float> critic(network.critic().num_packed(), 0);
+  critic[0] = 1;
+  network.critic().Unpack(critic, network.CriticPart(std::span(weights.parameters)));
   return weights;
 }
 
