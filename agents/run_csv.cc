@@ -22,7 +22,9 @@ constexpr const char* kNothing = "none";                    // is randomised
 constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;  // a day in steps of one tick
 constexpr std::int32_t kMaxRaceTimeMs = 86'400'000;
 constexpr int kMaxTicksPerStep = 1000, kTickMs = 10;
-constexpr float kMaxNumber = 1e7f;  // of metres and metres per second
+// Of metres and metres per second. A Centreline is asked for what lies within 1e6 m of its
+// beginning.
+constexpr float kMaxNumber = 5e5f;
 constexpr int kMaxGear = 100;
 
 constexpr std::array<std::string_view, 11> kColumns = {
@@ -222,6 +224,10 @@ Run ParseRun(std::string_view text, std::string_view name) {
       reader.Integer("ticks_per_step", reader.Head("ticks_per_step"), 1, kMaxTicksPerStep);
   if (const std::string drawn = text_field("randomised"); drawn != kNothing) {
     run.randomised = ReadWords(drawn);
+    if (run.randomised.empty() || fmt::format("{}", fmt::join(run.randomised, " ")) != drawn) {
+      reader.Fail("randomised", fmt::format("{}; allowed are {}, or names with a space between",
+                                            Quoted(drawn), kNothing));
+    }
   }
   run.invalid_steps =
       reader.Integer("invalid_steps", reader.Head("invalid_steps"), 0, kMaxRaceTimeMs);

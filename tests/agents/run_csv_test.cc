@@ -92,6 +92,8 @@ TEST(RunCsvTest, NamesTheLineAndTheColumnOfWhatIsWrong) {
   EXPECT_THAT(ErrorWith("0,0,0,1,0,1,0,0", "0,0,0,1,1,1,0,0"), HasSubstr("left and right at once"));
   EXPECT_THAT(ErrorWith("12345.678", "nan"), HasSubstr("line 12, progress_m: 'nan'"));
   EXPECT_THAT(ErrorWith("12345.678", "1e30"), HasSubstr("line 12, progress_m: '1e30'"));
+  EXPECT_THAT(ErrorWith("12345.678", "5e6"), HasSubstr("line 12, progress_m: '5e6'"))
+      << "farther than a line may be asked for";
   EXPECT_THAT(ErrorWith("1.5,\n", "1.5,x\n"), HasSubstr("line 11, gear: 'x'"));
   EXPECT_THAT(ErrorWith("1.5,\n", "fast,\n"), HasSubstr("line 11, speed_mps: 'fast'"));
   EXPECT_THAT(ErrorWith("1.5,\n", "1.5,\r\n"), HasSubstr("line 11, gear: '?'"));
@@ -115,6 +117,9 @@ TEST(RunCsvTest, RefusesAnotherHead) {
   EXPECT_THAT(ErrorWith("step: 5", "step: 0"), HasSubstr("line 4, ticks_per_step: '0'"));
   EXPECT_THAT(ErrorWith("reason: finish", "reason: won"),
               HasSubstr("line 7, end_reason: 'won'; allowed are none, finish"));
+  for (const std::string drawn : {"", " none", "mass  grip"}) {
+    EXPECT_THAT(ErrorWith("mass grip", drawn), HasSubstr("line 5, randomised: '" + drawn + "'"));
+  }
   EXPECT_THAT(ErrorWith("simulated", "a\x1b[31m"), HasSubstr("line 3, kind: 'a?[31m'"));
   EXPECT_THAT(ErrorWith("gear\n", "gears\n"), HasSubstr("line 9: 'race_time_ms"));
 }

@@ -36,6 +36,11 @@ constexpr auto kTargets = std::to_array<Target>({
     {"line", RunLine, LineSeeds},
     {"snapshot", RunSnapshot, SnapshotSeeds},
     {"weights", RunWeights, WeightsSeeds},
+    {"recorded_run", RunRecordedRun, RecordedRunSeeds},
+    {"script_policy", RunScriptPolicy, ScriptPolicySeeds},
+    {"training_config", RunTrainingConfig, TrainingConfigSeeds},
+    {"training_log", RunTrainingLog, TrainingLogSeeds},
+    {"checkpoint", RunCheckpoint, CheckpointSeeds},
 });
 
 Bytes ReadFile(const fs::path& path) {

@@ -69,4 +69,12 @@ void RunSnapshot(std::span<const std::byte> input);
 void RunWeights(std::span<const std::byte> input);
 std::vector<Bytes> SnapshotSeeds(), WeightsSeeds();
 
+void RunRecordedRun(std::span<const std::byte> input);
+void RunScriptPolicy(std::span<const std::byte> input);
+void RunTrainingConfig(std::span<const std::byte> input);
+void RunTrainingLog(std::span<const std::byte> input);
+void RunCheckpoint(std::span<const std::byte> input);
+std::vector<Bytes> RecordedRunSeeds(), ScriptPolicySeeds(), TrainingConfigSeeds(),
+    TrainingLogSeeds(), CheckpointSeeds();
+
 }  // namespace hotlap::fuzz
