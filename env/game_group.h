@@ -17,7 +17,7 @@ namespace hotlap {
 
 enum class CommandKind : std::uint8_t {
   kAdvance,  // run `ticks` ticks with the inputs held; stops early at the finish
-  kRestart,  // a new race, standing at s(0) with neutral inputs, countdown skipped
+  kRestart,  // a new race, standing at s(0) or beside it, with neutral inputs, countdown skipped
   kSave,     // give the state of the game as snapshot bytes
   kRestore,  // go to the state of `snapshot`, which this kind of game saved on the same track
 };
@@ -30,6 +30,7 @@ struct Command {
   Inputs earlier{};          // kAdvance: in force in the first earlier_ticks of them instead
   int earlier_ticks = 0;     // kAdvance: below `ticks`; not 0 where inputs are delayed
   VehicleFactors vehicle{};  // kAdvance: of the car in these ticks, 1 unless can_vary_vehicle()
+  float start_offset_m = 0;  // kRestart: so far to the left of s(0), as StartOffset() says; finite
   std::span<const std::byte> snapshot{};  // kRestore: must stay valid until the completion
 
   // Of a tick of kAdvance, from 0 on.

@@ -51,6 +51,10 @@ struct GameState {
 // caught by FinitePhysics().
 GameState ReadGameState(const tminterface::SimStateView& state);
 
+// From s(0), where the car stands turned like this, to a place so far to its left, along its x
+// axis. Every kind of game computes it here, so that all stand at the same bits.
+inline Vec3 StartOffset(const Mat3& rotation, float left_m) { return rotation.Column(0) * left_m; }
+
 // False when any float of the state is NaN or infinite; such a game is lost.
 bool FinitePhysics(const GameState& state);
 

@@ -218,9 +218,15 @@ Command& GroupRunner::AddCommand(std::size_t row, CommandKind kind) {
 }
 
 void GroupRunner::AddRestart(std::size_t row) {
-  if (at(row).is_restarting) return;
-  AddCommand(row, CommandKind::kRestart);
-  at(row).is_restarting = true;
+  Place& place = at(row);
+  if (place.is_restarting) return;
+  place.start_offset_m = StartOffsetOf(place);
+  AddCommand(row, CommandKind::kRestart).start_offset_m = place.start_offset_m;
+  place.is_restarting = true;
+}
+
+float GroupRunner::StartOffsetOf(const Place& place) const {
+  return place.at_snapshot ? 0 : place.row.NextStartOffset(settings_.config, place.seed);
 }
 
 void GroupRunner::AddRestore(std::size_t row) {
@@ -366,7 +372,9 @@ void GroupRunner::Restarted(std::size_t row) {
     place.is_game_new = true;
     return;
   }
-  return place.at_snapshot ? AddRestore(row) : Begin(row);
+  if (place.at_snapshot) return AddRestore(row);
+  // It may have been on its way to the start of another episode when this one was asked for.
+  return place.start_offset_m == StartOffsetOf(place) ? Begin(row) : AddRestart(row);
 }
 
 void GroupRunner::FindLost(std::size_t row, const std::string& error) {

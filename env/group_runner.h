@@ -100,6 +100,7 @@ class GroupRunner {
     Row row;
     std::vector<float> final_observation;  // kSameStep; empty in the other modes
     bool is_restarting = false;            // a kRestart is under way, for some task or for none
+    float start_offset_m = 0;              // of that one, or of the last
     bool is_sent = false;
     bool is_game_new = false;  // it came unseen: the record is of the one before
     Starts starts{};
@@ -141,6 +142,8 @@ class GroupRunner {
   void Assign(std::size_t row, Task task);
   Command& AddCommand(std::size_t row, CommandKind kind);
   void AddRestart(std::size_t row);  // unless one is under way
+  // Where an episode that begins now begins, in m to the left of s(0).
+  float StartOffsetOf(const Place& place) const;
   void AddRestore(std::size_t row);  // to the row's snapshot
   void EndTask(Place& place);
   int& NumWith(const Place& place);  // rows with a task of this one's kind

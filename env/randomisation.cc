@@ -32,6 +32,12 @@ constexpr ParameterInfo kParameters[] = {
      true,
      false},
     {"observation_noise", "1", &Randomisation::observation_noise, {0, 1}, false, false},
+    {"start_offset_m",
+     "m",
+     &Randomisation::start_offset_m,
+     {-kMaxStartOffsetM, kMaxStartOffsetM},
+     false,
+     false},
 };
 
 bool IsOff(const ParameterInfo& parameter, const Randomisation& randomisation) {
@@ -43,7 +49,14 @@ bool IsWhole(const Range& range) {
 }
 
 // Places in the stream; part of what a seed means.
-enum Draw : std::uint64_t { kMass, kGrip, kEngineForce, kInputDelay, kObservationNoise };
+enum Draw : std::uint64_t {
+  kMass,
+  kGrip,
+  kEngineForce,
+  kInputDelay,
+  kObservationNoise,
+  kStartOffset,
+};
 
 float Real(const Range& range, float unit) {
   return std::min(range.low + (range.high - range.low) * unit, range.high);
@@ -102,7 +115,8 @@ EpisodeParameters DrawParameters(const Randomisation& randomisation, std::uint64
                   .grip = Real(randomisation.grip, stream.Unit(kGrip)),
                   .engine_force = Real(randomisation.engine_force, stream.Unit(kEngineForce))},
       .input_delay_ticks = Whole(randomisation.input_delay_ticks, stream.Bits(kInputDelay)),
-      .observation_noise = Real(randomisation.observation_noise, stream.Unit(kObservationNoise))};
+      .observation_noise = Real(randomisation.observation_noise, stream.Unit(kObservationNoise)),
+      .start_offset_m = Real(randomisation.start_offset_m, stream.Unit(kStartOffset))};
 }
 
 }  // namespace hotlap

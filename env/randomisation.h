@@ -13,6 +13,8 @@
 namespace hotlap {
 
 inline constexpr int kMaxInputDelayTicks = 25;
+// Roads are 12 m wide or more, but for those of a file that wants them narrower.
+inline constexpr float kMaxStartOffsetM = 4;
 
 // Both ends are drawn too; equal ends are a fixed value.
 struct Range {
@@ -27,6 +29,8 @@ struct Randomisation {
   Range engine_force{1, 1};       // likewise, [0.5, 2]
   Range input_delay_ticks{0, 0};  // of 10 ms, whole, [0, kMaxInputDelayTicks]
   Range observation_noise{0, 0};  // standard deviation, in units of the scaled column, [0, 1]
+  // m to the left of s(0), along the car's x axis, within +-kMaxStartOffsetM; right is negative.
+  Range start_offset_m{0, 0};
 };
 
 // What one episode drew.
@@ -34,6 +38,7 @@ struct EpisodeParameters {
   VehicleFactors vehicle;
   int input_delay_ticks = 0;
   float observation_noise = 0;
+  float start_offset_m = 0;  // of an episode that begins at the start
   friend bool operator==(const EpisodeParameters&, const EpisodeParameters&) = default;
 };
 

@@ -53,6 +53,12 @@ RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose pu
   return seed ? RandomStream(*seed, 0, purpose) : RandomStream(base_seed_, next_episode_, purpose);
 }
 
+float Row::NextStartOffset(const EnvironmentConfig& config,
+                           std::optional<std::uint64_t> seed) const {
+  return DrawParameters(config.randomisation, seed.value_or(base_seed_), seed ? 0 : next_episode_)
+      .start_offset_m;
+}
+
 void Row::SearchWithin(float reach_m, LineSearch& search) const {
   const float s = record_.place.s_m;
   const float gate = NextGate(*line_, state_, record_.checkpoints_passed);

@@ -47,8 +47,11 @@ class Row {
   // Of the episode that begins next: the first of `seed`, if it is given.
   RandomStream NextStream(std::optional<std::uint64_t> seed, RandomPurpose purpose) const;
 
-  // The game stands at s(0), or at the state of a snapshot, whose record this is. False when the
-  // state is not finite: then nothing has changed.
+  // m to the left of s(0), of the same episode if it begins at the start.
+  float NextStartOffset(const EnvironmentConfig& config, std::optional<std::uint64_t> seed) const;
+
+  // The game stands at the start, or at the state of a snapshot, whose record this is. False when
+  // the state is not finite: then nothing has changed.
   [[nodiscard]] bool Begin(const EnvironmentConfig& config, const GameState& state,
                            const RowRecord* snapshot, RowResult& result);
   // The game stands where this record was saved; its episode goes on. False as for Begin.

@@ -326,6 +326,7 @@ class SimulatedGames final : public GameGroup {
       case CommandKind::kRestart:
         slot.lost = false;
         slot.race.Restart(/*with_countdown=*/false);
+        if (slot.command.start_offset_m != 0) slot.race.MoveLeft(slot.command.start_offset_m);
         break;
       case CommandKind::kSave:
         Save(slot);

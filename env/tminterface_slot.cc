@@ -176,6 +176,7 @@ void TMInterfaceSlot::BeginRestart() {
     state_ = start_state_;
     snapshot_ = start_snapshot_;
     rewind_is_pending_ = true;
+    MoveFromStart();
     is_under_way_ = false;
     return;
   }
@@ -185,6 +186,14 @@ void TMInterfaceSlot::BeginRestart() {
   next_open_ = last_look_ + kOpenEvery;
   phase_ = Phase::kOpening;
   TryToOpen();
+}
+
+void TMInterfaceSlot::MoveFromStart() {
+  if (command_.start_offset_m == 0) return;
+  const Vec3 by_m = StartOffset(state_.rotation, command_.start_offset_m);
+  state_.position_m += by_m;
+  tmi::MoveCar(std::span(snapshot_).subspan(sizeof(SnapshotHeader)), by_m);
+  rewind_is_pending_ = true;
 }
 
 void TMInterfaceSlot::BeginRestore() {
@@ -453,14 +462,15 @@ void TMInterfaceSlot::ReadState(std::span<const std::byte> bytes) {
 }
 
 void TMInterfaceSlot::Complete() {
+  rewind_is_pending_ = false;
   if (phase_ == Phase::kComingToStart) {
     start_state_ = state_;
     start_snapshot_ = snapshot_;
+    MoveFromStart();
   } else {
     completion_.inputs_missed = state_.inputs != command_.InputsOfTick(completion_.ticks - 1);
     completion_.events = events_;
   }
-  rewind_is_pending_ = false;
   phase_ = Phase::kHeld;
   is_under_way_ = false;
 }

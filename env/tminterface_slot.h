@@ -14,9 +14,10 @@
 //
 // In kHeld the game stands still inside a run step call. Going to a saved state does not touch the
 // game: the rewind stays pending until the next kAdvance and goes out in the same call as its
-// inputs. A game that drops us (it had to wait for too long, or somebody told it to) runs alone
-// from then on; it is registered with again, goes back to the state at which the command began, and
-// the command begins anew. Once a command: a game that drops us again is lost.
+// inputs. So does a start beside s(0), which is the game's own state with the car moved. A game
+// that drops us (it had to wait for too long, or somebody told it to) runs alone from then on; it
+// is registered with again, goes back to the state at which the command began, and the command
+// begins anew. Once a command: a game that drops us again is lost.
 #pragma once
 
 #include <array>
@@ -76,6 +77,7 @@ class TMInterfaceSlot {
   void GoOnFromState();  // says where the race is to go on, and the command's first inputs
   void ComeBack();
   void BeginRestart();
+  void MoveFromStart();  // beside s(0), if the command says so
   void BeginRestore();
   void TryToOpen();
 

@@ -55,6 +55,16 @@ void Race::Restart(bool with_countdown) {
   Place(at_start_);
 }
 
+// As a state with an edited position is read (ReadSimState).
+void Race::MoveLeft(float left_m) {
+  VehicleState car = vehicle();
+  const Vec3 by_m = StartOffset(RotationOf(car.body.orientation), left_m);
+  car.body.position_m += by_m;
+  car.previous_body.position_m += by_m;
+  car.road_index = track_->Locate(car.body.position_m);
+  Place(car);
+}
+
 void Race::TakeInputs(const Inputs& inputs) {
   const std::int32_t stored = record_.race_time_ms + tminterface::kStoredTimeOfScriptZero;
   const auto note = [&](Channel channel, bool changed) {

@@ -80,6 +80,7 @@ class Race {
   void Configure(const VehicleParams& params);
 
   void Restart(bool with_countdown);  // without: stands at s(0)
+  void MoveLeft(float left_m);        // the car, as it is, as StartOffset() says
   // One tick with these inputs in force; while the race time is below 0 the car is held and only
   // the clocks and inputs move. Returns the events of the tick (at most 2), valid until the next
   // one.

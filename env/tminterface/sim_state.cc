@@ -136,6 +136,16 @@ void SimState::SetCheckpointTime(std::size_t i, CheckpointTime time) {
 
 SimStateView SimState::view() const { return std::get<SimStateView>(SimStateView::Parse(bytes_)); }
 
+void MoveCar(std::span<std::byte> state, Vec3 by_m) {
+  for (const std::size_t body : {layout::kDynaPrevious, layout::kDynaCurrent, layout::kDynaTemp}) {
+    std::byte* const at = state.data() + body + layout::body::kPosition;
+    Vec3 position_m;
+    std::memcpy(&position_m, at, sizeof position_m);
+    position_m += by_m;
+    std::memcpy(at, &position_m, sizeof position_m);
+  }
+}
+
 // ---- rotations
 
 std::array<double, 4> QuaternionOf(const Matrix3d& m) {

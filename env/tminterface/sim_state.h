@@ -227,6 +227,10 @@ class SimState {
   std::vector<std::byte> bytes_;
 };
 
+// Moves the car of a state as a game sent it: the position of all three body states, which is all
+// that is known to hold a place in the world. REQUIRES: bytes that SimStateView::Parse has checked.
+void MoveCar(std::span<std::byte> state, Vec3 by_m);
+
 // Rotations, both in double, quaternion as (w, x, y, z); the formulas of section 5.11.
 using Matrix3d = std::array<std::array<double, 3>, 3>;  // rows
 std::array<double, 4> QuaternionOf(const Matrix3d& rotation);

@@ -61,7 +61,10 @@ TEST_P(AgreementTest, BothKindsDriveTheSameBits) {
     // next restart.
     const bool is_wild = i % 1000 >= 900;
     if (i % 1000 == 0 || dice.OneIn(2000)) {
-      ASSERT_NO_FATAL_FAILURE(Both({.slot = 0, .kind = CommandKind::kRestart, .inputs = {}}));
+      ASSERT_NO_FATAL_FAILURE(Both({.slot = 0,
+                                    .kind = CommandKind::kRestart,
+                                    .inputs = {},
+                                    .start_offset_m = 0.7f * static_cast<float>(i % 7 - 3)}));
     } else if (!is_wild && dice.OneIn(30)) {
       saved.push_back({simulated.Save(), tminterface.Save()});
     } else if (!saved.empty() && dice.OneIn(is_wild ? 20 : 300)) {

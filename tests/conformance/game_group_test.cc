@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <string>
@@ -180,6 +181,46 @@ TEST_P(GameGroupConformanceTest, EveryRestartGivesTheSameStart) {
     EXPECT_EQ(games.Restart().status, CompletionStatus::kOk);
     EXPECT_EQ(BitsOf(games.state()), BitsOf(start));
   }
+}
+
+TEST_P(GameGroupConformanceTest, RestartStandsSoFarToTheLeftOfTheStart) {
+  GamesUnderTest games = Games({"ring"});
+  // The first restart may have an offset as well as any other.
+  for (const float offset_m : {1.25f, 0.0f, -2.5f, 0.0f}) {
+    ASSERT_EQ(games.Restart(0, offset_m).status, CompletionStatus::kOk);
+    const GameState beside = games.state();
+    games.Restart();
+    GameState expected = games.state();
+    const Vec3 left = expected.rotation.Column(0);
+    expected.position_m += left * offset_m;
+    EXPECT_EQ(BitsOf(beside), BitsOf(expected)) << "and is as it is there else";
+    EXPECT_NEAR(Length(left), 1, 1e-5f);
+    EXPECT_GT(std::abs(left.x) + std::abs(left.z), 0.99f) << "beside, not above";
+  }
+}
+
+TEST_P(GameGroupConformanceTest, GameGoesOnFromBesideTheStart) {
+  GamesUnderTest games = Game();
+  games.Advance(40, kThrottle);
+  const GameState from_the_start = games.state();
+  games.Restart(0, 2);
+  const auto snapshot = games.Save();
+  games.Advance(40, kThrottle);
+  const GameState from_beside = games.state();
+  EXPECT_EQ(from_beside.race_time_ms, 400);
+  // On a straight, level road it drives the same way beside it.
+  EXPECT_NEAR(from_beside.position_m.x, from_the_start.position_m.x + 2, 1e-3f);
+  EXPECT_NEAR(from_beside.position_m.z, from_the_start.position_m.z, 1e-3f);
+  EXPECT_NEAR(from_beside.velocity_mps.z, from_the_start.velocity_mps.z, 1e-3f);
+  games.Restart(0, 2);
+  games.Advance(40, kThrottle);
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(from_beside));
+  games.Restart();
+  games.Advance(40, kThrottle);
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(from_the_start)) << "no offset is left over";
+  games.Restore(snapshot);
+  games.Advance(40, kThrottle);
+  EXPECT_EQ(BitsOf(games.state()), BitsOf(from_beside));
 }
 
 TEST_P(GameGroupConformanceTest, RestoredGameStaysInLockstepFromEveryTick) {

@@ -171,8 +171,11 @@ class GamesUnderTest {
   Outcome Advance(int ticks, const Inputs& inputs, int slot = 0) {
     return Do({.slot = slot, .kind = CommandKind::kAdvance, .ticks = ticks, .inputs = inputs});
   }
-  Outcome Restart(int slot = 0) {
-    return Do({.slot = slot, .kind = CommandKind::kRestart, .inputs = {}});
+  Outcome Restart(int slot = 0, float start_offset_m = 0) {
+    return Do({.slot = slot,
+               .kind = CommandKind::kRestart,
+               .inputs = {},
+               .start_offset_m = start_offset_m});
   }
   void RestartAll() {
     std::vector<Command> commands;

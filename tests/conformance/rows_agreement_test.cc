@@ -37,6 +37,7 @@ VectorEnvironmentConfig Config(const Variant& variant) {
   if (variant.is_randomised) {
     config.environment.randomisation.input_delay_ticks = {0, 8};
     config.environment.randomisation.observation_noise = {0, 0.02f};
+    config.environment.randomisation.start_offset_m = {-2, 3};
   }
   config.environment.actions.kind = ActionKind::kContinuous;
   // Episodes end in every way.

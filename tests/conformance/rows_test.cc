@@ -19,14 +19,15 @@ namespace hotlap {
 namespace {
 
 constexpr std::int32_t kFullThrottle = 0;  // of the default keys
+constexpr int kTimeLimitTicks = 300;       // 60 steps
 
 // Two rows on the straight.
 class Rows {
  public:
   explicit Rows(const std::string& kind, TMInterfaceSettings settings = {},
-                const Randomisation& randomisation = {})
+                const Randomisation& randomisation = {}, Autoreset autoreset = Autoreset::kNextStep)
       : games_(kind, {"straight", "straight"}, std::move(settings)),
-        rows_(Config(randomisation), Groups(games_.TakeGroup()), RowConfigs()),
+        rows_(Config(randomisation, autoreset), Groups(games_.TakeGroup()), RowConfigs()),
         batch_(rows_) {}
 
   void Reset(const ResetOptions& options = {}) { rows_.Reset(options, batch_.view()); }
@@ -59,14 +60,17 @@ class Rows {
   int race_time(std::size_t row) const { return Info(0, row); }
   EndReason end_reason(std::size_t row) const { return static_cast<EndReason>(Info(1, row)); }
   const GameState& state(int row) const { return rows_.game_state(row); }
+  std::uint64_t episode(int row) const { return rows_.record(row).episode; }
   RunningGame& running(int row) { return games_.running(row); }
 
  private:
-  static VectorEnvironmentConfig Config(const Randomisation& randomisation) {
+  static VectorEnvironmentConfig Config(const Randomisation& randomisation, Autoreset autoreset) {
     VectorEnvironmentConfig config;
+    config.autoreset = autoreset;
     config.environment.randomisation = randomisation;
     config.info_columns = {"race_time", "end_reason"};
     config.environment.rules.no_progress = RuleFlag::kOff;
+    config.environment.rules.time_limit_ticks = kTimeLimitTicks;
     return config;
   }
   static std::vector<std::unique_ptr<GameGroup>> Groups(std::unique_ptr<GameGroup> group) {
@@ -167,6 +171,87 @@ TEST_P(RowsConformanceTest, DelayAndNoiseGoOnBitForBitAfterARestore) {
   EXPECT_NE(drive(), seen) << "a new episode draws anew";
 }
 
+// Both rows have base seed 1.
+constexpr Randomisation kStartOffset{.start_offset_m = {-2, 1}};
+float StartOffsetOf(std::uint64_t base_seed, std::uint64_t episode) {
+  return DrawParameters(kStartOffset, base_seed, episode).start_offset_m;
+}
+
+TEST_P(RowsConformanceTest, EpisodeBeginsBesideTheStartWhereItDrew) {
+  Rows centred(GetParam()), rows(GetParam(), {}, kStartOffset);
+  centred.Reset();
+  const float start_x = centred.state(0).position_m.x;
+  const auto expect_at = [&](int row, float offset_m) {
+    GameState expected = centred.state(row);
+    expected.position_m += StartOffset(expected.rotation, offset_m);
+    EXPECT_EQ(BitsOf(rows.state(row)), BitsOf(expected));
+    EXPECT_NEAR(rows.state(row).position_m.x, start_x + offset_m, 1e-4f) << "left is +x here";
+    EXPECT_EQ(rows.race_time(static_cast<std::size_t>(row)), 0);
+  };
+  for (std::uint64_t episode = 0; episode < 3; ++episode) {
+    rows.Reset();
+    expect_at(0, StartOffsetOf(1, episode));
+    expect_at(1, StartOffsetOf(1, episode));
+    for (int step = 0; step < 3; ++step) rows.Step();
+  }
+  const std::vector<std::uint64_t> seeds = {7, 9};
+  for (int again = 0; again < 2; ++again) {
+    rows.Reset({.mask = {}, .seeds = seeds, .snapshots = {}});
+    expect_at(0, StartOffsetOf(7, 0));
+    expect_at(1, StartOffsetOf(9, 0));
+  }
+}
+
+TEST_P(RowsConformanceTest, EpisodeBesideTheStartIsTheSameAgainOnItsSeed) {
+  Rows rows(GetParam(), {}, kStartOffset);
+  const auto drive = [&](std::uint64_t seed) {
+    const std::vector<std::uint64_t> seeds(2, seed);
+    rows.Reset({.mask = {}, .seeds = seeds, .snapshots = {}});
+    std::vector<std::vector<float>> seen = {rows.observation(0)};
+    for (int step = 0; step < 20; ++step) {
+      rows.Step(step);
+      seen.push_back(rows.observation(0));
+    }
+    return seen;
+  };
+  const auto first = drive(3), other = drive(4);
+  EXPECT_EQ(drive(3), first);
+  EXPECT_EQ(drive(4), other);
+  EXPECT_NE(first.front(), other.front());
+}
+
+TEST_P(RowsConformanceTest, AutoresetBeginsBesideTheStartToo) {
+  for (const Autoreset autoreset : {Autoreset::kNextStep, Autoreset::kSameStep}) {
+    Rows rows(GetParam(), {}, kStartOffset, autoreset);
+    rows.Reset();
+    const float start_x = rows.state(0).position_m.x - StartOffsetOf(1, 0);
+    for (std::uint64_t episode = 1; episode < 4; ++episode) {
+      for (int step = 0; step < kTimeLimitTicks / 5; ++step) rows.Step();
+      ASSERT_TRUE(rows.truncated(0));
+      if (autoreset == Autoreset::kNextStep) rows.Step();
+      EXPECT_EQ(rows.episode(0), episode);
+      EXPECT_EQ(rows.race_time(0), 0);
+      EXPECT_NEAR(rows.state(0).position_m.x, start_x + StartOffsetOf(1, episode), 1e-4f);
+    }
+  }
+}
+
+TEST_P(RowsConformanceTest, SavedStatesAreWhereTheyAreWhateverIsDrawn) {
+  Rows rows(GetParam(), {}, kStartOffset);
+  rows.Reset();
+  const auto at_start = rows.Save(0);  // the game has not been told of its place yet
+  for (int step = 0; step < 5; ++step) rows.Step();
+  const auto on_the_way = rows.Save(0);
+  const auto place = BitsOf(rows.state(0));
+  rows.Reset();
+  ASSERT_TRUE(rows.Restore(0, at_start));
+  for (int step = 0; step < 5; ++step) rows.Step();
+  EXPECT_EQ(BitsOf(rows.state(0)), place);
+  rows.ResetTo(on_the_way);
+  EXPECT_EQ(BitsOf(rows.state(0)), place) << "an offset is of the start alone";
+  EXPECT_EQ(BitsOf(rows.state(1)), place);
+}
+
 TEST_P(RowsConformanceTest, BranchGivesAnotherRowTheSameFuture) {
   Rows rows(GetParam());
   rows.Branch(0, {0, 1});
@@ -243,6 +328,26 @@ TEST(RowsOfLostGamesTest, ResetWaitsForTheNewGame) {
   rows.Reset();
   EXPECT_FALSE(rows.truncated(0));
   EXPECT_EQ(rows.race_time(0), 0);
+}
+
+TEST(RowsOfLostGamesTest, NewGameStandsBesideItsStartToo) {
+  Rows* running = nullptr;
+  TMInterfaceSettings settings;
+  settings.on_lost = [&](int row, const GameLoss&) { running->running(row).StartAgain(); };
+  Rows rows("tminterface", settings, kStartOffset), undisturbed("simulated", {}, kStartOffset);
+  running = &rows;
+  rows.Reset();
+  undisturbed.Reset();
+  rows.running(0).process().Signal(SIGKILL);
+  rows.running(0).process().Wait();
+  rows.Reset();
+  undisturbed.Reset();
+  EXPECT_FALSE(rows.truncated(0));
+  for (int step = 0; step < 5; ++step) {
+    EXPECT_EQ(BitsOf(rows.state(0)), BitsOf(undisturbed.state(0)));
+    rows.Step();
+    undisturbed.Step();
+  }
 }
 
 // Which no command to go there has to talk to: it goes there with the next step.

@@ -22,7 +22,8 @@ constexpr Randomisation kEverything{.mass = {0.8f, 1.25f},
                                     .grip = {0.5f, 1},
                                     .engine_force = {0.9f, 2},
                                     .input_delay_ticks = {2, 6},
-                                    .observation_noise = {0, 0.02f}};
+                                    .observation_noise = {0, 0.02f},
+                                    .start_offset_m = {-3, 1}};
 
 Randomisation Read(const std::string& text) {
   const ConfigMap config = ConfigMap::Parse(text, "t.yaml");
@@ -59,8 +60,9 @@ randomisation:
   grip: [1, 1]
   engine_force: [1.1, 1.1]
   input_delay_ticks: [0, 25]
+  start_offset_m: [-4, 4]
 )"));
-  ASSERT_EQ(spec.size(), 4u) << "of what is drawn";
+  ASSERT_EQ(spec.size(), 5u) << "of what is drawn";
   EXPECT_EQ(spec[0].name, "mass");
   EXPECT_EQ(spec[0].low, 0.8f);
   EXPECT_EQ(spec[0].high, 1.25f);
@@ -70,12 +72,16 @@ randomisation:
   EXPECT_EQ(spec[2].high, 25);
   EXPECT_EQ(spec[2].unit, "10 ms");
   EXPECT_EQ(spec[3].name, "observation_noise");
+  EXPECT_EQ(spec[4].name, "start_offset_m");
+  EXPECT_EQ(spec[4].low, -4);
+  EXPECT_EQ(spec[4].high, 4);
+  EXPECT_EQ(spec[4].unit, "m");
 }
 
 TEST(RandomisationTest, WrongRangesAreNamed) {
   EXPECT_EQ(ErrorOf("weight: [1, 2]"),
             "t.yaml:2: randomisation.weight: unknown key; allowed: mass, grip, engine_force, "
-            "input_delay_ticks, observation_noise");
+            "input_delay_ticks, observation_noise, start_offset_m");
   EXPECT_THAT(ErrorOf("mass: [0.6, 1]"), HasSubstr("t.yaml:2: randomisation.mass[0]: '0.6'"));
   EXPECT_THAT(ErrorOf("grip: [1, 2.1]"), HasSubstr("randomisation.grip[1]: '2.1'"));
   EXPECT_THAT(ErrorOf("engine_force: [1, .nan]"), HasSubstr("randomisation.engine_force[1]"));
@@ -86,6 +92,10 @@ TEST(RandomisationTest, WrongRangesAreNamed) {
   EXPECT_THAT(ErrorOf("input_delay_ticks: [0, 2.5]"),
               HasSubstr("input_delay_ticks: must be whole"));
   EXPECT_THAT(ErrorOf("observation_noise: [-1, 0]"), HasSubstr("observation_noise[0]: '-1'"));
+  EXPECT_THAT(ErrorOf("start_offset_m: [-4.1, 0]"),
+              HasSubstr("t.yaml:2: randomisation.start_offset_m[0]: '-4.1'"));
+  EXPECT_THAT(ErrorOf("start_offset_m: [0, 5]"), HasSubstr("start_offset_m[1]: '5'"));
+  EXPECT_THAT(ErrorOf("start_offset_m: [1, -1]"), HasSubstr("start_offset_m: the first number"));
 }
 
 TEST(RandomisationTest, RangesFromAProgramAreCheckedToo) {
@@ -94,13 +104,17 @@ TEST(RandomisationTest, RangesFromAProgramAreCheckedToo) {
     config.randomisation.input_delay_ticks = range;
     EXPECT_THROW(MakeSpec(config), std::invalid_argument) << range.low << " " << range.high;
   }
+  config.randomisation = {.start_offset_m = {-5, 0}};
+  EXPECT_THROW(MakeSpec(config), std::invalid_argument);
 }
 
 TEST(RandomisationTest, TellsWhetherTheVehicleVaries) {
   EXPECT_EQ(VariedVehicleParameter(kEverything), "mass");
   EXPECT_EQ(VariedVehicleParameter({.grip = {1, 1.1f}}), "grip");
   EXPECT_EQ(VariedVehicleParameter({.engine_force = {0.9f, 0.9f}}), "engine_force");
-  EXPECT_EQ(VariedVehicleParameter({.input_delay_ticks = {1, 2}, .observation_noise = {0, 1}}), "");
+  constexpr Randomisation kSameVehicle{
+      .input_delay_ticks = {1, 2}, .observation_noise = {0, 1}, .start_offset_m = {-1, 1}};
+  EXPECT_EQ(VariedVehicleParameter(kSameVehicle), "");
 }
 
 // ---- draws
@@ -128,6 +142,7 @@ TEST(RandomisationTest, FirstEpisodeOfSeedZeroIsKnown) {
   EXPECT_EQ(first.vehicle, (VehicleFactors{0.976971924f, 0.630284011f, 1.81161642f}));
   EXPECT_EQ(first.input_delay_ticks, 4);
   EXPECT_EQ(first.observation_noise, 0.0072499546f);
+  EXPECT_EQ(first.start_offset_m, 0.352268457f);
 }
 
 TEST(RandomisationTest, DrawsCoverTheirRangesEvenly) {
@@ -138,7 +153,8 @@ TEST(RandomisationTest, DrawsCoverTheirRangesEvenly) {
   std::map<std::string, Drawn> drawn = {{"mass", {kEverything.mass, {}}},
                                         {"grip", {kEverything.grip, {}}},
                                         {"engine_force", {kEverything.engine_force, {}}},
-                                        {"observation_noise", {kEverything.observation_noise, {}}}};
+                                        {"observation_noise", {kEverything.observation_noise, {}}},
+                                        {"start_offset_m", {kEverything.start_offset_m, {}}}};
   std::map<int, int> delays;
   constexpr int kEpisodes = 10000;
   for (int episode = 0; episode < kEpisodes; ++episode) {
@@ -148,6 +164,7 @@ TEST(RandomisationTest, DrawsCoverTheirRangesEvenly) {
     drawn["grip"].values.push_back(parameters.vehicle.grip);
     drawn["engine_force"].values.push_back(parameters.vehicle.engine_force);
     drawn["observation_noise"].values.push_back(parameters.observation_noise);
+    drawn["start_offset_m"].values.push_back(parameters.start_offset_m);
     ++delays[parameters.input_delay_ticks];
   }
   for (const auto& [name, parameter] : drawn) {

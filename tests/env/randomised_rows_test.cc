@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -23,7 +24,8 @@ constexpr Randomisation kEverything{.mass = {0.7f, 1.5f},
                                     .grip = {0.7f, 1.3f},
                                     .engine_force = {0.7f, 1.3f},
                                     .input_delay_ticks = {0, 12},
-                                    .observation_noise = {0.005f, 0.02f}};
+                                    .observation_noise = {0.005f, 0.02f},
+                                    .start_offset_m = {-1, 1}};
 
 FleetSettings Settings(const Randomisation& randomisation,
                        Autoreset autoreset = Autoreset::kDisabled) {
@@ -144,7 +146,50 @@ TEST(RandomisedRowsTest, GamesThatCannotVaryTheirCarAreRefusedByName) {
             "randomisation.mass cannot be applied to games of kind 'scripted'");
   EXPECT_THAT(error_of({.grip = {0.9f, 1}}), HasSubstr("randomisation.grip"));
   EXPECT_THAT(error_of({.engine_force = {0.9f, 1}}), HasSubstr("randomisation.engine_force"));
-  EXPECT_EQ(error_of({.input_delay_ticks = {0, 3}, .observation_noise = {0, 0.1f}}), "no error");
+  EXPECT_EQ(
+      error_of(
+          {.input_delay_ticks = {0, 3}, .observation_noise = {0, 0.1f}, .start_offset_m = {-1, 1}}),
+      "no error");
+}
+
+// ---- the start
+
+TEST(RandomisedRowsTest, StartsToTheLeftAndSaysSo) {
+  for (const float offset_m : {3.0f, -3.0f}) {
+    Fleet fleet(Settings({.start_offset_m = {offset_m, offset_m}}));
+    fleet.Reset();
+    const auto& columns = fleet.rows().spec().observation;
+    const auto lateral = std::ranges::find(columns, "lateral_offset", &ObservationColumn::name);
+    ASSERT_NE(lateral, columns.end());
+    const auto index = static_cast<std::size_t>(lateral - columns.begin());
+    EXPECT_NEAR(fleet.observation(0)[index], offset_m * lateral->scale, 1e-3f);
+    EXPECT_EQ(fleet.info("progress", 0), 0);
+    EXPECT_NEAR(fleet.RecordOf(0).place.lateral_m, offset_m, 1e-3f);
+    EXPECT_EQ(fleet.RecordOf(0).full_lap, 1) << "it is a lap from the start";
+  }
+}
+
+TEST(RandomisedRowsTest, GameOnItsWayToTheStartOfAnotherEpisodeGoesToThatOfTheOneAskedFor) {
+  constexpr Randomisation kOffset{.start_offset_m = {-4, 4}};
+  auto group = std::make_unique<ScriptedGames>(2);
+  ScriptedGames& scripted = *group;
+  std::vector<std::unique_ptr<GameGroup>> games;
+  games.push_back(std::move(group));
+  Fleet fleet(Settings(kOffset, Autoreset::kNextStep), std::move(games));
+  fleet.Reset();
+  const auto offset_of = [&](std::uint64_t seed, std::uint64_t episode) {
+    return DrawParameters(kOffset, seed, episode).start_offset_m;
+  };
+  EXPECT_EQ(fleet.rows().game_state(1).position_m.x, offset_of(101, 0));
+  scripted.Tell(1, {ScriptedGames::Answer::kLost, {}});
+  scripted.Tell(1, {ScriptedGames::Answer::kLate, {}});
+  fleet.Step(kThrottle);
+  fleet.Step(kThrottle);  // its restart is under way, and nobody waits for it
+  EXPECT_EQ(fleet.end_reason(1), EndReason::kGameLost);
+  fleet.Reset({.mask = {}, .seeds = std::vector<std::uint64_t>{5, 6}, .snapshots = {}});
+  EXPECT_EQ(fleet.status(1), RowStatus::kOk);
+  EXPECT_EQ(fleet.rows().game_state(1).position_m.x, offset_of(6, 0));
+  EXPECT_NE(offset_of(6, 0), offset_of(101, 1));
 }
 
 // ---- restore and reset

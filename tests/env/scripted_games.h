@@ -116,6 +116,7 @@ class ScriptedGames : public GameGroup {
           break;
         case CommandKind::kRestart:
           slot.state = slot.at_start;
+          slot.state.position_m += StartOffset(slot.state.rotation, command.start_offset_m);
           break;
         case CommandKind::kSave:
           slot.saved.resize(sizeof slot.state);

@@ -142,6 +142,31 @@ TEST_F(TMInterfaceSlotTest, RewindWaitsForTheNextInputsAndGoesOutBeforeThem) {
                                          "inputs at 50", "rewind to 0", "inputs at 0"));
 }
 
+TEST_F(TMInterfaceSlotTest, StartBesideItsPlaceIsARewindOfTheGamesOwnStart) {
+  Make({.change_state = [](tmi::SimState& state) {
+    // The car's left is north.
+    state.SetMatrix(tmi::layout::kDynaCurrent + tmi::layout::body::kRotation,
+                    {{{0, 0, -1}, {0, 1, 0}, {1, 0, 0}}});
+  }});
+  const auto restart_at = [&](float offset_m) {
+    return Run({.kind = CommandKind::kRestart, .inputs = {}, .start_offset_m = offset_m});
+  };
+  EXPECT_EQ(restart_at(1.5f).status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(0).position_m, (Vec3{0, 0, 1.5f})) << "the first one too";
+  EXPECT_EQ(group_->state(0).race_time_ms, 0);
+  const auto beside = Save();
+  Advance(1);
+  EXPECT_EQ(restart_at(-2).status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(0).position_m, (Vec3{0, 0, -2})) << "of its own place";
+  EXPECT_EQ(Restore(beside).status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(0).position_m, (Vec3{0, 0, 1.5f}));
+  Advance(1);
+  EXPECT_EQ(Restart().status, CompletionStatus::kOk);
+  EXPECT_EQ(group_->state(0).position_m, Vec3{});
+  EXPECT_THAT(game_->said(), ElementsAre("speed 100", "inputs at -100", "rewind to 0",
+                                         "inputs at 0", "rewind to 0", "inputs at 0"));
+}
+
 TEST_F(TMInterfaceSlotTest, EventsHaveTheTimeOfTheirTick) {
   MakeAndRestart({.calls =
                       [](std::int32_t time_ms) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "env/sim/scalar_math.h"
@@ -76,6 +77,28 @@ TEST(RaceTest, RestartWithoutCountdownStandsAtTimeZero) {
   Race fresh(TwoCheckpoints(), {});
   Drive(fresh, {}, 260);
   EXPECT_TRUE(SameBits(race.state(), fresh.state()));
+}
+
+TEST(RaceTest, CarThatIsMovedStandsBesideItsStartAndIsTheSameElse) {
+  Race race(Circuit(), {});
+  race.Restart(/*with_countdown=*/false);
+  const RaceState start = race.state();
+  const Vec3 left = race.game_state().rotation.Column(0);
+  for (const float offset_m : {1.5f, -4.0f}) {
+    race.Restart(/*with_countdown=*/false);
+    race.MoveLeft(offset_m);
+    RaceState expected = start;
+    VehicleState& car = expected.vehicle;
+    car.body.position_m += left * offset_m;
+    car.previous_body.position_m += left * offset_m;
+    car.road_index = race.track().Locate(car.body.position_m);
+    EXPECT_EQ(race.vehicle(), car);
+    EXPECT_EQ(race.record().race_time_ms, 0);
+    EXPECT_NEAR(Length(race.vehicle().body.position_m - start.vehicle.body.position_m),
+                std::abs(offset_m), 1e-4f);
+  }
+  race.Restart(/*with_countdown=*/false);
+  EXPECT_EQ(race.vehicle(), start.vehicle);
 }
 
 TEST(RaceTest, GatesCountInOrderAtTheirTick) {

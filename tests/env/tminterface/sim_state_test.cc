@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <map>
 
@@ -396,6 +397,20 @@ TEST(SimStateTest, BuildsWhatItsViewReads) {
   EXPECT_EQ(view.bytes()[6940], std::byte{0});
   EXPECT_EQ(view.checkpoint_data(),
             (CheckpointData{0, {false, true}, {{0, 0}, {0, 0}, {5020, 7}}}));
+}
+
+TEST(SimStateTest, MovedCarHasItsThreeBodiesElsewhereAndAllElseAsItWas) {
+  SimState state(1, 1);
+  for (std::size_t word = 0; word < layout::kCheckpointData / 4; ++word) {
+    state.SetFloat(4 * word, static_cast<float>(word));
+  }
+  Bytes moved(state.bytes().begin(), state.bytes().end());
+  MoveCar(moved, {1, -2, 0.5f});
+  for (const std::size_t position : {544u, 724u, 904u}) {
+    const float word = static_cast<float>(position / 4);
+    state.SetVector(position, {word + 1, word + 1 - 2, word + 2 + 0.5f});
+  }
+  EXPECT_TRUE(std::ranges::equal(moved, state.bytes()));
 }
 
 // ---- rotations
