@@ -51,7 +51,7 @@ struct Flags {
   std::optional<std::string> environment;
   std::uint64_t seed = defaults.seed;
   std::string perturbation = defaults.perturbation;
-  std::optional<double> deviation;
+  std::optional<double> deviation, offset_m;
   std::filesystem::path out, svg, ghost;
   std::string keep = "best";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -95,7 +95,8 @@ EvaluationRequest RequestOf(const Flags& flags, const PolicySource& policy,
   request.rows = flags.num_rows();
   request.seed = flags.seed;
   request.perturbation = flags.perturbation;
-  if (flags.deviation) request.deviation = *flags.deviation;
+  if (flags.deviation) request.sizes.deviation = *flags.deviation;
+  if (flags.offset_m) request.sizes.offset_m = *flags.offset_m;
   if (KeepNamed(flags.keep) == Keep::kAll) request.first_runs = INT_MAX;
   request.max_ticks = flags.max_ticks;
   request.deadline = flags.venue.deadline();
@@ -199,6 +200,15 @@ void OnTheWay(const Work& work) {
   }
 }
 
+// Whether the weights have learnt what is driven, but for what the evaluation lays over it.
+bool IsTrainedFor(EvaluationVenue& venue, const PolicySource& policy,
+                  const EvaluationReport& report) {
+  const auto learnt = policy.task_hash();
+  if (learnt.value_or(report.task_hash) == report.task_hash) return true;
+  const auto own = venue.Spec({.environment = report.environment});
+  return own && own->task_hash == *learnt;
+}
+
 // The report and what goes with it.
 void WriteAll(const std::filesystem::path& folder, const EvaluationReport& report, Keep keep,
               const TrackLines& lines, const Ghost* ghost) {
@@ -218,6 +228,9 @@ void CheckFlags(const Flags& flags, const std::vector<std::string>& kinds) {
   for (const std::string& kind : kinds) flags.venue.game_kind(kind);
   if (flags.deviation && flags.perturbation != "observation_noise") {
     throw std::invalid_argument("--deviation: is of --perturbation observation_noise alone");
+  }
+  if (flags.offset_m && flags.perturbation != "start_offset") {
+    throw std::invalid_argument("--offset: is of --perturbation start_offset alone");
   }
   if (!flags.svg.empty()) {
     const auto folder = std::filesystem::absolute(flags.svg).parent_path();
@@ -258,7 +271,7 @@ int EvaluateTracks(const Flags& flags) {
       refusal = report.error();
       break;
     }
-    if (policy.task_hash().value_or(report->task_hash) != report->task_hash) {
+    if (!IsTrainedFor(*venue, policy, *report)) {
       std::cerr << "hotlap-eval: " << flags.policy
                 << " was trained for other rewards, rules or randomisation than those of "
                 << report->environment << '\n';
@@ -321,6 +334,9 @@ int main(int argc, char** argv) {
   app.add_option("--deviation", flags.deviation,
                  "of observation_noise, in units of the scaled column (default: 0.005)")
       ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--offset", flags.offset_m,
+                 "of start_offset, in m to either side of the start, at most (default: 1)")
+      ->check(CLI::Range(0.001, 4.0));
   app.add_option("--max-ticks", flags.max_ticks,
                  "of 10 ms, after which an episode is cut, in whole steps (default: the "
                  "environment's limit)")

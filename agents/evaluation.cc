@@ -30,10 +30,19 @@ void Check(const EvaluationRequest& request) {
   check("max_ticks", request.max_ticks.value_or(1));
 }
 
-// Over the environment's own: episodes are cut after so many ticks.
-std::string TimeLimitSettings(int ticks) {
-  return fmt::format("{{rules: {{time_limit: {{flag: truncate, after_s: {}.{:02}}}}}}}",
-                     ticks / 100, ticks % 100);
+// Over the environment's own: episodes are cut after so many ticks, and begin within so many metres
+// of the start, to either side. Empty when there is nothing to say.
+std::string SettingsOf(std::optional<int> max_ticks, double most_offset_m) {
+  std::vector<std::string> settings;
+  if (max_ticks) {
+    settings.push_back(fmt::format("rules: {{time_limit: {{flag: truncate, after_s: {}.{:02}}}}}",
+                                   *max_ticks / 100, *max_ticks % 100));
+  }
+  if (most_offset_m > 0) {
+    settings.push_back(
+        fmt::format("randomisation: {{start_offset_m: [-{0}, {0}]}}", most_offset_m));
+  }
+  return settings.empty() ? "" : fmt::format("{{{}}}", fmt::join(settings, ", "));
 }
 
 // As many tracks at a time as there are rows.
@@ -76,13 +85,15 @@ class Evaluation {
   // What is driven and how, as far as it is known before there are rows.
   tl::expected<void, Refusal> Describe() {
     if (auto done = AskSpec(); !done) return done;
+    driving_.perturbation = MakePerturbation(request_.perturbation, request_.sizes, spec_);
     if (request_.max_ticks) {
       const int step = spec_.ticks_per_step;
       report_.max_ticks = (*request_.max_ticks - 1) / step * step + step;
-      venue_settings_.settings = TimeLimitSettings(*report_.max_ticks);
+    }
+    venue_settings_.settings = SettingsOf(report_.max_ticks, driving_.perturbation.most_offset_m);
+    if (!venue_settings_.settings.empty()) {
       if (auto done = AskSpec(); !done) return done;
     }
-    driving_.perturbation = MakePerturbation(request_.perturbation, request_.deviation, spec_);
     const bool is_sampled = request_.make_policy(spec_)->is_sampled();
     driving_.starts =
         DrawStarts(request_.episodes, request_.seed, driving_.perturbation, spec_, is_sampled);

@@ -30,8 +30,8 @@ struct EvaluationRequest {
   int rows = 64;                    // at most; as many tracks are driven at a time
   std::uint64_t seed = 1;
   std::string perturbation = "idle_start";
-  double deviation = kDefaultObservationNoise;  // of observation_noise
-  int first_runs = kFirstRuns;                  // of each track that are kept, and the best one
+  PerturbationSizes sizes;       // of the perturbation
+  int first_runs = kFirstRuns;   // of each track that are kept, and the best one
   std::optional<int> max_ticks;  // of an episode, then it is cut; none: the environment's limit
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };

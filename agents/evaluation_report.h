@@ -15,7 +15,7 @@
 
 namespace hotlap::agents {
 
-inline constexpr int kReportVersion = 1;
+inline constexpr int kReportVersion = 2;
 
 // What kept the harness from bringing an episode to its end.
 enum class EpisodeError : std::uint8_t { kNone, kGameLost, kRowRefused, kServerLost };

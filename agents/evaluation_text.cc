@@ -69,9 +69,11 @@ Json ByTerm(const std::vector<std::string>& terms, std::span<const double> value
 Json ToJson(const Perturbation& perturbation) {
   const bool is_idle = perturbation.kind == PerturbationKind::kIdleStart;
   const bool is_noise = perturbation.kind == PerturbationKind::kObservationNoise;
+  const bool is_offset = perturbation.kind == PerturbationKind::kStartOffset;
   return {{"name", PerturbationName(perturbation.kind)},
           {"most_ticks", is_idle ? Json(perturbation.most_ticks) : Json()},
-          {"deviation", is_noise ? Json(perturbation.deviation) : Json()}};
+          {"deviation", is_noise ? Json(perturbation.deviation) : Json()},
+          {"most_offset_m", is_offset ? Json(perturbation.most_offset_m) : Json()}};
 }
 
 Json ToJson(const TrackReport& track, const std::vector<std::string>& terms) {

@@ -6,11 +6,14 @@
 #include <string>
 
 #include "env/random.h"
+#include "env/randomisation.h"
 
 namespace hotlap::agents {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNames = {"none", "idle_start", "observation_noise"};
+constexpr std::array<std::string_view, 4> kNames = {"none", "idle_start", "observation_noise",
+                                                    "start_offset"};
+constexpr double kLeastOffsetM = 0.001;
 
 }  // namespace
 
@@ -20,21 +23,34 @@ const char* PerturbationName(PerturbationKind kind) {
 
 std::span<const std::string_view> PerturbationNames() { return kNames; }
 
-Perturbation MakePerturbation(std::string_view name, double deviation,
+Perturbation MakePerturbation(std::string_view name, const PerturbationSizes& sizes,
                               const EnvironmentSpec& spec) {
   const auto found = std::ranges::find(kNames, name);
   if (found == kNames.end()) {
     throw std::invalid_argument("perturbation is '" + std::string(name) +
-                                "', must be none, idle_start or observation_noise");
+                                "', must be none, idle_start, observation_noise or start_offset");
   }
   Perturbation perturbation;
   perturbation.kind = static_cast<PerturbationKind>(found - kNames.begin());
   if (perturbation.kind == PerturbationKind::kObservationNoise) {
-    if (!(deviation > 0 && deviation <= 1)) {
-      throw std::invalid_argument("deviation is " + std::to_string(deviation) +
+    if (!(sizes.deviation > 0 && sizes.deviation <= 1)) {
+      throw std::invalid_argument("deviation is " + std::to_string(sizes.deviation) +
                                   ", must be above 0 and at most 1");
     }
-    perturbation.deviation = deviation;
+    perturbation.deviation = sizes.deviation;
+  }
+  if (perturbation.kind == PerturbationKind::kStartOffset) {
+    if (!(sizes.offset_m >= kLeastOffsetM && sizes.offset_m <= double{kMaxStartOffsetM})) {
+      throw std::invalid_argument("offset is " + std::to_string(sizes.offset_m) +
+                                  " m, must be from 0.001 to 4");
+    }
+    const auto drawn =
+        std::ranges::find(spec.randomisation, "start_offset_m", &RandomisedParameterSpec::name);
+    if (drawn != spec.randomisation.end()) {
+      throw std::invalid_argument(
+          "start_offset wants an environment that does not draw start_offset_m itself");
+    }
+    perturbation.most_offset_m = sizes.offset_m;
   }
   if (perturbation.kind == PerturbationKind::kIdleStart) {
     const int ticks = spec.ticks_per_step;

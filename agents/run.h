@@ -26,7 +26,7 @@ struct Run {
   std::string track, kind;  // kind of game: "simulated", "tminterface"
   int ticks_per_step = 0;
   // What the environment draws of that which decides where inputs lead: mass, grip, engine_force,
-  // input_delay_ticks. With any of them the inputs alone do not give the run again.
+  // input_delay_ticks, start_offset_m. With any of them the inputs alone do not give the run again.
   std::vector<std::string> randomised;
 
   // At the reset and after each step, race times ascending; none when the game was lost before the

@@ -33,14 +33,17 @@ _SEED_DRAW, _IDLE_DRAW = 0, 1
 _EVALUATION_SEEDS = 1 << 63  # and above
 _ROWS = 64  # at a time, unless there are more tracks
 _MOST_IDLE_TICKS = 20
-_PERTURBATIONS = ('none', 'idle_start', 'observation_noise')
+_START_OFFSET = 'start_offset_m'  # of the server's randomisation
+_LEAST_OFFSET_M, _MOST_OFFSET_M = 0.001, 4
+_PERTURBATIONS = ('none', 'idle_start', 'observation_noise', 'start_offset')
 _INFO = ('ticks', 'race_time', 'progress', 'checkpoint', 'valid', 'end_reason', 'episode_return', 'finish_time')
 _PART = 'episode_reward.'
 
 
 def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20, rows: int | None = None, seed: int = 1,
-             perturbation: str = 'idle_start', noise: float = 0.005, max_ticks: int | None = None, policy_name: str = '',
-             policy_seed: int | None = None, server: str | HasEndpoint | None = None, **arguments: Any) -> Report:
+             perturbation: str = 'idle_start', noise: float = 0.005, offset_m: float = 1.0, max_ticks: int | None = None,
+             policy_name: str = '', policy_seed: int | None = None, server: str | HasEndpoint | None = None,
+             **arguments: Any) -> Report:
     """Lets a policy drive and reports how it did.
 
     Episodes of a track that would be the same run again are left out: a deterministic policy in an environment that draws
@@ -54,8 +57,9 @@ def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20,
         rows: that drive at a time, one track each all the time, so no fewer than tracks; None: up to 64.
         seed: in [0, 2^64), of the evaluation: from it each episode draws its base seed, of at least 2^63, and its perturbation.
         perturbation: `idle_start`: 0 to 20 ticks without input, in whole steps, before the policy drives; `observation_noise`;
-            `none`.
+            `start_offset`: the car stands beside the start; `none`.
         noise: standard deviation of `observation_noise`, in units of the scaled column.
+        offset_m: of `start_offset`, to either side at most, in [0.001, 4].
         max_ticks: of the game, after which an episode is cut, in whole steps, the last one begun; None: as the
             environment has it.
         policy_name: for the report.
@@ -76,7 +80,9 @@ def evaluate(policy: Policy, tracks: str | Sequence[str], *, episodes: int = 20,
     if not 0 <= seed < 1 << 64:
         raise ValueError(f'seed is {seed}, must be in [0, 2^64)')
     spec = VectorEnv(names, server=server, **arguments).server_spec
-    disturbance = _disturbance(perturbation, noise, spec)
+    disturbance = _disturbance(perturbation, noise, offset_m, spec)
+    if (most_m := disturbance.most_offset_m) is not None:
+        arguments['randomisation'] = {**(arguments.get('randomisation') or {}), _START_OFFSET: (-most_m, most_m)}
     starts = _starts(episodes, seed, disturbance, spec, policy_seed is not None)
     max_steps = None if max_ticks is None else -(-max_ticks // spec.ticks_per_step)
     n = min(rows or max(len(names), _ROWS), len(names) * len(starts))
@@ -110,7 +116,7 @@ class _Start:
     idle_steps: int
 
 
-def _disturbance(name: str, noise: float, spec: EnvironmentSpec) -> Perturbation:
+def _disturbance(name: str, noise: float, offset_m: float, spec: EnvironmentSpec) -> Perturbation:
     """The perturbation as it is in this environment: in whole steps."""
     if name not in _PERTURBATIONS:
         raise ValueError(f'perturbation is {name!r}, must be {", ".join(map(repr, _PERTURBATIONS))}')
@@ -118,6 +124,12 @@ def _disturbance(name: str, noise: float, spec: EnvironmentSpec) -> Perturbation
         if not 0 < noise <= 1:
             raise ValueError(f'noise is {noise}, must be in (0, 1]')
         return Perturbation(name, deviation=noise)
+    if name == 'start_offset':
+        if not _LEAST_OFFSET_M <= offset_m <= _MOST_OFFSET_M:
+            raise ValueError(f'offset_m is {offset_m}, must be in [{_LEAST_OFFSET_M}, {_MOST_OFFSET_M}]')
+        if _START_OFFSET in spec.randomisation:
+            raise ValueError(f'start_offset wants an environment that does not draw {_START_OFFSET} itself')
+        return Perturbation(name, most_offset_m=float(offset_m))
     if name == 'none':
         return Perturbation(name)
     if spec.ticks_per_step > _MOST_IDLE_TICKS:
@@ -131,7 +143,8 @@ def _starts(episodes: int, seed: int, disturbance: Perturbation, spec: Environme
     """Those of the episodes that are not the same run again."""
     starts: dict[int, _Start] = {}
     most_steps = (disturbance.most_ticks or 0) // spec.ticks_per_step
-    all_differ = sampled or bool(spec.randomisation) or disturbance.deviation is not None
+    all_differ = (sampled or bool(spec.randomisation) or disturbance.deviation is not None
+                  or disturbance.most_offset_m is not None)
     for episode in range(episodes):
         own, idle = RandomStream(seed, episode, _EVALUATION).bits((_SEED_DRAW, _IDLE_DRAW)).tolist()
         start = _Start(episode, own | _EVALUATION_SEEDS, idle % (most_steps + 1))

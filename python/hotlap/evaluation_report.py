@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 _Z = 1.959963984540054  # the normal distribution's 0.975 quantile
 _TEXT_COLUMNS = 1  # of the table, to the left; numbers are to the right
 
@@ -65,14 +65,16 @@ class Perturbation:
     """What makes the episodes of a track differ.
 
     Attributes:
-        name: `none`, `idle_start` or `observation_noise`.
+        name: `none`, `idle_start`, `observation_noise` or `start_offset`.
         most_ticks: without input; None of others.
         deviation: standard deviation of the noise, in units of the scaled column; None of others.
+        most_offset_m: to either side of the start; None of others.
     """
 
     name: str
     most_ticks: int | None = None
     deviation: float | None = None
+    most_offset_m: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ class Settings:
         reward: weights by term; what is left out stays the environment's.
         ticks_per_step: of 10 ms; None: the environment's.
         max_episode_steps: after which an episode is truncated; None: the environment's limit.
+        randomisation: [low, high] by parameter; what is left out stays the environment's.
     """
 
     environment: str = 'default'
@@ -29,6 +30,7 @@ class Settings:
     reward: Mapping[str, float] | None = None
     ticks_per_step: int | None = None
     max_episode_steps: int | None = None
+    randomisation: Mapping[str, Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         if self.action not in (None, 'keys', 'continuous'):
@@ -45,6 +47,8 @@ class Settings:
             said['observation'] = [{'term': term} if isinstance(term, str) else dict(term) for term in self.observation]
         if self.reward is not None:
             said['reward'] = dict(self.reward)
+        if self.randomisation is not None:
+            said['randomisation'] = {name: list(ends) for name, ends in self.randomisation.items()}
         if self.ticks_per_step is not None:
             said['ticks_per_step'] = self.ticks_per_step
         if self.max_episode_steps is not None:

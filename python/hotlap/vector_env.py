@@ -69,8 +69,9 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
     def __init__(self, track: str | Sequence[str] = 'hairpins', num_envs: int = 1, *, server: str | HasEndpoint | None = None,
                  environment: str | None = None, action: str | None = None,
                  observation: str | Sequence[str | Mapping[str, Any]] | None = None,
-                 reward: Mapping[str, float] | None = None, ticks_per_step: int | None = None,
-                 max_episode_steps: int | None = None, autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+                 reward: Mapping[str, float] | None = None, randomisation: Mapping[str, Sequence[float]] | None = None,
+                 ticks_per_step: int | None = None, max_episode_steps: int | None = None,
+                 autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
                  kind: str = 'any', info: Sequence[str] = (), keep_every_m: float | None = None, half: bool = False,
                  batch_size: int | None = None, copy: bool = True, timeout_s: float = 60.0, wait_s: float = 0.0,
                  keys: ClientKeys | None = None, reconnect: Backoff | None = None, nick: str = '',
@@ -86,6 +87,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
             observation: a list of terms, each a name or a map as in `configs/environments/default.yaml`; or the name of an
                 environment whose observation it is (then that is the environment); None: as the environment has it.
             reward: weights by term, instead of the environment's.
+            randomisation: what each episode draws, [low, high] by parameter, instead of the environment's: `mass`, `grip`,
+                `engine_force`, `input_delay_ticks` (10 ms), `observation_noise`, `start_offset_m` (to the left).
             ticks_per_step: game ticks of 10 ms that one action holds.
             max_episode_steps: the server truncates episodes after so many.
             autoreset_mode: as in Gymnasium.
@@ -129,7 +132,8 @@ class VectorEnv(gym.vector.VectorEnv[Floats, Array, Array]):
         self._track_names, self._server, self._keys, self._nick = tracks, server, keys, nick
         self._timeout_s, self._reconnect = timeout_s, reconnect
         self._environment = environment or 'default'
-        settings = Settings(self._environment, action, observation, reward, ticks_per_step, max_episode_steps)
+        settings = Settings(self._environment, action, observation, reward, ticks_per_step, max_episode_steps,
+                            randomisation)
         if max_episode_steps is not None and ticks_per_step is None:
             ticks_per_step = self._describe('').ticks_per_step
         self._settings = settings.text(ticks_per_step or 0)

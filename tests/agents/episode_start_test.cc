@@ -24,7 +24,7 @@ EnvironmentSpec Spec(int ticks_per_step = 5) {
 
 std::vector<EpisodeStart> Starts(const char* perturbation, const EnvironmentSpec& spec,
                                  bool is_sampled, std::uint64_t seed = 1, int episodes = 40) {
-  return DrawStarts(episodes, seed, MakePerturbation(perturbation, 0.01, spec), spec, is_sampled);
+  return DrawStarts(episodes, seed, MakePerturbation(perturbation, {}, spec), spec, is_sampled);
 }
 
 std::vector<int> IdleSteps(const std::vector<EpisodeStart>& starts) {

@@ -41,10 +41,10 @@ EvaluationReport Report(const EvaluationRequest& request, int threads = 2) {
 
 TEST(EvaluationTest, GivesTheSameReportForAnyNumberOfRowsAndThreads) {
   for (const char* policy : {"pursuit", "random"}) {
-    for (const char* perturbation : {"idle_start", "observation_noise"}) {
+    for (const char* perturbation : {"idle_start", "observation_noise", "start_offset"}) {
       EvaluationRequest request = Request(policy);
       request.perturbation = perturbation;
-      request.deviation = 0.001;
+      request.sizes.deviation = 0.001;
       request.max_ticks = 800;
       const EvaluationReport wide = Report(request, 2);
       for (const int rows : {1, 2, 5}) {
@@ -93,6 +93,41 @@ TEST(EvaluationTest, DrivesASteadyPolicyOnceForEachIdleStart) {
   }
   EXPECT_EQ(report.tracks[0].episodes, static_cast<int>(idle_ticks.size()));
   EXPECT_EQ(report.episodes_per_track, 6);
+}
+
+TEST(EvaluationTest, BeginsBesideTheStartWhereTheEpisodesSeedSays) {
+  EvaluationRequest request = Request("pursuit");
+  request.perturbation = "start_offset";
+  request.sizes.offset_m = 2;
+  const EvaluationReport report = Report(request);
+  EXPECT_EQ(report.perturbation.most_offset_m, 2);
+  EnvironmentConfig config = PracticeConfig("full_view");
+  config.randomisation.start_offset_m = {-2, 2};
+  EXPECT_EQ(report.task_hash, MakeSpec(config).task_hash) << "of the environment as it is driven";
+  ASSERT_EQ(report.episodes.size(), 12u) << "each is a run of its own";
+  std::set<float> drawn;
+  for (const EpisodeReport& episode : report.episodes) {
+    const float offset_m = DrawParameters(config.randomisation, episode.seed, 0).start_offset_m;
+    drawn.insert(offset_m);
+    ASSERT_FALSE(episode.run.points.empty());
+    ASSERT_TRUE(episode.run.points.front().lateral_m);
+    EXPECT_NEAR(*episode.run.points.front().lateral_m, offset_m, 1e-3f);
+    EXPECT_EQ(episode.idle_ticks, 0);
+    EXPECT_TRUE(episode.finished()) << episode.track;
+  }
+  EXPECT_EQ(drawn.size(), 6u) << "the same on both tracks";
+}
+
+TEST(EvaluationTest, LaysStartOffsetAndTimeLimitOverTheEnvironmentTogether) {
+  EvaluationRequest request = Request("random");
+  request.perturbation = "start_offset";
+  request.max_ticks = 40;
+  EnvironmentConfig config = PracticeConfig("default");
+  config.randomisation.start_offset_m = {-1, 1};
+  config.rules.time_limit_ticks = 40;
+  const EvaluationReport report = Report(request);
+  EXPECT_EQ(report.task_hash, MakeSpec(config).task_hash);
+  EXPECT_EQ(report.max_ticks, 40);
 }
 
 TEST(EvaluationTest, CutsEpisodesAfterWholeStepsOfGameTicks) {

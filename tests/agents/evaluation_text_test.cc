@@ -28,7 +28,7 @@ EvaluationReport SomeReport() {
   report.ticks_per_step = 5;
   report.seed = 18446744073709551615u;
   report.episodes_per_track = 6;
-  report.perturbation = {PerturbationKind::kIdleStart, 20, 0};
+  report.perturbation = {PerturbationKind::kIdleStart, 20, 0, 0};
   report.reward_terms = {"progress", "time"};
   report.episodes = SomeEpisodes();
   report.tracks = {Summarise("oval", report.episodes, 2, 15'000)};
@@ -56,12 +56,13 @@ TEST(FormatTimeTest, ShowsHundredthsAndMinutesWhenThereAreSome) {
 
 TEST(ReportJsonTest, HasEveryFieldOfThePage) {
   const auto json = nlohmann::json::parse(ReportJson(SomeReport()));
-  EXPECT_EQ(json["version"], 1);
+  EXPECT_EQ(json["version"], 2);
   EXPECT_EQ(json["policy_hash"], "00000000000000ff");
   EXPECT_EQ(json["max_ticks"], nullptr);
   EXPECT_EQ(json["seed"], 18446744073709551615u);
   EXPECT_EQ(json["perturbation"]["most_ticks"], 20);
   EXPECT_EQ(json["perturbation"]["deviation"], nullptr);
+  EXPECT_EQ(json["perturbation"]["most_offset_m"], nullptr);
   EXPECT_EQ(json["sampled"], false);
   EXPECT_EQ(json["policy_seed"], nullptr);
   const auto& track = json["tracks"][0];
@@ -82,6 +83,18 @@ TEST(ReportJsonTest, HasEveryFieldOfThePage) {
   EXPECT_EQ(broken["message"], "it said \"no\", twice");
   EXPECT_EQ(broken["episode_return"], nullptr);
   EXPECT_EQ(broken["reward"], nullptr);
+}
+
+TEST(ReportJsonTest, TellsTheSizeOfItsPerturbationAlone) {
+  EvaluationReport report = SomeReport();
+  report.perturbation = {PerturbationKind::kStartOffset, 0, 0, 1};
+  EXPECT_THAT(ReportJson(report), HasSubstr(R"( "perturbation": {
+  "name": "start_offset",
+  "most_ticks": null,
+  "deviation": null,
+  "most_offset_m": 1.0
+ },
+)"));
 }
 
 TEST(ReportJsonTest, WritesNumbersWithTheFewestDigitsAsPythonDoes) {

@@ -272,7 +272,7 @@ TEST_F(EvaluatorTest, GivesNoInputInTheIdleSteps) {
 }
 
 TEST_F(EvaluatorTest, ShowsThePolicyNoiseAndNotesTheLineWithout) {
-  settings.perturbation = {PerturbationKind::kObservationNoise, 0, 0.1};
+  settings.perturbation = {PerturbationKind::kObservationNoise, 0, 0.1, 0};
   const auto episodes = Run({2});
   EXPECT_NE(policy.seen[2], 20 * kSpecScale);
   EXPECT_NE(policy.seen[0], 0);

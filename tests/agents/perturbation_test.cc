@@ -22,33 +22,57 @@ EnvironmentSpec SpecOfSteps(int ticks) {
 }
 
 TEST(PerturbationTest, IdlesForTwentyTicksAtMostInWholeSteps) {
-  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(5)).most_ticks, 20);
-  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(7)).most_ticks, 14);
-  EXPECT_EQ(MakePerturbation("idle_start", 0.1, SpecOfSteps(20)).most_ticks, 20);
-  EXPECT_EQ(MakePerturbation("none", 0.1, SpecOfSteps(5)).most_ticks, 0);
+  EXPECT_EQ(MakePerturbation("idle_start", {}, SpecOfSteps(5)).most_ticks, 20);
+  EXPECT_EQ(MakePerturbation("idle_start", {}, SpecOfSteps(7)).most_ticks, 14);
+  EXPECT_EQ(MakePerturbation("idle_start", {}, SpecOfSteps(20)).most_ticks, 20);
+  EXPECT_EQ(MakePerturbation("none", {}, SpecOfSteps(5)).most_ticks, 0);
 }
 
 TEST(PerturbationTest, RefusesAnIdleStartWhereThereIsNone) {
-  EXPECT_THAT([] { MakePerturbation("idle_start", 0.1, SpecOfSteps(21)); },
+  EXPECT_THAT([] { MakePerturbation("idle_start", {}, SpecOfSteps(21)); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("at most 20 ticks, they have 21")));
   EnvironmentSpec spec = SpecOfSteps(5);
   spec.action.names = {"accelerate", "brake"};
-  EXPECT_THAT([&] { MakePerturbation("idle_start", 0.1, spec); },
+  EXPECT_THAT([&] { MakePerturbation("idle_start", {}, spec); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("'none'")));
-  EXPECT_NO_THROW(MakePerturbation("none", 0.1, spec));
+  EXPECT_NO_THROW(MakePerturbation("none", {}, spec));
 }
 
 TEST(PerturbationTest, KeepsTheDeviationOfObservationNoiseAlone) {
-  EXPECT_EQ(MakePerturbation("observation_noise", 0.25, SpecOfSteps(5)).deviation, 0.25);
-  EXPECT_EQ(MakePerturbation("idle_start", 0.25, SpecOfSteps(5)).deviation, 0);
+  EXPECT_EQ(MakePerturbation("observation_noise", {.deviation = 0.25}, SpecOfSteps(5)).deviation,
+            0.25);
+  EXPECT_EQ(MakePerturbation("idle_start", {.deviation = 0.25}, SpecOfSteps(5)).deviation, 0);
   for (const double wrong : {0.0, -0.1, 1.01}) {
-    EXPECT_THAT([&] { MakePerturbation("observation_noise", wrong, SpecOfSteps(5)); },
-                ThrowsMessage<std::invalid_argument>(HasSubstr("deviation")));
+    EXPECT_THAT(
+        [&] { MakePerturbation("observation_noise", {.deviation = wrong}, SpecOfSteps(5)); },
+        ThrowsMessage<std::invalid_argument>(HasSubstr("deviation")));
   }
 }
 
+TEST(PerturbationTest, KeepsTheSizeOfAStartOffsetAlone) {
+  EXPECT_EQ(MakePerturbation("start_offset", {}, SpecOfSteps(5)).most_offset_m, 1);
+  EXPECT_EQ(MakePerturbation("start_offset", {.offset_m = 2.5}, SpecOfSteps(5)).most_offset_m, 2.5);
+  EXPECT_EQ(MakePerturbation("idle_start", {.offset_m = 2.5}, SpecOfSteps(5)).most_offset_m, 0);
+  EXPECT_EQ(MakePerturbation("start_offset", {}, SpecOfSteps(30)).most_ticks, 0)
+      << "any step will do";
+  for (const double wrong : {0.0, 0.0009, -1.0, 4.1}) {
+    EXPECT_THAT([&] { MakePerturbation("start_offset", {.offset_m = wrong}, SpecOfSteps(5)); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr("offset is")));
+  }
+}
+
+TEST(PerturbationTest, RefusesAStartOffsetWhereTheEnvironmentDrawsOne) {
+  EnvironmentSpec spec = SpecOfSteps(5);
+  spec.randomisation = {{"mass", 0.9f, 1.1f, "1"}};
+  EXPECT_NO_THROW(MakePerturbation("start_offset", {}, spec));
+  spec.randomisation.push_back({"start_offset_m", -1, 1, "m"});
+  EXPECT_THAT([&] { MakePerturbation("start_offset", {}, spec); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("start_offset_m itself")));
+  EXPECT_NO_THROW(MakePerturbation("idle_start", {}, spec));
+}
+
 TEST(PerturbationTest, RefusesAnotherNameAndSaysWhatIsAllowed) {
-  EXPECT_THAT([] { MakePerturbation("rain", 0.1, SpecOfSteps(5)); },
+  EXPECT_THAT([] { MakePerturbation("rain", {}, SpecOfSteps(5)); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("idle_start")));
 }
 

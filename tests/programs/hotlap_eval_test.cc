@@ -31,7 +31,7 @@ TEST_F(HotlapEvalTest, PrintsATableAndWritesReportAndPicture) {
   EXPECT_THAT(output_, HasSubstr(Text("new/folder/table.txt")));
   const std::string csv = Text("new/folder/episodes.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 5);
-  EXPECT_THAT(Text("new/folder/report.json"), StartsWith("{\n \"version\": 1,"));
+  EXPECT_THAT(Text("new/folder/report.json"), StartsWith("{\n \"version\": 2,"));
   EXPECT_THAT(Text("e.svg"), StartsWith("<?xml"));
   EXPECT_THAT(Text("e.svg"), HasSubstr("5 of 5 finished"));
 }
@@ -68,6 +68,9 @@ TEST_F(HotlapEvalTest, ExitsWithTwoOnWrongFlags) {
   EXPECT_EQ(Evaluate({"--perturbation", "rain"}), 2);
   EXPECT_EQ(Evaluate({"--deviation", "0.1"}), 2);
   EXPECT_EQ(Evaluate({"--perturbation", "observation_noise", "--deviation", "0"}), 2);
+  EXPECT_EQ(Evaluate({"--offset", "1"}), 2);
+  EXPECT_EQ(Evaluate({"--perturbation", "start_offset", "--offset", "0"}), 2);
+  EXPECT_EQ(Evaluate({"--perturbation", "start_offset", "--offset", "5"}), 2);
   EXPECT_EQ(Evaluate({"--max-ticks", "0"}), 2);
   EXPECT_EQ(Evaluate({"--kind", "tminterface"}), 2);
   EXPECT_EQ(Evaluate({"--kind", "simulated", "--kind", "any"}), 2);

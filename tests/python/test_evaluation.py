@@ -10,6 +10,8 @@ from conftest import ROOT
 
 import hotlap
 from hotlap import Server, VectorEnv, evaluate, policies
+from hotlap.evaluation_report import Perturbation
+from hotlap.random_stream import RandomStream
 
 TRACKS = ['short_sprint', 'hairpins']
 EVALUATION_SEEDS = 2**63
@@ -58,7 +60,7 @@ def test_it_reports_what_a_policy_drives_on_each_track(server, pursuit):
         assert sum(episode.reward.values()) == pytest.approx(episode.episode_return, rel=1e-6)
 
 
-@pytest.mark.parametrize('perturbation', ['idle_start', 'observation_noise'])
+@pytest.mark.parametrize('perturbation', ['idle_start', 'observation_noise', 'start_offset'])
 def test_the_report_does_not_depend_on_rows(server, pursuit, perturbation):
     reports = [evaluate(pursuit, TRACKS, episodes=4, rows=rows, perturbation=perturbation, noise=0.001,
                         server=server, ticks_per_step=10)
@@ -80,6 +82,7 @@ def test_a_run_that_would_be_the_same_again_is_driven_and_counted_once(server):
     assert counted(perturbation='none', policy_seed=3) == (20, {0})
     assert counted(perturbation='none', environment='randomised') == (20, {0})
     assert counted(perturbation='observation_noise') == (20, {0})
+    assert counted(perturbation='start_offset') == (20, {0})
 
 
 def test_a_policy_that_samples_says_from_which_seed(server):
@@ -132,6 +135,30 @@ def test_noise_is_on_measured_columns_alone_and_within_their_bounds(server):
     assert not np.array_equal((shown[0] - expected)[0], (shown[1] - after)[0])
 
 
+def test_a_start_offset_puts_the_car_beside_the_start_where_its_seed_says(server):
+    shown = []
+
+    def watch(observations):
+        shown.append(observations.copy())
+        return full_throttle(observations)
+
+    report = evaluate(watch, TRACKS, episodes=6, rows=12, perturbation='start_offset', offset_m=2, max_ticks=100, server=server)
+    assert report.perturbation == Perturbation('start_offset', most_offset_m=2.0)
+    env = hotlap.Env(TRACKS[0], server=server, randomisation={'start_offset_m': [-2, 2]})
+    assert env.server_spec.randomisation == {'start_offset_m': (-2, 2)}
+    column = env.observation_names.index('lateral_offset')
+    places = []
+    for row, episode in enumerate(report.episodes[:6]):
+        observation, _ = env.reset(seed=int(episode.seed, 16))
+        np.testing.assert_array_equal(shown[0][2 * row], observation)
+        unit = np.float32(int(RandomStream(int(episode.seed, 16), 0, 5).bits([5])[0]) >> 40) / np.float32(1 << 24)
+        places.append(observation[column] / env.server_spec.observation_scale[column])
+        assert places[-1] == pytest.approx(-2 + 4 * unit, abs=1e-3)
+        assert shown[0][2 * row + 1][column] == pytest.approx(observation[column], abs=1e-3)  # the same on the other track
+    env.close()
+    assert len(set(places)) == 6
+
+
 def test_idle_starts_and_noise_work_with_continuous_actions(server):
     def straight_on(observations):
         return np.tile(np.float32([0, 1]), (len(observations), 1))
@@ -153,6 +180,9 @@ def test_episodes_are_cut_after_whole_steps_of_game_ticks(server):
     ({'tracks': []}, 'tracks'), ({'tracks': ['oval', 'oval']}, 'tracks'), ({'episodes': 0}, 'episodes'), ({'rows': 1}, 'rows'),
     ({'seed': -1}, 'seed'), ({'seed': 2**64}, 'seed'), ({'perturbation': 'rain'}, 'idle_start'), ({'max_ticks': 0}, 'max_ticks'),
     ({'perturbation': 'observation_noise', 'noise': 0}, 'noise'), ({'ticks_per_step': 21}, '20 ticks'),
+    ({'perturbation': 'start_offset', 'offset_m': 0}, 'offset_m'),
+    ({'perturbation': 'start_offset', 'offset_m': 4.1}, 'offset_m'),
+    ({'perturbation': 'start_offset', 'randomisation': {'start_offset_m': [0, 1]}}, 'itself'),
 ])
 def test_a_wrong_argument_is_a_value_error_that_names_it(server, wrong, word):
     with pytest.raises(ValueError, match=word):

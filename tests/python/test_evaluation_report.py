@@ -32,7 +32,7 @@ EPISODES = (finished(0, 17_230, [8_000, 17_230]), finished(1, 75_500, [40_000, 7
 
 
 def report_of(*tracks, episodes):
-    return Report(1, 'pursuit', 'default', 'simulated', '00000000000000ff', '0000000000000001', 5, None, 7, 6,
+    return Report(2, 'pursuit', 'default', 'simulated', '00000000000000ff', '0000000000000001', 5, None, 7, 6,
                   Perturbation('idle_start', most_ticks=20), False, None, TERMS, tracks, episodes)
 
 
@@ -123,8 +123,8 @@ def test_json_has_the_fields_that_the_document_lists():
     assert list(told) == ['version', 'policy', 'environment', 'kind', 'policy_hash', 'task_hash', 'ticks_per_step', 'max_ticks',
                           'seed', 'episodes_per_track', 'perturbation', 'sampled', 'policy_seed', 'reward_terms', 'tracks',
                           'episodes']
-    assert told['version'] == 1
-    assert told['perturbation'] == {'name': 'idle_start', 'most_ticks': 20, 'deviation': None}
+    assert told['version'] == 2
+    assert told['perturbation'] == {'name': 'idle_start', 'most_ticks': 20, 'deviation': None, 'most_offset_m': None}
     (track,) = told['tracks']
     assert list(track) == ['track', 'episodes', 'finished', 'failed', 'errors', 'end_reasons', 'finish_rate', 'finish_time_ms',
                            'lower_bound_ms', 'best_over_bound', 'median_over_bound', 'splits_ms', 'mean_progress_m',

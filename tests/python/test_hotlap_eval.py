@@ -65,6 +65,9 @@ def random_as_in_cpp(spec, policy_seed):
     (['--perturbation', 'none', '--seed', 2**64 - 1], {'perturbation': 'none', 'seed': 2**64 - 1}),
     (['--perturbation', 'observation_noise', '--deviation', 0.01, '--seed', 2, '--environment', 'randomised'],
      {'perturbation': 'observation_noise', 'noise': 0.01, 'seed': 2, 'environment': 'randomised'}),
+    (['--perturbation', 'start_offset'], {'perturbation': 'start_offset'}),
+    (['--perturbation', 'start_offset', '--offset', 2.3, '--environment', 'randomised', '--seed', 3],
+     {'perturbation': 'start_offset', 'offset_m': 2.3, 'environment': 'randomised', 'seed': 3}),
 ])
 def test_both_write_the_same_bytes_of_the_same_episodes(server, hotlap_eval, monkeypatch, flags, arguments):
     folder, _ = hotlap_eval('--policy', 'random', '--episodes', 8, '--max-ticks', arguments.get('max_ticks', 500), *flags)
@@ -93,7 +96,8 @@ def report_of(written):
                      'episodes': episodes})
 
 
-@pytest.mark.parametrize('flags', [[], ['--perturbation', 'observation_noise', '--deviation', 0.002]])
+@pytest.mark.parametrize('flags', [[], ['--perturbation', 'observation_noise', '--deviation', 0.002],
+                                   ['--perturbation', 'start_offset', '--offset', 3]])
 def test_both_compute_the_same_figures_of_laps_that_pursuit_drives(server, hotlap_eval, flags):
     """The package's pursuit is another driver, so its laps are others: the figures are compared, not the laps."""
     folder, printed = hotlap_eval('--policy', 'pursuit', '--episodes', 9, *flags)

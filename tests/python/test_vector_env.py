@@ -358,12 +358,14 @@ def test_episodes_begin_where_earlier_ones_failed(make):
 
 def test_arguments_are_the_servers_settings(make):
     env = make('hairpins', 2, action='continuous', observation=['velocity', {'term': 'ahead', 'points': 3, 'spacing_m': 20}],
-               reward={'speed': 0.5, 'progress': 0}, ticks_per_step=10, max_episode_steps=3)
+               reward={'speed': 0.5, 'progress': 0}, randomisation={'start_offset_m': (-2, 1)}, ticks_per_step=10,
+               max_episode_steps=3)
     assert env.observation_names == ('velocity.x', 'velocity.y', 'velocity.z',
                                      *(f'ahead{i}.{axis}' for i in range(3) for axis in 'xyz'))
     assert env.server_spec.reward['speed'] == pytest.approx(0.5)
     assert env.server_spec.reward['time'] == pytest.approx(-0.05)
     assert env.server_spec.rules['time_limit'] is False
+    assert env.server_spec.randomisation == {'start_offset_m': (-2, 1)}
     env.reset(seed=1)
     steps = [env.step(np.tile([0, 1], (2, 1))) for _ in range(3)]
     assert [step[3].tolist() for step in steps] == [[False] * 2, [False] * 2, [True] * 2]
