@@ -8,6 +8,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "env/randomisation.h"
+
 namespace hotlap::agents {
 namespace {
 
@@ -142,14 +144,16 @@ class Evaluation {
   }
 
   // That of the first rows is that of all others. The bound is that of the venue's own car as its
-  // settings are.
+  // settings are. What is drawn beside the car leaves it: noise and a late input make nobody
+  // faster, and the car of the bound stands anywhere across the road at the start
+  // (env/sim/lap_bound.h).
   tl::expected<void, Refusal> TakeKind(const std::string& kind) {
     report_.kind = kind;
     const bool is_simulated = kind == transport::GameKindName(transport::GameKind::kSimulated);
     venue_settings_.kind =
         is_simulated ? transport::GameKind::kSimulated : transport::GameKind::kTMInterface;
     bounds_ms_.resize(request_.tracks.size());
-    if (!is_simulated || !spec_.randomisation.empty()) return {};
+    if (!is_simulated || VariesVehicle(spec_.randomisation)) return {};
     for (std::size_t track = 0; track < bounds_ms_.size(); ++track) {
       const auto bound_ms = venue_.LowerBoundMs(request_.tracks[track]);
       if (!bound_ms) return tl::make_unexpected(bound_ms.error());

@@ -107,6 +107,14 @@ std::string_view VariedVehicleParameter(const Randomisation& randomisation) {
   return found == std::end(kParameters) ? std::string_view() : found->name;
 }
 
+bool VariesVehicle(std::span<const RandomisedParameterSpec> randomisation) {
+  return std::ranges::any_of(kParameters, [&](const ParameterInfo& parameter) {
+    return parameter.is_of_vehicle &&
+           std::ranges::find(randomisation, parameter.name, &RandomisedParameterSpec::name) !=
+               randomisation.end();
+  });
+}
+
 EpisodeParameters DrawParameters(const Randomisation& randomisation, std::uint64_t base_seed,
                                  std::uint64_t episode) {
   const RandomStream stream(base_seed, episode, RandomPurpose::kParameters);

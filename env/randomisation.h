@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,8 @@ std::vector<RandomisedParameterSpec> SpecOf(const Randomisation& randomisation);
 // The first parameter that varies the vehicle itself, for which GameGroup::can_vary_vehicle() is
 // wanted; empty when none does.
 std::string_view VariedVehicleParameter(const Randomisation& randomisation);
+// Whether there is one in what SpecOf() tells.
+bool VariesVehicle(std::span<const RandomisedParameterSpec> randomisation);
 
 // A function of its arguments alone: an episode that is restored draws the same again. No parameter
 // depends on the range of another.

@@ -137,7 +137,7 @@ class TrackReport:
         finish_rate: with its interval.
         finish_time_ms: of those that finished.
         lower_bound_ms: the server's own car cannot be faster on this track; None where others drive (games behind mapped buffers,
-            a randomised car).
+            a car whose mass, grip or engine is randomised).
         best_over_bound, median_over_bound: finish times over it; None without either.
         splits_ms: by checkpoint.
         mean_progress_m, mean_checkpoints, mean_return: of an episode.

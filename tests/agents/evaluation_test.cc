@@ -149,6 +149,15 @@ TEST(EvaluationTest, KnowsNoBoundOfACarThatIsDrawn) {
   EXPECT_FALSE(Report(request).tracks[0].lower_bound_ms);
 }
 
+TEST(EvaluationTest, KnowsTheBoundOfTheCarWhateverElseIsDrawn) {
+  EvaluationRequest request = Request("random");
+  request.perturbation = "start_offset";
+  request.max_ticks = 50;
+  const EvaluationReport report = Report(request);
+  EXPECT_EQ(report.tracks[1].lower_bound_ms,
+            transport::LowerBoundMs(PracticeTrack("hairpins"), PracticeCatalogue().vehicle()));
+}
+
 TEST(EvaluationTest, SplitsTheReturnIntoItsTerms) {
   for (const EpisodeReport& episode : Report(Request("pursuit")).episodes) {
     double sum = 0;

@@ -117,6 +117,14 @@ TEST(RandomisationTest, TellsWhetherTheVehicleVaries) {
   EXPECT_EQ(VariedVehicleParameter(kSameVehicle), "");
 }
 
+TEST(RandomisationTest, TellsItOfASpecToo) {
+  EXPECT_FALSE(VariesVehicle(SpecOf(Randomisation{})));
+  EXPECT_TRUE(VariesVehicle(SpecOf(kEverything)));
+  EXPECT_TRUE(VariesVehicle(SpecOf(Randomisation{.engine_force = {0.9f, 0.9f}})));
+  EXPECT_FALSE(VariesVehicle(SpecOf(
+      {.input_delay_ticks = {1, 2}, .observation_noise = {0, 1}, .start_offset_m = {-1, 1}})));
+}
+
 // ---- draws
 
 TEST(RandomisationTest, DrawIsAFunctionOfSeedAndEpisode) {

@@ -159,6 +159,19 @@ def test_a_start_offset_puts_the_car_beside_the_start_where_its_seed_says(server
     assert len(set(places)) == 6
 
 
+def test_the_bound_is_that_of_the_car_whatever_else_is_drawn(server):
+    def bounds(**arguments):
+        report = evaluate(full_throttle, TRACKS, episodes=2, max_ticks=20, server=server, **arguments)
+        return [track.lower_bound_ms for track in report.tracks]
+
+    known = bounds()
+    assert all(known)
+    assert bounds(perturbation='start_offset') == known
+    assert bounds(randomisation={'observation_noise': [0, 0.01], 'input_delay_ticks': [0, 2]}) == known
+    for parameter in ('mass', 'grip', 'engine_force'):
+        assert bounds(randomisation={parameter: [1, 1.1]}) == [None, None]
+
+
 def test_idle_starts_and_noise_work_with_continuous_actions(server):
     def straight_on(observations):
         return np.tile(np.float32([0, 1]), (len(observations), 1))
