@@ -25,6 +25,7 @@ using transport::Refusal;
 constexpr const char* kCheckpointKind = "checkpoint";
 constexpr int kCheckpointVersion = 1;
 constexpr int kMaxLogRows = 500;
+constexpr std::chrono::seconds kGiveBackTime{10};
 constexpr std::size_t kMaxTrialTracks = 64;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -170,12 +171,19 @@ class Training {
     return OpenTrial();
   }
 
-  // Those of each worker.
-  tl::expected<LearnerRows, Refusal> OpenRows() {
+  RowRequest RequestFor(const std::vector<std::string>& tracks, int rows) const {
     RowRequest request;
     request.environment = config_.environment;
-    request.tracks = TracksOf(config_, stage_);
-    request.rows = config_.rows;
+    request.tracks = tracks;
+    request.rows = rows;
+    // Games that this training has just given back may be on their way.
+    if (has_moved_) request.wait = kGiveBackTime;
+    return request;
+  }
+
+  // Those of each worker.
+  tl::expected<LearnerRows, Refusal> OpenRows() {
+    RowRequest request = RequestFor(TracksOf(config_, stage_), config_.rows);
     if (const auto* const ppo = std::get_if<PpoTraining>(&config_.learner)) {
       request.autoreset = Autoreset::kSameStep;
       request.info = RolloutWorker::InfoColumns();
@@ -217,10 +225,8 @@ class Training {
   }
 
   tl::expected<void, Refusal> OpenTrial() {
-    RowRequest request;
-    request.environment = config_.environment;
-    request.tracks = TrialTracks();
-    request.rows = static_cast<int>(request.tracks.size());
+    const std::vector<std::string> tracks = TrialTracks();
+    RowRequest request = RequestFor(tracks, static_cast<int>(tracks.size()));
     request.autoreset = Autoreset::kDisabled;
     request.info = {"end_reason", "finish_time", "progress"};
     auto rows = source_.Open(request);
@@ -272,6 +278,7 @@ class Training {
     best_trial_.clear();
     best_time_ms_ = 0;
     ++stage_;
+    has_moved_ = true;
     // There may be no games for the old and the new ones at once.
     trial_rows_.reset();
     return learner_->ChangeRows([this] { return OpenRows(); }).and_then([this] {
@@ -396,6 +403,7 @@ class Training {
   std::int64_t logged_steps_ = 0;
   double wall_s_ = 0;
   int best_time_ms_ = 0, stage_ = 0;
+  bool has_moved_ = false;  // to another stage in this run
 };
 
 }  // namespace
