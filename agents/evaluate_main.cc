@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <climits>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -97,7 +96,7 @@ EvaluationRequest RequestOf(const Flags& flags, const PolicySource& policy,
   request.perturbation = flags.perturbation;
   if (flags.deviation) request.sizes.deviation = *flags.deviation;
   if (flags.offset_m) request.sizes.offset_m = *flags.offset_m;
-  if (KeepNamed(flags.keep) == Keep::kAll) request.first_runs = INT_MAX;
+  if (KeepNamed(flags.keep) == Keep::kAll) request.first_runs.reset();
   request.max_ticks = flags.max_ticks;
   request.deadline = flags.venue.deadline();
   return request;
@@ -142,7 +141,7 @@ TrackLines LinesOf(EvaluationVenue& venue, const std::vector<std::string>& track
   TrackLines lines;
   for (const std::string& track : tracks) {
     auto line = venue.LineOf(track);
-    if (!line) Fail("tracks", line.error());
+    if (!line) Fail("--track", line.error());
     lines.emplace(track, std::move(*line));
   }
   return lines;
@@ -201,12 +200,9 @@ void OnTheWay(const Work& work) {
 }
 
 // Whether the weights have learnt what is driven, but for what the evaluation lays over it.
-bool IsTrainedFor(EvaluationVenue& venue, const PolicySource& policy,
-                  const EvaluationReport& report) {
+bool IsTrainedFor(const PolicySource& policy, const EvaluationReport& report) {
   const auto learnt = policy.task_hash();
-  if (learnt.value_or(report.task_hash) == report.task_hash) return true;
-  const auto own = venue.Spec({.environment = report.environment});
-  return own && own->task_hash == *learnt;
+  return !learnt || *learnt == report.task_hash || *learnt == report.own_task_hash;
 }
 
 // The report and what goes with it.
@@ -271,7 +267,7 @@ int EvaluateTracks(const Flags& flags) {
       refusal = report.error();
       break;
     }
-    if (!IsTrainedFor(*venue, policy, *report)) {
+    if (!IsTrainedFor(policy, *report)) {
       std::cerr << "hotlap-eval: " << flags.policy
                 << " was trained for other rewards, rules or randomisation than those of "
                 << report->environment << '\n';

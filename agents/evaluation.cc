@@ -56,7 +56,10 @@ class Evaluation {
     Check(request);
     venue_settings_ = {request.environment, {}, request.kind};
     driving_.deadline = request.deadline;
-    driving_.first_runs = request.first_runs;
+    if (request.first_runs) {
+      const int share = kMostFirstRuns / static_cast<int>(request.tracks.size());
+      driving_.first_runs = std::min(*request.first_runs, std::max(share, 8));
+    }
   }
 
   tl::expected<EvaluationReport, Refusal> Run() {
@@ -87,6 +90,7 @@ class Evaluation {
   // What is driven and how, as far as it is known before there are rows.
   tl::expected<void, Refusal> Describe() {
     if (auto done = AskSpec(); !done) return done;
+    report_.own_task_hash = spec_.task_hash;
     driving_.perturbation = MakePerturbation(request_.perturbation, request_.sizes, spec_);
     if (request_.max_ticks) {
       const int step = spec_.ticks_per_step;

@@ -17,7 +17,8 @@
 
 namespace hotlap::agents {
 
-inline constexpr int kFirstRuns = 256;  // more lines than these nobody tells apart
+inline constexpr int kFirstRuns = 256;       // more lines than these nobody tells apart
+inline constexpr int kMostFirstRuns = 4096;  // of all tracks together, 8 of each at least
 
 struct EvaluationRequest {
   std::string policy;  // its name, for the report
@@ -30,8 +31,9 @@ struct EvaluationRequest {
   int rows = 64;                    // at most; as many tracks are driven at a time
   std::uint64_t seed = 1;
   std::string perturbation = "idle_start";
-  PerturbationSizes sizes;       // of the perturbation
-  int first_runs = kFirstRuns;   // of each track that are kept, and the best one
+  PerturbationSizes sizes;  // of the perturbation
+  // Of each track that are kept, and the best one; none: all of them.
+  std::optional<int> first_runs = kFirstRuns;
   std::optional<int> max_ticks;  // of an episode, then it is cut; none: the environment's limit
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };

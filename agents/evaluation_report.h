@@ -94,6 +94,8 @@ struct EvaluationReport {
   std::string environment;  // its name
   std::string kind;         // of all rows' games: "simulated" or "tminterface"
   std::uint64_t policy_hash = 0, task_hash = 0;
+  // Of the environment without what the evaluation lays over it; not part of the written report.
+  std::uint64_t own_task_hash = 0;
   int ticks_per_step = 0;
   std::optional<int> max_ticks;  // whole steps; none: the environment's own limit
   std::uint64_t seed = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
@@ -82,7 +83,7 @@ class Evaluator {
     }
     episodes_ = Undriven(settings, spec.ticks_per_step);
     num_begun_.assign(settings.tracks.size(), 0);
-    memories_.assign(settings.tracks.size(), RunMemory(settings.first_runs));
+    memories_.assign(settings.tracks.size(), RunMemory(settings.first_runs.value_or(INT_MAX)));
     shown_.assign(rows * observation_size_, 0);
     runs_.resize(rows);
     mask_.assign(rows, 0);

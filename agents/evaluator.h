@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <climits>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,8 +20,8 @@ struct EvaluatorSettings {
   std::vector<std::string> tracks;   // row i drives tracks[i % size]
   std::vector<EpisodeStart> starts;  // of the episodes of each track
   Perturbation perturbation;
-  std::string kind{};                         // of all rows' games, for the runs
-  int first_runs = INT_MAX;                   // of each track that are kept, and the best one
+  std::string kind{};               // of all rows' games, for the runs
+  std::optional<int> first_runs{};  // of each track that are kept, and the best one; none: all
   std::chrono::milliseconds deadline{30000};  // of each call on the environment
 };
 

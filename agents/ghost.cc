@@ -14,13 +14,17 @@ namespace {
 
 // A car stands somewhere around the start, and a step ends somewhere beyond the finish.
 constexpr float kMostBesideFinishM = 30;
+// A server may tell anything.
+constexpr float kFarM = 5e5f;
 
 }  // namespace
 
 std::vector<Vec3> LineOf(const Run& run, const Centreline& centreline) {
   std::vector<Vec3> line;
   for (const RunPoint& point : run.points) {
-    const LinePoint at = centreline.At(centreline.start_s_m() + point.progress_m);
+    const float progress_m =
+        std::isfinite(point.progress_m) ? std::clamp(point.progress_m, -kFarM, kFarM) : 0.0f;
+    const LinePoint at = centreline.At(centreline.start_s_m() + progress_m);
     line.push_back(at.position_m + at.left * point.lateral_m.value_or(0));
   }
   return line;

@@ -62,17 +62,20 @@ Keep KeepNamed(std::string_view name) {
 }
 
 std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::string& track) {
-  std::vector<const EpisodeReport*> driven = DrivenOn(report, track);
+  const std::vector<const EpisodeReport*> driven = DrivenOn(report, track);
   if (driven.empty()) return {};
   std::vector<const EpisodeReport*> finished;
-  std::ranges::copy_if(driven, std::back_inserter(finished), &EpisodeReport::finished);
+  for (const EpisodeReport& episode : report.episodes) {
+    if (episode.track == track && episode.finished()) finished.push_back(&episode);
+  }
   if (finished.empty()) {
     return {{"farthest", *std::ranges::max_element(driven, {}, &EpisodeReport::progress_m)}};
   }
   std::ranges::stable_sort(finished, {}, &EpisodeReport::finish_time_ms);
   std::vector<NotableRun> notable = {{"best", finished.front()}};
   const EpisodeReport* const median = finished[(finished.size() - 1) / 2];
-  if (median != finished.front()) notable.push_back({"median", median});
+  if (median != finished.front() && !median->run.inputs.empty())
+    notable.push_back({"median", median});
   return notable;
 }
 

@@ -22,8 +22,8 @@ struct NotableRun {
 };
 
 // Of a track: the fastest run, and the one in the middle of those that finished (of two, the faster
-// one), where it is another. Without a finish, the one that came farthest; of equals the first.
-// None where nothing was driven.
+// one), where it is another and its run was kept. Without a finish, the one that came farthest; of
+// equals the first. None where nothing was driven.
 std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::string& track);
 
 // Writes runs/<track>-<episode>.csv and .txt into a folder that there is: of every track the

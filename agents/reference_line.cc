@@ -45,26 +45,32 @@ ReferenceLine PlaceOnTrack(std::string name, const std::vector<Vec3>& points_m,
                            const Centreline& centreline) {
   const float race_m = centreline.finish_s_m() - centreline.start_s_m();
   // The first point may lie anywhere.
-  float from_m = centreline.closed() ? -kRunUpM : -centreline.start_s_m();
+  float from_m =
+      centreline.closed() ? -std::min(kRunUpM, centreline.length_m() / 2) : -centreline.start_s_m();
   float to_m = centreline.closed() ? from_m + centreline.length_m() : race_m;
   ReferenceLine line{std::move(name), {}};
   for (std::size_t i = 0; i < points_m.size(); ++i) {
     const Vec3 at = points_m[i];
+    bool may_have_finished = false;
     if (i > 0) {
-      const float reach_m = Length(at - points_m[i - 1]) + kReachM;
+      const float moved_m = Length(at - points_m[i - 1]);
+      const float reach_m = moved_m + kReachM;
+      may_have_finished = line.points.back().progress_m + moved_m >= race_m;
       from_m = line.points.back().progress_m - reach_m;
       to_m = line.points.back().progress_m + reach_m;
     }
-    const ReferencePoint& point = line.points.emplace_back(Place(centreline, at, from_m, to_m));
+    const ReferencePoint point = Place(centreline, at, from_m, to_m);
     const float off_m =
         Length(at - centreline.PositionAt(centreline.start_s_m() + point.progress_m));
     if (!(off_m <= kMostOffTrackM)) {
+      if (may_have_finished) break;  // it may roll out anywhere
       throw std::invalid_argument(
           fmt::format("{}: its point {} is {:.0f} m off the track; a line of this track is "
                       "within {:.0f} m",
                       line.name, i, off_m, kMostOffTrackM));
     }
-    if (!centreline.closed() && point.progress_m >= race_m) break;  // it may roll out anywhere
+    line.points.push_back(point);
+    if (!centreline.closed() && point.progress_m >= race_m) break;
   }
   if (line.points.back().progress_m < line.points.front().progress_m) {
     throw std::invalid_argument(fmt::format(

@@ -60,9 +60,9 @@ inline void AddServerFlags(CLI::App& app, ServerFlags& flags) {
   auto* key = app.add_option("--key", flags.key, "file with the secret key of this client");
   server_key->needs(key);
   key->needs(server_key);
-  app.add_option(
-      "--configs", flags.configs,
-      "directory with environments/, tracks/ and vehicles/ (default: beside the program)");
+  app.add_option("--configs", flags.configs,
+                 "without --server: directory with environments/, tracks/ and vehicles/ (default: "
+                 "beside the program)");
   app.add_option(
          "--deadline", flags.deadline_s,
          "s, for each answer of the server; episodes are limited in game ticks (default: 30)")

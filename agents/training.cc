@@ -23,8 +23,9 @@ namespace {
 using transport::Refusal;
 
 constexpr const char* kCheckpointKind = "checkpoint";
-constexpr int kCheckpointVersion = 1;
+constexpr int kCheckpointVersion = 2;
 constexpr int kMaxLogRows = 500;
+// Games of the stage before, or of the run before a --resume, may be on their way back.
 constexpr std::chrono::seconds kGiveBackTime{10};
 constexpr std::size_t kMaxTrialTracks = 64;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
@@ -127,7 +128,11 @@ class Training {
       const auto tried = Try();
       if (!tried) return tl::unexpected(tried.error());
       is_done = *tried;
-      Log();
+      if (is_done) {
+        AddToLog();  // also where nothing but the trial was left to do
+      } else {
+        Log();
+      }
       if (auto saved = Save(); !saved) return tl::unexpected(saved.error());
     }
     return TrainingResult{learner_->steps(), wall_s_, best_trial_, is_done};
@@ -176,8 +181,7 @@ class Training {
     request.environment = config_.environment;
     request.tracks = tracks;
     request.rows = rows;
-    // Games that this training has just given back may be on their way.
-    if (has_moved_) request.wait = kGiveBackTime;
+    request.wait = kGiveBackTime;
     return request;
   }
 
@@ -278,7 +282,6 @@ class Training {
     best_trial_.clear();
     best_time_ms_ = 0;
     ++stage_;
-    has_moved_ = true;
     // There may be no games for the old and the new ones at once.
     trial_rows_.reset();
     return learner_->ChangeRows([this] { return OpenRows(); }).and_then([this] {
@@ -287,7 +290,10 @@ class Training {
   }
 
   void Log() {
-    if (gathered_.iterations == 0) return;
+    if (gathered_.iterations > 0) AddToLog();
+  }
+
+  void AddToLog() {
     int trial_finishes = 0;
     double trial_time_s = 0;
     for (const TrialLap& lap : trial_) {
@@ -403,7 +409,6 @@ class Training {
   std::int64_t logged_steps_ = 0;
   double wall_s_ = 0;
   int best_time_ms_ = 0, stage_ = 0;
-  bool has_moved_ = false;  // to another stage in this run
 };
 
 }  // namespace

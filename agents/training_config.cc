@@ -49,11 +49,15 @@ class Keys {
     if (out_ != nullptr) return Put(key, value);
     value = static_cast<T>(source_->Int(key, low, high, static_cast<int>(value)));
   }
-  // One below its range is none, which is not written.
   void Float(const char* key, float low, float high, float& value) const {
+    if (out_ != nullptr) return Put(key, Shortest(value));
+    value = source_->Float(key, low, high, value);
+  }
+  // 0, which is below its range, is none; `fallback` is for a key that there is not.
+  void FloatOrNone(const char* key, float low, float high, float fallback, float& value) const {
     if (out_ == nullptr) {
-      value = source_->Float(key, low, high, value);
-    } else if (value >= low) {
+      value = source_->Float(key, low, high, fallback);
+    } else if (value != 0) {
       Put(key, Shortest(value));
     }
   }
@@ -149,8 +153,8 @@ void Visit(const Keys& keys, TrainingConfig& config) {
     keys.Map("starts", [&part](const Keys& map) {
       map.Choice("at", kPlaces, part.starts.at);
       map.Float("start_share", 0, 1, part.starts.start_share);
-      if (part.starts.at != StartPlace::kStart && part.keep_every_m == 0) part.keep_every_m = 20;
-      map.Float("every_m", 1, 10000, part.keep_every_m);
+      const float fallback_m = part.starts.at == StartPlace::kStart ? 0.0f : 20.0f;
+      map.FloatOrNone("every_m", 1, 10000, fallback_m, part.keep_every_m);
     });
   }
   keys.Int("trial_steps", 1, kMaxInt, config.trial_steps);

@@ -87,12 +87,16 @@ void TrainingLog::Add(const TrainingRow& row) {
     for (const auto& [name, value] : row) names_.push_back(name);
     file_ << NamesLine();
   }
-  if (!std::ranges::equal(row, names_, {}, &TrainingRow::value_type::first)) {
-    throw std::runtime_error(path_.string() + ": its columns are those of another training");
+  std::vector<double> values(names_.size(), std::numeric_limits<double>::quiet_NaN());
+  for (const auto& [name, value] : row) {
+    const auto found = std::ranges::find(names_, name);
+    if (found == names_.end()) {
+      throw std::runtime_error(path_.string() + ": its columns are those of another training");
+    }
+    values[static_cast<std::size_t>(found - names_.begin())] = value;
   }
-  std::vector<double>& values = rows_.emplace_back();
-  for (const auto& [name, value] : row) values.push_back(value);
   file_ << Line(values) << std::flush;
+  rows_.push_back(std::move(values));
   if (!file_) throw std::runtime_error("cannot write " + path_.string());
 }
 

@@ -22,7 +22,8 @@ class TrainingLog {
   // also when it is no log.
   TrainingLog(std::filesystem::path path, std::int64_t resume_after);
 
-  // Throws likewise, also when the rows before have other columns.
+  // What the row lacks of the first row's columns is not known. Throws likewise, also when it has
+  // others.
   void Add(const TrainingRow& row);
 
   // Empty when there is no such column.

@@ -21,6 +21,7 @@ constexpr const char* kTrial = "#ffb000";
 struct Curve {
   const char* column;
   const char* colour;
+  bool is_stepped = false;  // a value holds until the next
 };
 struct Panel {
   const char* title;
@@ -28,11 +29,11 @@ struct Panel {
 };
 
 std::array<Panel, 3> Panels() {
-  return {
-      {{"Return of an episode", {{"mean_return", kDrawn}}},
-       {"Share of episodes that finish", {{"finish_rate", kDrawn}, {"trial_finish_rate", kTrial}}},
-       {"Finish time, s",
-        {{"best_time_s", kBest}, {"median_time_s", kDrawn}, {"trial_time_s", kTrial}}}}};
+  return {{{"Return of an episode", {{"mean_return", kDrawn}}},
+           {"Share of episodes that finish",
+            {{"finish_rate", kDrawn}, {"trial_finish_rate", kTrial, true}}},
+           {"Finish time, s",
+            {{"best_time_s", kBest}, {"median_time_s", kDrawn}, {"trial_time_s", kTrial, true}}}}};
 }
 
 Chart ChartOf(const Panel& panel, const std::vector<double>& steps, const TrainingLog& log) {
@@ -41,7 +42,7 @@ Chart ChartOf(const Panel& panel, const std::vector<double>& steps, const Traini
   for (const Curve& curve : panel.curves) {
     ChartCurve& drawn = chart.curves.emplace_back();
     drawn.colour = curve.colour;
-    drawn.is_stepped = curve.colour == kTrial;  // one holds until the next
+    drawn.is_stepped = curve.is_stepped;
     const std::vector<double> values = log.Column(curve.column);
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;

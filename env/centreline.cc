@@ -45,16 +45,22 @@ void Check(const LineShape& shape) {
     if (!is_good) throw std::invalid_argument(std::string(name) + ": must be " + allowed);
   };
   check(shape.points.size() >= 2, "points", "two at least");
-  check(shape.length_m > 0 && shape.length_m <= kFarM, "length_m", "in (0, 1e6]");
+  check(shape.length_m >= 1 && shape.length_m <= kFarM / 4, "length_m", "in [1, 250000]");
   const double segments = static_cast<double>(shape.points.size()) - (shape.closed ? 0 : 1);
   check(std::abs(shape.spacing_m * segments - shape.length_m) <= shape.spacing_m / 2, "spacing_m",
         "the length by the number of segments");
   check(shape.start_s_m >= 0 && shape.start_s_m < shape.length_m, "start_s_m", "in [0, length)");
   check(shape.closed || (shape.finish_s_m > shape.start_s_m && shape.finish_s_m <= shape.length_m),
         "finish_s_m", "in (start, length]");
-  check(shape.laps >= 1, "laps", "1 at least");
-  check(!shape.gates_s_m.empty() && std::ranges::is_sorted(shape.gates_s_m), "gates_s_m",
-        "one at least, ascending");
+  const auto num_gates = static_cast<std::ptrdiff_t>(shape.gates_s_m.size());
+  check(shape.laps >= 1 && shape.laps <= sim::kMaxPasses &&
+            shape.laps * num_gates <= sim::kMaxPasses &&
+            static_cast<float>(shape.laps) * shape.length_m <= kFarM / 2,
+        "laps", "1 at least, with 256 gates and 500 km in all at most");
+  const float last_m = shape.closed ? shape.start_s_m + shape.length_m : shape.finish_s_m;
+  check(num_gates > 0 && std::ranges::is_sorted(shape.gates_s_m) && shape.gates_s_m[0] >= 0 &&
+            std::abs(shape.gates_s_m.back() - last_m) <= 1,
+        "gates_s_m", "ascending, from 0 on, the last one the finish or the end of a lap");
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ TEST(EvaluationTest, BeginsBesideTheStartWhereTheEpisodesSeedSays) {
   EnvironmentConfig config = PracticeConfig("full_view");
   config.randomisation.start_offset_m = {-2, 2};
   EXPECT_EQ(report.task_hash, MakeSpec(config).task_hash) << "of the environment as it is driven";
+  EXPECT_EQ(report.own_task_hash, MakeSpec(PracticeConfig("full_view")).task_hash);
   ASSERT_EQ(report.episodes.size(), 12u) << "each is a run of its own";
   std::set<float> drawn;
   for (const EpisodeReport& episode : report.episodes) {

@@ -61,6 +61,12 @@ TEST(NotableRunsTest, AreTheBestAndTheMedianOfThoseThatFinished) {
       << "of two in the middle the faster one";
 }
 
+TEST(NotableRunsTest, LeaveOutTheMedianWhoseRunWasNotKept) {
+  std::vector<EpisodeReport> episodes = {Finished(0, 300), Finished(1, 100), Finished(2, 200)};
+  episodes[2].run = {};
+  EXPECT_THAT(Notable(ReportOf(std::move(episodes))), ElementsAre("best 1"));
+}
+
 TEST(NotableRunsTest, AreOneWhereBestAndMedianAreTheSame) {
   EXPECT_THAT(Notable(ReportOf({Finished(0, 300), Finished(1, 300)})), ElementsAre("best 0"));
 }

@@ -61,6 +61,18 @@ TEST(ReferenceLineTest, LeavesOutWhereItRollsOut) {
   }
 }
 
+TEST(ReferenceLineTest, MayHaveFewPointsAndRollOutAnywhere) {
+  const Centreline& hairpins = *PracticeTrack("hairpins").centreline;
+  const float race_m = hairpins.finish_s_m() - hairpins.start_s_m();
+  const auto all = Beside(hairpins, 0, race_m - 40, 0);
+  std::vector<Vec3> points;
+  for (std::size_t i = 0; i < all.size(); i += 10) points.push_back(all[i]);
+  const std::size_t on_track = points.size();
+  points.push_back(hairpins.PositionAt(hairpins.finish_s_m() + 100));
+  points.push_back({0, 0, 0});
+  EXPECT_EQ(PlaceOnTrack("line", points, hairpins).points.size(), on_track);
+}
+
 TEST(ReferenceLineTest, MayBeALapOfACircuitThatBeginsAnywhere) {
   const Centreline& centreline = *PracticeTrack("oval").centreline;
   const float race_m = centreline.finish_s_m() - centreline.start_s_m();

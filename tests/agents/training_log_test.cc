@@ -98,6 +98,16 @@ TEST_F(TrainingLogTest, WhatIsNoLogIsRefusedWithTheFileAndTheLine) {
   error("steps,value\n\n2,3\n", ":2: 0 numbers");
 }
 
+TEST_F(TrainingLogTest, WhatARowLacksIsNotKnown) {
+  TrainingLog log(path_, -1);
+  log.Add(Row(10, 1));
+  log.Add({{"steps", 20.0}});
+  const std::vector<double> values = log.Column("value");
+  ASSERT_EQ(values.size(), 2u);
+  EXPECT_EQ(values[0], 1);
+  EXPECT_TRUE(std::isnan(values[1]));
+}
+
 TEST_F(TrainingLogTest, RowsOfOtherColumnsAreRefused) {
   Write("steps,other\n10,1\n");
   TrainingLog log(path_, 10);

@@ -213,14 +213,21 @@ TEST_F(TrainingTest, TheTrialAfterTheLastStepIsDrivenOnceItGoesOn) {
   for (const char* file : {"latest.weights", "best.weights"}) {
     EXPECT_EQ(File("broken", file), File("unbroken", file));
   }
+  const auto last_trial = [this](const char* run) {
+    const TrainingLog log(folder_ / run / "progress.csv", 1LL << 40);
+    return std::pair(log.Column("steps").back(), log.Column("trial_finish_rate").back());
+  };
+  EXPECT_EQ(last_trial("broken"), last_trial("unbroken"));
 }
 
 TEST_F(TrainingTest, ATrialIsGivenUpWhenTheTimeIsOver) {
   TrainingSettings settings = Settings("run", kQuick);
-  settings.time_limit = std::chrono::milliseconds(200);
-  step_time_ = std::chrono::milliseconds(50);
+  settings.time_limit = std::chrono::seconds(2);
+  step_time_ =
+      std::chrono::milliseconds(100);  // of a trial's: a whole one would take half a minute
   const TrainingResult result = Run(settings);
   EXPECT_LE(result.steps, 400);
+  EXPECT_GT(steps_watched_, 0) << "it had begun";
   EXPECT_TRUE(result.best_trial.empty());
 }
 
@@ -273,7 +280,7 @@ trial_steps: 20000
     nlohmann::json checkpoint;
   };
   const auto checkpoint_of = [&](const std::string& name) {
-    nlohmann::json checkpoint = ReadRecord(folder_ / name / "checkpoint", "checkpoint", 1);
+    nlohmann::json checkpoint = ReadRecord(folder_ / name / "checkpoint", "checkpoint", 2);
     checkpoint.erase("wall_s");
     return checkpoint;
   };
@@ -422,10 +429,12 @@ learner: )" + learner);
     set_time_limit(2);
     expect_error("'short' is not the one that it was trained on: the field 'task_hash' differs");
     set_time_limit(1);
-    nlohmann::json checkpoint = ReadRecord(settings.directory / "checkpoint", "checkpoint", 1);
+    nlohmann::json checkpoint = ReadRecord(settings.directory / "checkpoint", "checkpoint", 2);
     checkpoint.erase("task_hash");
-    WriteRecord(settings.directory / "checkpoint", "checkpoint", 1, checkpoint);
+    WriteRecord(settings.directory / "checkpoint", "checkpoint", 2, checkpoint);
     expect_error("the field 'task_hash' is missing");
+    WriteRecord(settings.directory / "checkpoint", "checkpoint", 1, checkpoint);
+    expect_error("version");
   }
 }
 

@@ -32,6 +32,8 @@ def main():
     parser.add_argument('--docs', type=pathlib.Path,
                         help='directory of training.md: writes the table into it, and the curves into its training/')
     arguments = parser.parse_args()
+    if arguments.docs:
+        parts_of_page(arguments)
     table, shown = {'sprint': sprint, 'tracks': tracks, 'generated': generated}[arguments.what](arguments)
     print('\n' + '\n'.join(table))
     if arguments.docs:
@@ -43,13 +45,20 @@ def document(arguments, table, shown):
     (arguments.docs / 'training').mkdir(exist_ok=True)
     for name in shown:
         shutil.copy(arguments.out / name / 'curves.svg', arguments.docs / 'training' / f'{name}.svg')
-    page = arguments.docs / 'training.md'
-    before, mark, rest = page.read_text().partition(f'<!-- ./run train {arguments.what} -->\n')
-    _, end, after = rest.partition('<!-- end -->\n')
-    if not (mark and end):
-        raise SystemExit(f'{page}: no place for the table: no {mark or "<!-- ./run train " + arguments.what + " -->"}')
+    page, before, after = parts_of_page(arguments)
     pictures = [f'![Curves of {name}](training/{name}.svg)' for name in shown]
-    page.write_text(before + mark + '\n'.join(table + [''] + pictures) + '\n' + end + after)
+    page.write_text(before + '\n'.join(table + [''] + pictures) + '\n' + after)
+
+
+def parts_of_page(arguments):
+    """The page, what stands before the place of the table in it, and what stands after it."""
+    page = arguments.docs / 'training.md'
+    mark, end = f'<!-- ./run train {arguments.what} -->\n', '<!-- end -->\n'
+    before, found, rest = page.read_text().partition(mark)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise SystemExit(f'{page}: no place for the table: no {mark.strip()} with an {end.strip()} behind it')
+    return page, before + mark, end + after
 
 
 def sprint(arguments):

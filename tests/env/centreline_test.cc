@@ -356,6 +356,13 @@ TEST(CentrelineTest, ShapeThatDoesNotFitItselfIsRefusedByItsMember) {
   refused([](LineShape& shape) { shape.start_s_m = 10; }, "start_s_m");
   refused([](LineShape& shape) { shape.finish_s_m = 11; }, "finish_s_m");
   refused([](LineShape& shape) { shape.laps = 0; }, "laps");
+  refused([](LineShape& shape) { shape.laps = 300; }, "laps");
+  refused([](LineShape& shape) { shape.length_m = shape.spacing_m = 1e-6f; }, "length_m");
+  refused([](LineShape& shape) { shape.length_m = shape.spacing_m = 5e5f; }, "length_m");
+  refused([](LineShape& shape) { shape.gates_s_m = {1e9f}; }, "gates_s_m");
+  refused([](LineShape& shape) { shape.gates_s_m = {-1, 9}; }, "gates_s_m");
+  refused([](LineShape& shape) { shape.gates_s_m = {5}; }, "gates_s_m");
+  refused([](LineShape& shape) { shape.gates_s_m = {9, 8, 9}; }, "gates_s_m");
   refused([](LineShape& shape) { shape.gates_s_m.clear(); }, "gates_s_m");
 }
 

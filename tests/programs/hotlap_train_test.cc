@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class HotlapTrainTest : public ::testing::Test {
@@ -89,6 +90,16 @@ TEST_F(HotlapTrainTest, LearnsAndLeavesPolicyCurvesAndACheckpoint) {
     EXPECT_TRUE(fs::exists(folder_ / "run" / name)) << name;
   }
   EXPECT_THAT(Text("run/progress.csv"), StartsWith("steps,wall_s,"));
+}
+
+TEST_F(HotlapTrainTest, ItsPolicyIsJudgedWithoutAWarningAlsoWhereTheEvaluationChangesTheStart) {
+  ASSERT_EQ(Train({Place("quick.yaml"), "--out", Place("run")}), 0) << output_;
+  Process eval({"/bin/sh", "-c", "exec \"$0\" \"$@\" 2>&1", HOTLAP_PROGRAM_DIR "/hotlap-eval",
+                "--policy", Place("run/latest.weights"), "--track", "short_sprint", "--episodes",
+                "2", "--perturbation", "start_offset", "--max-ticks", "100"});
+  EXPECT_EQ(End(eval), 0);
+  EXPECT_THAT(output_, HasSubstr("start_offset"));
+  EXPECT_THAT(output_, Not(HasSubstr("was trained for other")));
 }
 
 TEST_F(HotlapTrainTest, OneThatIsInterruptedSavesAndGoesOnToTheSameBits) {
