@@ -59,7 +59,9 @@ void TrainingLog::Read(std::int64_t resume_after) {
   std::string line;
   if (!std::getline(file, line)) return;  // it was stopped before there was a row
   names_ = Cells(line);
-  if (names_.empty()) throw std::runtime_error(path_.string() + ":1: no names of columns");
+  if (names_.empty() || names_.front() != "steps") {
+    throw std::runtime_error(path_.string() + ":1: the first column must be steps");
+  }
   for (int number = 2; std::getline(file, line); ++number) {
     std::vector<double> row;
     for (const std::string& cell : Cells(line)) {

@@ -92,7 +92,8 @@ TEST_F(TrainingLogTest, WhatIsNoLogIsRefusedWithTheFileAndTheLine) {
                 ThrowsMessage<std::runtime_error>(HasSubstr(path_.string() + line)))
         << text;
   };
-  error("\n\n\n", ":1: ");
+  error("\n\n\n", ":1: the first column must be steps");
+  error("value,steps\n1,2\n", ":1: the first column must be steps");
   error("steps,value\n1,x\n2,3\n", ":2: 'x' is no number");
   error("steps,value\n1,2\n1\n2,3\n", ":3: 1 numbers instead of 2");
   error("steps,value\n\n2,3\n", ":2: 0 numbers");
