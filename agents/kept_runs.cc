@@ -74,8 +74,8 @@ std::vector<NotableRun> NotableRuns(const EvaluationReport& report, const std::s
   std::ranges::stable_sort(finished, {}, &EpisodeReport::finish_time_ms);
   std::vector<NotableRun> notable = {{"best", finished.front()}};
   const EpisodeReport* const median = finished[(finished.size() - 1) / 2];
-  if (median != finished.front() && !median->run.inputs.empty())
-    notable.push_back({"median", median});
+  const bool is_another = median != finished.front();
+  if (is_another && !median->run.inputs.empty()) notable.push_back({"median", median});
   return notable;
 }
 

@@ -25,10 +25,10 @@ struct ReferenceLine {
 inline constexpr float kMostOffTrackM = 60;
 
 // Finds each point's place on the track, from the first on, as far as the finish. On a circuit the
-// first one may lie anywhere; what is driven before the start line is below 0 for 100 m, and from
-// there on the end of the race. Throws std::invalid_argument that names
-// the line and the point that is off the track (it is a line of another one), or says that it leads
-// the other way. REQUIRES: at least one point.
+// first one may lie anywhere: up to 100 m before the start line it is below 0, elsewhere on the
+// first lap, and what then goes on beyond the finish comes before it, a race earlier. Throws
+// std::invalid_argument that names the line and the point that is off the track (it is a line of
+// another one), or says that it leads the other way. REQUIRES: at least one point.
 ReferenceLine PlaceOnTrack(std::string name, const std::vector<Vec3>& points_m,
                            const Centreline& centreline);
 

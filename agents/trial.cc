@@ -43,7 +43,7 @@ tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
       --num_left;
     }
     if (num_left == 0) return laps;
-    if (gives_up && gives_up()) return std::vector<TrialLap>();
+    if (gives_up()) return std::vector<TrialLap>();
     policy.Act(observations, actions);
     batch = environment.Step(actions.view(), DeadlineIn(timeout));
   }

@@ -22,7 +22,8 @@ struct TrialLap {
 // has said so.
 tl::expected<std::vector<TrialLap>, transport::Refusal> DriveTrial(
     transport::LearnerEnvironment& environment, const ActorCritic& network, const Weights& weights,
-    std::chrono::milliseconds timeout, const std::function<bool()>& gives_up = {});
+    std::chrono::milliseconds timeout,
+    const std::function<bool()>& gives_up = [] { return false; });
 
 // Whether a trial is better than another of the same tracks: more finishes; then less time on the
 // tracks that both finished, in all; then more metres. REQUIRES: a lap of each track in both.

@@ -55,6 +55,7 @@ RandomStream Row::NextStream(std::optional<std::uint64_t> seed, RandomPurpose pu
 
 float Row::NextStartOffset(const EnvironmentConfig& config,
                            std::optional<std::uint64_t> seed) const {
+  if (config.randomisation.start_offset_m == Range()) return 0;  // in most environments
   return DrawParameters(config.randomisation, seed.value_or(base_seed_), seed ? 0 : next_episode_)
       .start_offset_m;
 }
