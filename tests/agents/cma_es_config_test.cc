@@ -6,7 +6,7 @@
 
 #include "agents/training_config.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::cma_es_config_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(CmaEsConfigTest, RefusesValuesOutOfRange) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::cma_es_config_test

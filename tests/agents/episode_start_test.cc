@@ -9,7 +9,7 @@
 
 #include "tests/agents/driving_spec.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::episode_start_test {
 namespace {
 
 using ::testing::UnorderedElementsAre;
@@ -74,4 +74,4 @@ TEST(EpisodeStartTest, DrawsWhatTheEvaluationsPageSays) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::episode_start_test

@@ -11,7 +11,7 @@
 
 #include "tests/agents/episodes.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::evaluation_text_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -177,4 +177,4 @@ TEST(WriteReportTest, WritesThreeFilesOrSaysWhichItCannot) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::evaluation_text_test

@@ -9,7 +9,7 @@
 #include "agents/run_csv.h"
 #include "tests/agents/episodes.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::kept_runs_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -169,4 +169,4 @@ TEST(KeepTest, HasANameForEachWay) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::kept_runs_test

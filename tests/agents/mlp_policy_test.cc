@@ -8,7 +8,7 @@
 #include "tests/agents/driving_spec.h"
 #include "tests/allocation_count.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::mlp_policy_test {
 namespace {
 
 constexpr int kRows = 13;
@@ -119,4 +119,4 @@ INSTANTIATE_TEST_SUITE_P(EveryKind, MlpPolicyTest,
                          [](const auto& action) { return action.param.name; });
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::mlp_policy_test

@@ -13,7 +13,7 @@
 #include "tests/allocation_count.h"
 #include "tests/env/sim/scenarios.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::mlp_test {
 namespace {
 
 constexpr int kInputs = 5, kOutputs = 3, kRows = 9;
@@ -234,4 +234,4 @@ TEST(MlpInitialiseTest, BitsAreTheKnownOnes) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::mlp_test

@@ -17,7 +17,7 @@
 #include "tests/agents/practice.h"
 #include "tests/test_size.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::pursuit_generated_test {
 namespace {
 
 constexpr int kRows = 16, kThreads = 2;  // that drive side by side
@@ -103,4 +103,4 @@ TEST(PursuitGeneratedTest, FinishesEveryTrackAndBeatsNoBound) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::pursuit_generated_test

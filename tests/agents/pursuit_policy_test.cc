@@ -9,7 +9,7 @@
 
 #include "tests/agents/driving_spec.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::pursuit_policy_test {
 namespace {
 
 using ::testing::AllOf;
@@ -275,4 +275,4 @@ TEST(PursuitPolicyTest, NamesTheActionThatASetLacks) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::pursuit_policy_test

@@ -9,7 +9,7 @@
 #include "env/simulated_games.h"
 #include "tests/agents/practice.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::reward_order_test {
 namespace {
 
 // Full throttle to the left, off the road and down.
@@ -85,4 +85,4 @@ INSTANTIATE_TEST_SUITE_P(EveryTrack, RewardOrderTest,
                          [](const auto& name) { return name.param; });
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::reward_order_test

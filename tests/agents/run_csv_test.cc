@@ -10,7 +10,7 @@
 #include "agents/pursuit_policy.h"
 #include "tests/agents/recorded_drive.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::run_csv_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -157,4 +157,4 @@ TEST(RunCsvTest, NamesTheFileThatCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::run_csv_test

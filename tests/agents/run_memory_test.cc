@@ -8,7 +8,7 @@
 
 #include "tests/agents/episodes.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::run_memory_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -60,4 +60,4 @@ TEST(RunMemoryTest, AFinishIsBetterThanAnyWayWithoutOne) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::run_memory_test

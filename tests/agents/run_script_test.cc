@@ -8,7 +8,7 @@
 #include "tests/agents/recorded_drive.h"
 #include "tests/test_size.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::run_script_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -142,4 +142,4 @@ TEST(ShiftedScriptTest, DrivesAnotherRaceWithOneInputATickLater) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::run_script_test

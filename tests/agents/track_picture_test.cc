@@ -11,7 +11,7 @@
 #include "agents/svg.h"
 #include "tests/agents/well_formed.h"
 
-namespace hotlap::agents {
+namespace hotlap::agents::track_picture_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -152,4 +152,4 @@ TEST(SvgTest, LeavesOutPointsOfAStraightPathAndKeepsEveryBend) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::track_picture_test

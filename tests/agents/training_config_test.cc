@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-namespace hotlap::agents {
+namespace hotlap::agents::training_config_test {
 namespace {
 
 using ::testing::AllOf;
@@ -249,4 +249,4 @@ TEST(TrainingConfigTest, EveryTrackWantsARowOfItsOwnWhoeverLearns) {
 }
 
 }  // namespace
-}  // namespace hotlap::agents
+}  // namespace hotlap::agents::training_config_test

@@ -22,7 +22,7 @@
 #include "tests/conformance/games_under_test.h"
 #include "tests/env/row_stories.h"
 
-namespace hotlap {
+namespace hotlap::failing_game_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -206,4 +206,4 @@ INSTANTIATE_TEST_SUITE_P(EveryFailure, FailingGameTest, ::testing::ValuesIn(kFai
                          [](const auto& failure) { return std::string(failure.param.name); });
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::failing_game_test

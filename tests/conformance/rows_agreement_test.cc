@@ -16,7 +16,7 @@
 #include "tests/conformance/games_under_test.h"
 #include "tests/test_size.h"
 
-namespace hotlap {
+namespace hotlap::rows_agreement_test {
 namespace {
 
 const std::vector<std::string> kTracks = {"straight", "ring", "straight"};
@@ -264,4 +264,4 @@ TEST_P(RowsAgreementTest, BothKindsTellTheSameBits) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::rows_agreement_test

@@ -15,7 +15,7 @@
 #include "env/vector_environment.h"
 #include "tests/conformance/games_under_test.h"
 
-namespace hotlap {
+namespace hotlap::rows_test {
 namespace {
 
 constexpr std::int32_t kFullThrottle = 0;  // of the default keys
@@ -385,4 +385,4 @@ TEST(RowsOfLostGamesTest, ResetToASnapshotAndRestoreWaitForTheNewGame) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::rows_test

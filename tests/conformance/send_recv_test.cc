@@ -19,7 +19,7 @@
 #include "tests/env/row_stories.h"
 #include "tests/test_size.h"
 
-namespace hotlap {
+namespace hotlap::send_recv_test {
 namespace {
 
 using ::testing::UnorderedElementsAre;
@@ -166,4 +166,4 @@ TEST(SendRecvOfLostGamesTest, LossInFlightIsToldOnceAndTheOthersGoOn) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::send_recv_test

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace hotlap {
+namespace hotlap::action_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -150,4 +150,4 @@ TEST(ActionTest, KeysAreKnownByTheNamesInASpec) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::action_test

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace hotlap {
+namespace hotlap::environment_config_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -234,4 +234,4 @@ TEST(EnvironmentConfigTest, EndReasonsHaveNamesAndKeepTheirNumbers) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::environment_config_test

@@ -17,7 +17,7 @@
 #include "tests/env/row_under_test.h"
 #include "tests/test_size.h"
 
-namespace hotlap {
+namespace hotlap::observation_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -484,4 +484,4 @@ TEST(ObservationTest, WrongTermsAreNamed) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::observation_test

@@ -12,7 +12,7 @@
 
 #include "env/environment_config.h"
 
-namespace hotlap {
+namespace hotlap::randomisation_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -215,4 +215,4 @@ TEST(RandomisationTest, ParametersAreDrawnApart) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::randomisation_test

@@ -15,7 +15,7 @@
 #include "tests/env/fleet.h"
 #include "tests/env/scripted_games.h"
 
-namespace hotlap {
+namespace hotlap::randomised_rows_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -394,4 +394,4 @@ TEST(RandomisedRowsTest, ModesDrawAndShowTheSameEpisodes) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::randomised_rows_test

@@ -12,7 +12,7 @@
 namespace hotlap::fuzz {
 namespace {
 
-constexpr int kSteps = 4;
+constexpr int kStepsFromSnapshot = 4;
 
 std::unique_ptr<VectorEnvironment> MakeRow() {
   static const auto track = sim::Track::Build(StraightRoad(400, 100));
@@ -45,7 +45,7 @@ void RunSnapshot(std::span<const std::byte> input) {
   Bytes saved;
   Require(row->Save(0, saved), "what was restored can be saved");
   Require(row->Check(saved).has_value(), "what was saved is good");
-  Drive(*row, batch, kSteps);
+  Drive(*row, batch, kStepsFromSnapshot);
 }
 
 std::vector<Bytes> SnapshotSeeds() {

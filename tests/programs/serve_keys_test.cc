@@ -12,7 +12,7 @@
 #include "tests/process.h"
 #include "transport/client.h"
 
-namespace hotlap {
+namespace hotlap::serve_keys_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -104,4 +104,4 @@ TEST_F(ServeKeysTest, WithoutKeysNobodyElseIsServedUnlessAsked) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::serve_keys_test

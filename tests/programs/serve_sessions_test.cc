@@ -15,7 +15,7 @@
 #include "tests/process.h"
 #include "transport/client.h"
 
-namespace hotlap {
+namespace hotlap::serve_sessions_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -138,4 +138,4 @@ TEST_F(ServeSessionsTest, AKilledLearnersSuccessorGoesOnBitForBit) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::serve_sessions_test

@@ -23,7 +23,7 @@
 #include "tests/test_size.h"
 #include "transport/client.h"
 
-namespace hotlap {
+namespace hotlap::serve_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -656,4 +656,4 @@ TEST(ServeTest, EvaluationDrivesBothKindsOfGamesAndWritesItsReports) {
 }
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::serve_test

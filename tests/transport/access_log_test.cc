@@ -11,7 +11,7 @@
 
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::access_log_test {
 namespace {
 
 using nlohmann::json;
@@ -121,4 +121,4 @@ TEST_F(AccessLogTest, AFileThatCannotBeWrittenIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::access_log_test

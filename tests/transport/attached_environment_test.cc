@@ -9,7 +9,7 @@
 #include "tests/allocation_count.h"
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::attached_environment_test {
 namespace {
 
 constexpr int kRows = 9;
@@ -72,4 +72,4 @@ TEST_F(AttachedEnvironmentTest, AFullWindowOfBatchesOfAnySizeTakesNoNewBuffers) 
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::attached_environment_test

@@ -11,7 +11,7 @@
 
 #include "env/vector_loops.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::batch_layout_test {
 namespace {
 
 using ::testing::Each;
@@ -115,4 +115,4 @@ INSTANTIATE_TEST_SUITE_P(Types, BatchLayoutTest,
                          ::testing::Values(ObservationType::kFloat32, ObservationType::kFloat16));
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::batch_layout_test

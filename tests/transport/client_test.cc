@@ -8,7 +8,7 @@
 #include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::client_test {
 namespace {
 
 constexpr int kRows = 9;  // more than a block
@@ -802,4 +802,4 @@ TEST_F(ClientTest, WrongSizesAreRefusedBeforeTheyAreSent) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::client_test

@@ -12,7 +12,7 @@
 #include "tests/transport/serving.h"
 #include "transport/header.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::flood_test {
 namespace {
 
 constexpr int kRows = 4;
@@ -180,4 +180,4 @@ TEST_F(FloodTest, ALearnerBesideGarbageOnThePortLosesNoStep) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::flood_test

@@ -1,7 +1,7 @@
 // What becomes of a session's rows while nobody hears of its client, and who gets them back.
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::lease_test {
 namespace {
 
 constexpr int kAll = 64;  // as many as there are
@@ -137,4 +137,4 @@ TEST_F(LeaseTest, ASpecWithTheIdZeroIsAnsweredAndNotCounted) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::lease_test

@@ -12,7 +12,7 @@
 #include "tests/test_size.h"
 #include "transport/header.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::protocol_test {
 namespace {
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
@@ -430,4 +430,4 @@ TEST(StatusTest, ForeignTextIsMadeShortAndPrintable) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::protocol_test

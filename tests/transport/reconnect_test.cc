@@ -4,7 +4,7 @@
 #include "tests/transport/ferry.h"
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::reconnect_test {
 namespace {
 
 constexpr int kRows = 3;
@@ -367,4 +367,4 @@ TEST_F(ReconnectTest, ALearnerGetsTheTimeoutThatItAsksFor) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::reconnect_test

@@ -5,7 +5,7 @@
 
 #include "transport/header.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::replies_test {
 namespace {
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
@@ -178,4 +178,4 @@ TEST(RepliesTest, EveryTruncationOfASpecIsRefused) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::replies_test

@@ -8,7 +8,7 @@
 #include "tests/transport/ferry.h"
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::row_steps_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -401,4 +401,4 @@ TEST_F(RowStepsTest, ASendIsAnsweredWhileItsGamesStandAndARecvIsNot) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::row_steps_test

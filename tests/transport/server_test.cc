@@ -9,7 +9,7 @@
 #include "tests/test_size.h"
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::server_test {
 namespace {
 
 constexpr int kRows = 4;
@@ -808,4 +808,4 @@ TEST_F(ServerTest, AnEndpointThatCannotBeBoundIsNamed) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::server_test

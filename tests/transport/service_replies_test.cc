@@ -11,7 +11,7 @@
 
 #include "transport/header.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::service_replies_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -323,4 +323,4 @@ TEST(ServiceRepliesTest, WrongStatsAreRefusedByName) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::service_replies_test

@@ -13,7 +13,7 @@
 
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::status_test {
 namespace {
 
 constexpr int kLowestCode = -1000;
@@ -248,4 +248,4 @@ TEST(StatusTableTest, HasACaseForEachCode) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::status_test

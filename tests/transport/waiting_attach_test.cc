@@ -5,7 +5,7 @@
 
 #include "tests/transport/serving.h"
 
-namespace hotlap::transport {
+namespace hotlap::transport::waiting_attach_test {
 namespace {
 
 constexpr int kAll = 64;  // as many as there are
@@ -251,4 +251,4 @@ TEST_F(WaitingAttachTest, ALearnerWaitsForItsRows) {
 }
 
 }  // namespace
-}  // namespace hotlap::transport
+}  // namespace hotlap::transport::waiting_attach_test

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-namespace hotlap::sim {
+namespace hotlap::sim::input_tape_test {
 namespace {
 
 using tminterface::Control;
@@ -127,4 +127,4 @@ TEST(InputTapeTest, TapesAreComparedByTheirEvents) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::input_tape_test

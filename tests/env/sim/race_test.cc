@@ -9,7 +9,7 @@
 #include "env/sim/vehicle_model.h"
 #include "tests/env/sim/scenarios.h"
 
-namespace hotlap::sim {
+namespace hotlap::sim::race_test {
 namespace {
 
 const Inputs kThrottle{.accelerate = true};
@@ -254,4 +254,4 @@ TEST(RaceTest, ChangedInputsAreStampedWithTheTimeTheyActAt) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::race_test

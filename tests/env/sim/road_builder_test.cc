@@ -13,7 +13,7 @@
 #include "env/sim/scalar_math.h"
 #include "env/sim/track.h"
 
-namespace hotlap::sim {
+namespace hotlap::sim::road_builder_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -234,4 +234,4 @@ TEST(RoadBuilderTest, ImpossibleSegmentsAreRefusedByNumberAndKind) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::road_builder_test

@@ -14,7 +14,7 @@
 #include "tests/env/sim/line_driver.h"
 #include "tests/env/sim/scenarios.h"
 
-namespace hotlap {
+namespace hotlap::simulated_games_test {
 namespace {
 
 using sim::Draws;
@@ -475,4 +475,4 @@ TEST_F(SimulatedGamesTest, CallersFloatingPointEnvironmentChangesNoBit) {
 #endif
 
 }  // namespace
-}  // namespace hotlap
+}  // namespace hotlap::simulated_games_test

@@ -8,7 +8,7 @@
 
 #include "env/sim/road_builder.h"
 
-namespace hotlap::sim {
+namespace hotlap::sim::track_check_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -141,4 +141,4 @@ TEST(TrackCheckTest, WithoutPartsTheDistanceIsNamed) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::track_check_test

@@ -9,7 +9,7 @@
 #include "tests/env/sim/scenarios.h"
 #include "tests/test_size.h"
 
-namespace hotlap::sim {
+namespace hotlap::sim::vehicle_model_test {
 namespace {
 
 constexpr float kDegrees = 180 / kPi;
@@ -721,4 +721,4 @@ TEST_F(VehicleModelTest, EnergyDoesNotComeFromNothing) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::vehicle_model_test

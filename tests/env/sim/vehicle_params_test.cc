@@ -15,7 +15,7 @@
 #include "tests/env/sim/scenarios.h"
 #include "tests/test_size.h"
 
-namespace hotlap::sim {
+namespace hotlap::sim::vehicle_params_test {
 namespace {
 
 const Inputs kThrottle{.accelerate = true};
@@ -248,4 +248,4 @@ TEST_F(VariedTest, CarsAtTheCornersOfAllRangesStandAndDriveSmoothly) {
 }
 
 }  // namespace
-}  // namespace hotlap::sim
+}  // namespace hotlap::sim::vehicle_params_test

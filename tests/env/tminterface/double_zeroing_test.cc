@@ -14,7 +14,7 @@
 #include "env/deadline.h"
 #include "env/tminterface/server.h"
 
-namespace hotlap::tminterface {
+namespace hotlap::tminterface::double_zeroing_test {
 namespace {
 
 class Game final : public ServerHandler {
@@ -78,4 +78,4 @@ TEST(DoubleZeroingTest, WipedRegistrationIsToldAgain) {
 }
 
 }  // namespace
-}  // namespace hotlap::tminterface
+}  // namespace hotlap::tminterface::double_zeroing_test

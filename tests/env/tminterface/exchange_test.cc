@@ -9,7 +9,7 @@
 #include "tests/env/tminterface/test_buffer.h"
 #include "tests/test_size.h"
 
-namespace hotlap::tminterface {
+namespace hotlap::tminterface::exchange_test {
 namespace {
 
 constexpr std::uint32_t kSeed = 20240607;
@@ -288,4 +288,4 @@ TEST(ExchangeTest, OneThreadPumpsManyGames) {
 }
 
 }  // namespace
-}  // namespace hotlap::tminterface
+}  // namespace hotlap::tminterface::exchange_test

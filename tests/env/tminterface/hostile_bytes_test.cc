@@ -11,7 +11,7 @@
 #include "tests/env/tminterface/test_buffer.h"
 #include "tests/test_size.h"
 
-namespace hotlap::tminterface {
+namespace hotlap::tminterface::hostile_bytes_test {
 namespace {
 
 using nlohmann::json;
@@ -314,4 +314,4 @@ TEST_F(HostileBytes, ThatChangeWhileTheyAreReadGiveAnErrorAtMost) {
 }
 
 }  // namespace
-}  // namespace hotlap::tminterface
+}  // namespace hotlap::tminterface::hostile_bytes_test
