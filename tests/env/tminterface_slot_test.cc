@@ -355,7 +355,7 @@ TEST_F(TMInterfaceSlotTest, GameThatDropsUsInTheMiddleIsRegisteredWithAgainAndGo
 
 TEST_F(TMInterfaceSlotTest, GameThatDropsUsWhileWeThinkIsRegisteredWithAgainAtOnce) {
   settings_.game_timeout = 1h;
-  settings_.client_timeout = 20ms;
+  settings_.client_timeout = 200ms;  // in which a starved machine gets to answer
   MakeAndRestart({});
   for (int think = 1; think <= 3; ++think) {
     const Deadline deadline = DeadlineIn(30s);
@@ -370,7 +370,7 @@ TEST_F(TMInterfaceSlotTest, GameThatDropsUsWhileWeThinkIsRegisteredWithAgainAtOn
 
 TEST_F(TMInterfaceSlotTest, GameThatWentToAnotherTrackWhileItWasAloneIsLost) {
   settings_.game_timeout = 1h;
-  settings_.client_timeout = 20ms;
+  settings_.client_timeout = 200ms;  // in which a starved machine gets to answer
   std::atomic<std::int32_t> target{1};
   MakeAndRestart({.change_state = [&](tmi::SimState& state) {
     if (target != 1) state = tmi::SimState(1, 2);
